@@ -1,0 +1,67 @@
+"""How long a job may still go on: its one deadline, and whether the platform has cancelled it.
+
+Every function that waits takes a `Limits` and asks it; so a deadline or a cancel ends any wait at once.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+
+from .errors import Cancelled, ErrorCode, WorkerError
+
+
+class Limits:
+    """One job's deadline and cancel switch; safe to use from several threads.
+
+    Arguments:
+        seconds: time from now until the deadline, in seconds.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._deadline = time.monotonic() + seconds
+        self._cancelled = threading.Event()
+        self._on_cancel: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    def cancel(self) -> None:
+        """End the job: wake every wait, and call what `on_cancel` registered. A second call does nothing."""
+        with self._lock:
+            if self._cancelled.is_set():
+                return
+            self._cancelled.set()
+            callbacks = list(self._on_cancel)
+        for callback in callbacks:
+            callback()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._cancelled.is_set()
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call `callback` (quick, not raising) when the job is cancelled; at once if it already was."""
+        with self._lock:
+            if not self._cancelled.is_set():
+                self._on_cancel.append(callback)
+                return
+        callback()
+
+    def remaining(self, at_most: float = float("inf")) -> float:
+        """Seconds until the deadline, never negative, never more than `at_most`."""
+        return max(0.0, min(at_most, self._deadline - time.monotonic()))
+
+    def check(self) -> None:
+        """Raise `Cancelled` or `WorkerError(DEADLINE_EXCEEDED)` if the job must not go on."""
+        if self.cancelled:
+            raise Cancelled
+        if self.remaining() <= 0:
+            raise WorkerError(
+                ErrorCode.DEADLINE_EXCEEDED,
+                f"The job did not finish within its {self.seconds:.0f} s; ask for a shorter or smaller video.",
+            )
+
+    def sleep(self, seconds: float) -> None:
+        """Wait `seconds`, ended early (with what `check` raises) by a cancel or the deadline."""
+        self._cancelled.wait(self.remaining(seconds))
+        self.check()

@@ -1,0 +1,89 @@
+"""Every environment variable the worker reads, typed, with its default and its meaning.
+
+The table in docs/operations.md is made from this file.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MEGABYTE = 1_000_000
+
+
+class Settings(BaseSettings):
+    """The operator's choices. Names are `LTX2_` + the field in capitals, except RunPod's own `BUCKET_*`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LTX2_", env_ignore_empty=True, frozen=True, populate_by_name=True
+    )
+
+    # --- the engine -------------------------------------------------------------------------------
+    comfyui_dir: Path = Field(Path("/opt/comfyui"), description="ComfyUI's folder (the one with main.py).")
+    engine_python: Path = Field(
+        Path("/opt/engine/bin/python"), description="Python of the environment that has torch."
+    )
+    engine_device: Literal["gpu", "cpu"] = Field("gpu", description="cpu is for tiny weights and tests.")
+    engine_args: str = Field("", description="Further ComfyUI flags, as on a command line.")
+    engine_nodes_dir: Path | None = Field(
+        None, description="A further folder of custom nodes (the tiny weights bring one)."
+    )
+    engine_start_timeout: float = Field(300, gt=0, description="Seconds until the engine must answer.")
+    engine_max_crashes: int = Field(
+        3, ge=1, description="So many crashes in a row end the worker, so that the platform replaces it."
+    )
+    models_dirs: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (Path("/opt/models"), Path("/runpod-volume/models"), Path("/runpod-volume/ComfyUI/models")),
+        description="Folders with ComfyUI's model layout, the first that has a file wins; separated by ':'.",
+    )
+    work_dir: Path = Field(
+        Path("/tmp/ltx2-worker"),  # noqa: S108 - made with mode 0700 by the worker, one owner
+        description="Scratch: what goes into and comes out of the engine; emptied after each job.",
+    )
+
+    # --- jobs -------------------------------------------------------------------------------------
+    jobs_in_hand: Literal[1, 2] = Field(
+        2, description="2: the next job is prepared while one generates; 1: strictly one after the other."
+    )
+    job_timeout: float | None = Field(
+        None, gt=0, description="One deadline for every job, in seconds; default: from the job's plan."
+    )
+    execution_timeout: float = Field(
+        3600, gt=0, description="The endpoint's execution timeout, in seconds; deadlines stay below it."
+    )
+    default_camera: Literal[
+        "static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"
+    ] = Field("static", description="The camera of a job that names none.")
+    warmup: Literal["", "fast", "pro"] = Field(
+        "", description="Load this recipe's weights with one preview before the first job is taken."
+    )
+    log_prompts: bool = Field(False, description="Write prompts into the log.")
+
+    # --- what comes in ----------------------------------------------------------------------------
+    max_image_bytes: int = Field(20 * MEGABYTE, gt=0, description="Largest start image, in bytes.")
+    max_image_pixels: int = Field(50_000_000, gt=0, description="Largest start image, in pixels.")
+    max_video_bytes: int = Field(200 * MEGABYTE, gt=0, description="Largest control video, in bytes.")
+    max_video_seconds: float = Field(60, gt=0, description="Longest control video, in seconds.")
+    max_video_side: int = Field(4096, gt=0, description="Longest side of a control video, in pixels.")
+    fetch_timeout: float = Field(60, gt=0, description="Seconds that fetching one file may take in all.")
+
+    # --- what goes out ----------------------------------------------------------------------------
+    output_dir: Path | None = Field(None, description="Where videos are kept when there is no bucket.")
+    volume_dir: Path = Field(Path("/runpod-volume"), description="Where a network volume is mounted.")
+    video_crf: float = Field(18, ge=0, le=51, description="H.264 quality: 0 lossless, 18 fine, 23 smaller.")
+    bucket_endpoint_url: str | None = Field(
+        None, validation_alias="BUCKET_ENDPOINT_URL", description="S3-compatible endpoint."
+    )
+    bucket_access_key_id: SecretStr | None = Field(
+        None, validation_alias="BUCKET_ACCESS_KEY_ID", description="Its access key."
+    )
+    bucket_secret_access_key: SecretStr | None = Field(
+        None, validation_alias="BUCKET_SECRET_ACCESS_KEY", description="Its secret key."
+    )
+    bucket_name: str | None = Field(None, validation_alias="BUCKET_NAME", description="The bucket.")
+
+    @field_validator("models_dirs", mode="before")
+    @classmethod
+    def _split_paths(cls, value: object) -> object:
+        return tuple(part for part in value.split(":") if part) if isinstance(value, str) else value
