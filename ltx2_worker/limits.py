@@ -58,7 +58,7 @@ class Limits:
         if self.remaining() <= 0:
             raise WorkerError(
                 ErrorCode.DEADLINE_EXCEEDED,
-                f"The job did not finish within its {self.seconds:.0f} s; ask for a shorter or smaller video.",
+                f"The job did not finish in its {self.seconds:.0f} s; ask for a shorter or smaller video.",
             )
 
     def sleep(self, seconds: float) -> None:

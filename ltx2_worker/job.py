@@ -1,0 +1,253 @@
+"""Everything a caller may send: the one place from which validation, JSON Schema and the docs' table come."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from .errors import ErrorCode, Fault, WorkerError
+from .pricing import Duration, Quality, Resolution
+
+Camera = Literal["static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"]
+ControlType = Literal["depth", "canny", "pose"]
+Mode = Literal["t2v", "i2v"]
+Precision = Literal["fp8", "full"]
+
+#: Largest integer that JSON clients written in JavaScript keep exact.
+MAX_SEED = 2**53 - 1
+
+#: Settings of other workers that are no user setting here; present, they are answered with a warning.
+IGNORED_FIELDS = ("negative_prompt", "cfg", "guidance_scale")
+
+Strength = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+#: A URL or base64 text; how long the decoded file may be is a matter of settings.
+MediaText = Annotated[str, StringConstraints(min_length=1)]
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def given(self, field: str) -> bool:
+        """Whether the caller wrote this field."""
+        return field in self.model_fields_set
+
+
+class ControlInput(_Input):
+    """The structure that the video follows."""
+
+    type: ControlType = Field(description="What is followed: depth map, canny edges or human pose.")
+    video_url: MediaText | None = Field(None, description="http(s) URL of the control video.")
+    video_base64: MediaText | None = Field(None, description="The control video as base64 or data URI.")
+    strength: Strength = Field(1.0, description="How closely the structure is followed.")
+    preprocessed: bool = Field(
+        False, description="The video already shows edges, depth or pose; false: the worker derives them."
+    )
+
+    @property
+    def has_video(self) -> bool:
+        """Whether a control video was sent; without one, the start image's structure is followed."""
+        return self.video_url is not None or self.video_base64 is not None
+
+
+class JobInput(_Input):
+    """One job, as the caller wrote it, each field checked and the fields checked against each other."""
+
+    mode: Mode | None = Field(None, description="t2v or i2v; default: i2v if an image is given.")
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")] = Field(
+        description="What is seen and heard, over time; 1 to 4,000 characters."
+    )
+    quality: Quality = Field(
+        "fast", description="fast: distilled checkpoint, 8 steps; pro: dev checkpoint with guidance."
+    )
+    steps: Annotated[int, Field(ge=20, le=40)] | None = Field(
+        None, description="Sampling steps of the pro recipe (default 30); an error with fast."
+    )
+    precision: Precision = Field(
+        "fp8", description="Weights of the checkpoint; full needs the larger file installed."
+    )
+    resolution: Resolution = Field("720p", description="Delivered exactly: 1280x720 or 1920x1080, landscape.")
+    duration: Duration = Field(
+        10, description="Seconds, delivered exactly: 240, 360 or 480 frames at 24 fps."
+    )
+    camera: Camera | None = Field(
+        None,
+        description="Camera-control LoRA; none: the prompt moves it. Default: static, or the operator's.",
+    )
+    camera_strength: Annotated[float, Field(ge=0, le=1.5, allow_inf_nan=False)] = Field(
+        1.0, description="Strength of the camera-control LoRA."
+    )
+    spatial_upscaler: bool = Field(
+        True,
+        description="true: half-size base, x2 latent upscaler, refining pass; false: one stage at full size.",
+    )
+    temporal_upscaler: bool = Field(
+        False, description="x2 latent upscaler in time and a refining pass: 48 fps, the same duration."
+    )
+    detailer: bool = Field(False, description="The detailer IC-LoRA refines the video.")
+    image_url: MediaText | None = Field(None, description="http(s) URL of the start image.")
+    image_base64: MediaText | None = Field(None, description="The start image as base64 or data URI.")
+    image_strength: Strength = Field(
+        1.0, description="How hard the first stage holds on to the image (lower moves more)."
+    )
+    control: ControlInput | None = Field(None, description="Structure to follow (i2v); see control.*.")
+    audio: bool = Field(True, description="false: no audio stream in the file.")
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = Field(
+        None, description="Default: random; always in the reply."
+    )
+    preview: bool = Field(
+        False, description="Exactly 1 s at 448x256, for trying a prompt in seconds; free of charge."
+    )
+    max_credits: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Refuse the job if it costs more than this."
+    )
+    dry_run: bool = Field(
+        False, description="Answer plan, price, files needed and expected time; generate nothing."
+    )
+
+    @property
+    def has_image(self) -> bool:
+        """Whether a start image was sent."""
+        return self.image_url is not None or self.image_base64 is not None
+
+    @property
+    def effective_mode(self) -> Mode:
+        """The mode asked for, or the one that the start image implies."""
+        return self.mode or ("i2v" if self.has_image else "t2v")
+
+    @classmethod
+    def parse(cls, raw: object) -> tuple[Self, tuple[str, ...]]:
+        """Check a job's `input` and return it with the warnings for the reply.
+
+        Raises:
+            WorkerError: INVALID_INPUT with every fault found, fields and combinations alike.
+        """
+        if not isinstance(raw, Mapping):
+            raise _refused((Fault("input", "input must be a JSON object with at least a prompt."),))
+        warnings = tuple(
+            f"{name} is not a setting of this worker and was ignored."
+            for name in IGNORED_FIELDS
+            if name in raw
+        )
+        fields = _without_nulls({key: value for key, value in raw.items() if key not in IGNORED_FIELDS})
+        try:
+            job = cls.model_validate(fields)
+        except ValidationError as error:
+            faults = [_fault(detail) for detail in error.errors(include_url=False, include_input=False)]
+            wrong = {fault.field.split(".")[0] for fault in faults}
+            partial = {key: value for key, value in fields.items() if key not in wrong}
+            # The combinations of what is left are checked too, so that a caller hears of everything at once.
+            probe = cls.model_validate({"prompt": "-"} | partial)
+            raise _refused((*faults, *(fault for fault in _contradictions(probe, wrong)))) from None
+        contradictions = tuple(_contradictions(job, frozenset()))
+        if contradictions:
+            raise _refused(contradictions)
+        return job, warnings + _preview_warnings(job)
+
+
+def _without_nulls(fields: Mapping[Any, Any]) -> dict[str, Any]:
+    """Leave out what is null, here and in nested objects: to clients, null means "the default"."""
+    return {
+        str(key): _without_nulls(value) if isinstance(value, Mapping) else value
+        for key, value in fields.items()
+        if value is not None
+    }
+
+
+def _contradictions(job: JobInput, wrong: set[str] | frozenset[str]) -> list[Fault]:
+    """Rules between fields; one that involves a field already found wrong is left out."""
+    image = not wrong & {"image_url", "image_base64"}
+    control = None if "control" in wrong else job.control
+    rules: list[tuple[bool, str, str]] = [
+        (
+            job.image_url is not None and job.image_base64 is not None,
+            "image_base64",
+            "send image_url or image_base64, not both.",
+        ),
+        (
+            image and job.mode == "i2v" and not job.has_image,
+            "image_url",
+            "mode i2v needs a start image: send image_url or image_base64.",
+        ),
+        (
+            image and job.mode == "t2v" and job.has_image,
+            "mode",
+            "mode t2v takes no start image: leave the image out, or use i2v.",
+        ),
+        (
+            image and job.given("image_strength") and not job.has_image,
+            "image_strength",
+            "image_strength needs a start image.",
+        ),
+        (
+            "quality" not in wrong and job.steps is not None and job.quality == "fast",
+            "steps",
+            "steps can be set with quality pro only; fast always takes 8.",
+        ),
+        (
+            "camera" not in wrong and job.camera == "none" and job.given("camera_strength"),
+            "camera_strength",
+            "camera_strength needs a camera other than none.",
+        ),
+        (
+            image and control is not None and not job.has_image,
+            "control",
+            "control works with a start image: send image_url or image_base64.",
+        ),
+    ]
+    if control is not None:
+        rules += [
+            (
+                control.video_url is not None and control.video_base64 is not None,
+                "control.video_base64",
+                "send control.video_url or control.video_base64, not both.",
+            ),
+            (
+                control.preprocessed and not control.has_video,
+                "control.preprocessed",
+                "control.preprocessed needs a control video.",
+            ),
+        ]
+    return [Fault(field, message) for broken, field, message in rules if broken]
+
+
+def _preview_warnings(job: JobInput) -> tuple[str, ...]:
+    replaced = [name for name in ("resolution", "duration") if job.preview and job.given(name)]
+    return tuple(f"A preview is always 448x256 and 1 s: {name} has no effect on it." for name in replaced)
+
+
+def _refused(faults: tuple[Fault, ...]) -> WorkerError:
+    return WorkerError(
+        ErrorCode.INVALID_INPUT,
+        " ".join(fault.message for fault in faults),
+        field=faults[0].field,
+        faults=faults,
+    )
+
+
+def _fault(detail: Any) -> Fault:
+    """Word one of pydantic's errors for a caller: the field, and what is allowed."""
+    path = [str(part) for part in detail["loc"]]
+    field = ".".join(path)
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = ControlInput.model_fields if path[0] == "control" else JobInput.model_fields
+        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(known)}."
+        return Fault(_printable(field), f"{_printable(field)} is not a field of this job; {hint}")
+    if kind == "missing":
+        return Fault(field, f"{field} is required.")
+    if kind == "literal_error":
+        return Fault(field, f"{field} must be {context['expected']}.")
+    if kind == "string_pattern_mismatch":
+        return Fault(field, f"{field} must hold more than white space.")
+    requirement = str(detail["msg"]).removeprefix("Input should be ").removeprefix("Input should ")
+    if kind.startswith(("string_too", "string_unicode")):
+        requirement = str(detail["msg"])[0].lower() + str(detail["msg"])[1:]
+        return Fault(field, f"{field}: {requirement}.")
+    return Fault(field, f"{field} must be {requirement}.")
+
+
+def _printable(name: str) -> str:
+    """A caller's own field name, safe to show and to log: short, and without control characters."""
+    return "".join(character if character.isprintable() else "?" for character in name)[:80]
