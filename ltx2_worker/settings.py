@@ -81,7 +81,56 @@ class Settings(BaseSettings):
     bucket_secret_access_key: SecretStr | None = Field(
         None, validation_alias="BUCKET_SECRET_ACCESS_KEY", description="Its secret key."
     )
-    bucket_name: str | None = Field(None, validation_alias="BUCKET_NAME", description="The bucket.")
+    bucket_name: str | None = Field(
+        None,
+        validation_alias="BUCKET_NAME",
+        description="The bucket; default: the one the endpoint URL names.",
+    )
+    bucket_region: str | None = Field(
+        None,
+        validation_alias="BUCKET_REGION",
+        description="Its region; default: the one the endpoint URL names.",
+    )
+    bucket_key_prefix: str = Field(
+        "", validation_alias="BUCKET_KEY_PREFIX", description="What every key starts with, such as 'videos/'."
+    )
+    bucket_public_url: str | None = Field(
+        None,
+        validation_alias="BUCKET_PUBLIC_URL",
+        description="Base address under which anyone may read the bucket; default: presigned URLs.",
+    )
+    bucket_url_lifetime: int = Field(
+        86_400,
+        ge=60,
+        le=604_800,
+        validation_alias="BUCKET_URL_LIFETIME",
+        description="Seconds that a presigned URL works; S3 allows seven days at most.",
+    )
+    bucket_addressing: Literal["auto", "path", "virtual"] = Field(
+        "auto", validation_alias="BUCKET_ADDRESSING", description="Bucket name in the path or the host name."
+    )
+    bucket_checksums: Literal["when_supported", "when_required"] = Field(
+        "when_supported",
+        validation_alias="BUCKET_CHECKSUMS",
+        description="when_required: for stores that refuse S3's checksum headers.",
+    )
+    allow_job_bucket: bool = Field(False, description="Let a job bring its own bucket as `s3Config`.")
+    inline_base64: bool = Field(
+        False,
+        description="Put the video into the reply when there is neither bucket nor volume nor output_dir.",
+    )
+    inline_max_bytes: int = Field(
+        7 * MEGABYTE, gt=0, description="Largest such video; RunPod takes 10 MB of JSON, base64 adds a third."
+    )
+    poster: bool = Field(True, description="Deliver a poster JPEG beside the video.")
+    animated_preview: bool = Field(False, description="Deliver a small animated WebP beside the video.")
+    provenance: bool = Field(False, description="Write model, seed and job id into the MP4.")
+    spool_dir: Path | None = Field(
+        None,
+        description="Where videos wait for a bucket that is down; default: the volume, else beside work_dir.",
+    )
+    spool_max_videos: int = Field(50, ge=1, description="Most videos kept there; the oldest go first.")
+    spool_max_bytes: int = Field(5_000 * MEGABYTE, gt=0, description="Most bytes kept there.")
 
     @field_validator("models_dirs", mode="before")
     @classmethod
