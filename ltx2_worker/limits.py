@@ -21,14 +21,20 @@ class Limits:
         self.seconds = seconds
         self._deadline = time.monotonic() + seconds
         self._cancelled = threading.Event()
+        self._reason: WorkerError | None = None
         self._on_cancel: list[Callable[[], None]] = []
         self._lock = threading.Lock()
 
-    def cancel(self) -> None:
-        """End the job: wake every wait, and call what `on_cancel` registered. A second call does nothing."""
+    def cancel(self, reason: WorkerError | None = None) -> None:
+        """End the job: wake every wait, and call what `on_cancel` registered. A second call does nothing.
+
+        Arguments:
+            reason: what `check` raises from now on; None stands for the platform's cancel.
+        """
         with self._lock:
             if self._cancelled.is_set():
                 return
+            self._reason = reason
             self._cancelled.set()
             callbacks = list(self._on_cancel)
         for callback in callbacks:
@@ -52,9 +58,9 @@ class Limits:
         return max(0.0, min(at_most, self._deadline - time.monotonic()))
 
     def check(self) -> None:
-        """Raise `Cancelled` or `WorkerError(DEADLINE_EXCEEDED)` if the job must not go on."""
+        """Raise `Cancelled`, the reason given to `cancel`, or DEADLINE_EXCEEDED if the job must not go on."""
         if self.cancelled:
-            raise Cancelled
+            raise self._reason or Cancelled
         if self.remaining() <= 0:
             raise WorkerError(
                 ErrorCode.DEADLINE_EXCEEDED,

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
         None, gt=0, description="One deadline for every job, in seconds; default: from the job's plan."
     )
     execution_timeout: float = Field(
-        3600, gt=0, description="The endpoint's execution timeout, in seconds; deadlines stay below it."
+        600, gt=0, description="The endpoint's execution timeout, in seconds; deadlines stay below it."
     )
     default_camera: Literal[
         "static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"

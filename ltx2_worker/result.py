@@ -1,0 +1,100 @@
+"""What leaves the worker: one typed result, one typed failure, one typed answer to a dry run."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .errors import ErrorCode, WorkerError
+
+
+class _Output(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VideoResult(_Output):
+    """A finished job."""
+
+    job_id: str = Field(description="The job's id.")
+    url: str | None = Field(None, description="Where the MP4 can be fetched: presigned or public URL.")
+    path: str | None = Field(None, description="Where the MP4 lies, when there is no bucket.")
+    video_base64: str | None = Field(None, description="The MP4 itself, where the operator turned that on.")
+    url_expires_at: str | None = Field(None, description="When a presigned URL stops working (UTC).")
+    poster_url: str | None = Field(None, description="A JPEG of a frame from the middle.")
+    poster_path: str | None = Field(None, description="Where the poster lies, when there is no bucket.")
+    width: int = Field(description="Pixels.")
+    height: int = Field(description="Pixels.")
+    fps: float = Field(description="Frames per second, 24 or 48.")
+    frames: int = Field(description="Frames in the file.")
+    duration: float = Field(description="Seconds.")
+    audio: bool = Field(description="Whether the file has a sound track.")
+    bytes: int = Field(description="Size of the MP4.")
+    sha256: str = Field(description="Checksum of the MP4.")
+    mode: str = Field(description="t2v or i2v.")
+    quality: str = Field(description="fast or pro.")
+    preview: bool = Field(description="Whether this is a preview.")
+    seed: int = Field(description="The seed used; the same job with it gives the same frames.")
+    credits: int = Field(description="Price of the job.")
+    warnings: tuple[str, ...] = Field((), description="What the caller should know about this job.")
+    timings: dict[str, float] = Field(description="Seconds by stage, waiting included.")
+    versions: dict[str, str] = Field(description="Worker, engine and model.")
+
+
+class PlannedFile(_Output):
+    """A model file that a job needs."""
+
+    name: str
+    bytes: int
+    installed: bool
+
+
+class DryRunResult(_Output):
+    """The answer to a job with dry_run: what would be done, and what it would cost."""
+
+    job_id: str
+    dry_run: bool = True
+    mode: str
+    quality: str
+    preview: bool
+    width: int
+    height: int
+    canvas: str = Field(description="Size that is generated; the video is its centre crop.")
+    fps: int
+    frames: int
+    generated_frames: int
+    duration: int
+    steps: int
+    audio: bool
+    seed: int
+    credits: int
+    files: tuple[PlannedFile, ...] = Field(description="Model files that the job needs.")
+    expected_seconds: int = Field(description="On a warm worker with a free engine.")
+    deadline_seconds: int = Field(description="After this the job is given up.")
+    warnings: tuple[str, ...] = ()
+
+
+class FaultResult(_Output):
+    """One thing wrong with an input."""
+
+    field: str
+    message: str
+
+
+class FailureResult(_Output):
+    """A failed job. RunPod takes `error` out of it as the job's error and keeps the rest as its output."""
+
+    error: str = Field(description="One sentence for a person.")
+    code: ErrorCode = Field(description="One of a closed list; see docs/errors.md.")
+    field: str | None = Field(None, description="The input field at fault, where there is one.")
+    faults: tuple[FaultResult, ...] = Field((), description="All faults of the input, when it has any.")
+    retryable: bool = Field(description="Whether the same job may succeed if sent again.")
+    job_id: str
+
+    @classmethod
+    def of(cls, error: WorkerError, job_id: str) -> "FailureResult":
+        """Put an error into the form that leaves the worker."""
+        return cls(
+            error=error.message,
+            code=error.code,
+            field=error.field,
+            faults=tuple(FaultResult(field=fault.field, message=fault.message) for fault in error.faults),
+            retryable=error.retryable,
+            job_id=job_id,
+        )
