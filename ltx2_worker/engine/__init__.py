@@ -1,0 +1,33 @@
+"""ComfyUI as a part of this worker: owned, watched, restarted, and driven one graph at a time."""
+
+from .client import Graph
+from .engine import Engine
+from .events import (
+    Cached,
+    Event,
+    NodeProgress,
+    NodeStarted,
+    Preview,
+    Queued,
+    Restarted,
+    RestartReason,
+    Started,
+)
+from .options import EngineOptions
+from .turns import Turn
+
+__all__ = [
+    "Cached",
+    "Engine",
+    "EngineOptions",
+    "Event",
+    "Graph",
+    "NodeProgress",
+    "NodeStarted",
+    "Preview",
+    "Queued",
+    "RestartReason",
+    "Restarted",
+    "Started",
+    "Turn",
+]

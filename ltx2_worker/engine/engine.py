@@ -1,0 +1,140 @@
+"""The engine as the rest of the worker sees it: a ComfyUI that this worker owns and that runs graphs."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import ErrorCode, WorkerError
+from ..limits import Limits
+from .client import Graph, NoAnswer
+from .events import Event
+from .options import EngineOptions
+from .run import GraphRun
+from .supervisor import Supervisor
+from .turns import Turn, TurnLine
+
+_OBJECT_INFO_TRIES = 3
+
+
+def _direct(port: int) -> int:
+    return port
+
+
+def _ignore(_: Event) -> None:
+    return None
+
+
+class Engine:
+    """A ComfyUI process with the order of its jobs; may be used from several threads.
+
+    Arguments:
+        options: how to start it.
+        route: the port to talk to for the port that the engine listens on; tests put a bad network
+            in between.
+    """
+
+    def __init__(self, options: EngineOptions, *, route: Callable[[int], int] = _direct) -> None:
+        self._options = options
+        self._turns = TurnLine()
+        self._supervisor = Supervisor(options, self._turns, route)
+        self._object_info: tuple[int, dict[str, Any]] | None = None
+        self._object_info_lock = threading.Lock()
+
+    @property
+    def input_dir(self) -> Path:
+        """Where the files that a graph loads are put; what is put there is removed by who put it."""
+        return self._options.input_dir
+
+    @property
+    def output_dir(self) -> Path:
+        """Where graphs save; `run` returns paths below it, which the caller removes."""
+        return self._options.output_dir
+
+    @property
+    def gave_up(self) -> threading.Event:
+        """Set after too many crashes in a row; from then on every run fails at once."""
+        return self._supervisor.gave_up
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process id, which is its process group's too; None while it does not answer."""
+        boot = self._supervisor.boot
+        return boot.process.pid if boot else None
+
+    def start(self) -> None:
+        """Begin booting; returns at once. From here on the engine is restarted whenever it is lost."""
+        self._options.prepare()
+        self._supervisor.start()
+
+    def wait_ready(self, limits: Limits) -> None:
+        """Return once the engine answers.
+
+        Raises:
+            WorkerError: ENGINE_UNAVAILABLE, SHUTTING_DOWN, DEADLINE_EXCEEDED.
+            Cancelled: the job was.
+        """
+        self._supervisor.wait_ready(limits)
+
+    def object_info(self, limits: Limits) -> dict[str, Any]:
+        """Every node class with its inputs and the model files it sees; asked for once per boot."""
+        for _ in range(_OBJECT_INFO_TRIES):
+            boot = self._supervisor.wait_ready(limits)
+            with self._object_info_lock:
+                if self._object_info is None or self._object_info[0] != boot.number:
+                    try:
+                        self._object_info = (boot.number, boot.api.object_info())
+                    except NoAnswer:
+                        limits.sleep(1)
+                        continue
+                return self._object_info[1]
+        raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "The video engine of this worker does not answer.")
+
+    def take_turn(self) -> Turn:
+        """A place in the order of jobs, to be taken when a job arrives and released in every case."""
+        return self._turns.take()
+
+    def run(
+        self,
+        graph: Graph,
+        *,
+        turn: Turn,
+        job_key: str,
+        limits: Limits,
+        on_event: Callable[[Event], None] = _ignore,
+        previews: bool = False,
+    ) -> tuple[Path, ...]:
+        """Run a graph to its end and return the files that it saved (`images` of type "output").
+
+        The graph reaches the engine after those of all earlier turns. When the engine crashes or hangs while
+        it executes, the graph is run once more; one that only waited is queued again, as often as needed.
+        When memory is short, it is freed and the graph run once more. The turn is released in every case.
+
+        Arguments:
+            graph: in ComfyUI's API format; its output nodes' `filename_prefix` must be this job's own.
+            turn: from `take_turn`.
+            job_key: names the job; prompt ids are UUIDs made from it.
+            limits: the job's; a cancel or the deadline interrupts the prompt.
+            on_event: told what happens, on the calling thread.
+            previews: whether the engine is to send previews of the picture (one JPEG per sampling step).
+
+        Raises:
+            WorkerError: GENERATION_FAILED, OUT_OF_MEMORY, STORAGE_UNAVAILABLE, ENGINE_CRASHED,
+                ENGINE_UNAVAILABLE, SHUTTING_DOWN, DEADLINE_EXCEEDED.
+            Cancelled: the job was.
+        """
+        return GraphRun(
+            options=self._options,
+            supervisor=self._supervisor,
+            turns=self._turns,
+            graph=graph,
+            turn=turn,
+            job_key=job_key,
+            limits=limits,
+            on_event=on_event,
+            previews=previews,
+        ).run()
+
+    def stop(self, grace_seconds: float = 5) -> None:
+        """End the engine and everything it started; runs in hand fail with SHUTTING_DOWN."""
+        self._supervisor.stop(grace_seconds)

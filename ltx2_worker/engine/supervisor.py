@@ -1,0 +1,228 @@
+"""Keeps one ComfyUI running: boots it, watches it, restarts it with back-off, gives it up, stops it."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from ..errors import ErrorCode, WorkerError
+from ..limits import Limits
+from .client import EngineApi, NoAnswer
+from .events import RestartReason
+from .leftovers import Leftovers
+from .options import EngineOptions
+from .process import EngineProcess, free_port
+from .turns import TurnLine
+
+log = logging.getLogger(__name__)
+
+_TICK = 0.1
+_PROBE_EVERY = 2.0
+_PORT_TRIES = 5
+_LONGEST_BACKOFF = 30.0
+
+
+class EngineLost(Exception):  # noqa: N818 - what to do about it is decided where it is caught
+    """The engine that a graph was given to is gone."""
+
+    def __init__(self, boot: "Boot") -> None:
+        super().__init__(boot.reason)
+        self.boot = boot
+
+
+class Boot:
+    """One life of the engine, from the moment it answers until it is lost.
+
+    Arguments:
+        number: counts the engine's lives.
+        process: its process.
+        api: how to talk to it.
+    """
+
+    def __init__(self, number: int, process: EngineProcess, api: EngineApi) -> None:
+        self.number = number
+        self.process = process
+        self.api = api
+        self.reason = RestartReason.ENGINE_STOPPED
+        #: The number of the turn that was executing when it was lost.
+        self.executing_turn: int | None = None
+        self.leftovers = Leftovers()
+        self.lost = threading.Event()
+        self.condemned = threading.Event()
+
+    def check(self) -> None:
+        """Raise `EngineLost` once it is lost."""
+        if self.lost.is_set():
+            raise EngineLost(self)
+
+    def condemn(self, why: str) -> None:
+        """Ask for a restart: the engine answers, but does no work."""
+        if not self.condemned.is_set():
+            log.error("the engine is to be restarted: %s", why)
+            self.condemned.set()
+
+
+class Supervisor:
+    """Owns the engine's process, on a thread of its own.
+
+    Arguments:
+        options: how to start the engine.
+        turns: asked which turn was executing when the engine was lost.
+        route: the port to talk to for a port that the engine listens on; tests put a bad network in between.
+    """
+
+    def __init__(self, options: EngineOptions, turns: TurnLine, route: Callable[[int], int]) -> None:
+        self.gave_up = threading.Event()
+        self._options = options
+        self._turns = turns
+        self._route = route
+        self._changed = threading.Condition()
+        self._boot: Boot | None = None
+        self._boots = 0
+        self._crashes = 0
+        self._stopping = threading.Event()
+        self._grace_seconds = 0.0
+        # The engine dies with this thread (see launch.py): it must last as long as the engine is wanted.
+        self._thread = threading.Thread(target=self._supervise, name="engine-supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Begin booting; returns at once."""
+        self._thread.start()
+
+    def wait_ready(self, limits: Limits) -> Boot:
+        """The engine, once it answers.
+
+        Raises:
+            WorkerError: it was given up, or is being stopped, or the deadline has passed.
+            Cancelled: the job was.
+        """
+        with self._changed:
+            while True:
+                limits.check()
+                if self._stopping.is_set():
+                    raise WorkerError(
+                        ErrorCode.SHUTTING_DOWN, "The worker is shutting down; send the job again."
+                    )
+                if self.gave_up.is_set():
+                    raise WorkerError(
+                        ErrorCode.ENGINE_UNAVAILABLE,
+                        "The video engine of this worker does not run; send the job again.",
+                    )
+                if self._boot is not None:
+                    return self._boot
+                self._changed.wait(limits.remaining(_TICK))
+
+    @property
+    def boot(self) -> Boot | None:
+        """The engine if it answers now."""
+        with self._changed:
+            return self._boot
+
+    def succeeded(self) -> None:
+        """Note that the engine has finished a prompt: crashes before it no longer count."""
+        with self._changed:
+            self._crashes = 0
+
+    def stop(self, grace_seconds: float) -> None:
+        """End the engine: SIGTERM, at most `grace_seconds`, SIGKILL. A second call does nothing."""
+        self._grace_seconds = grace_seconds
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(grace_seconds + 20)
+
+    def _supervise(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._live_once()
+            except Exception:
+                # A fault of ours must end as an engine that was given up, not as one that never gets ready.
+                log.exception("the engine could not be started")
+            if self._stopping.is_set():
+                break
+            with self._changed:
+                self._crashes += 1
+                crashes = self._crashes
+            if crashes >= self._options.max_crashes:
+                log.error("the engine is given up after %d crashes in a row", crashes)
+                break
+            # The first restart comes at once: most crashes happen once.
+            self._stopping.wait(min(_LONGEST_BACKOFF, 2.0 ** (crashes - 1) - 1))
+        with self._changed:
+            if not self._stopping.is_set():
+                self.gave_up.set()
+            self._changed.notify_all()
+
+    def _live_once(self) -> None:
+        self._options.prepare()
+        process = EngineProcess(self._options, free_port())
+        boot: Boot | None = None
+        try:
+            boot = self._await_answer(process)
+            if boot is not None:
+                boot.reason = self._watch(boot)
+        finally:
+            status = process.exit_status()
+            process.end(self._grace_seconds if self._stopping.is_set() else 0)
+            self._lose(boot)
+        if not self._stopping.is_set():
+            log.error(
+                "the engine is gone (exit status %s, None: it was killed for hanging); its last lines:\n%s",
+                status,
+                process.last_lines(),
+            )
+
+    def _await_answer(self, process: EngineProcess) -> Boot | None:
+        """Wait until the process answers on its port, and publish it; None if it does not."""
+        started = time.monotonic()
+        api = EngineApi(self._route(process.port))
+        while time.monotonic() - started < self._options.start_timeout and process.exit_status() is None:
+            if self._stopping.wait(_TICK):
+                return None
+            try:
+                arguments = api.arguments()
+            except NoAnswer:
+                continue
+            if arguments[1:] != process.flags:
+                # Another process got the port between our choice and the engine's bind.
+                log.error("a stranger answers on the engine's port")
+                return None
+            with self._changed:
+                self._boots += 1
+                self._boot = boot = Boot(self._boots, process, api)
+                self._changed.notify_all()
+            log.info("the engine is ready after %.1f s", time.monotonic() - started)
+            return boot
+        log.error("the engine did not answer within %.0f s of its start", time.monotonic() - started)
+        return None
+
+    def _watch(self, boot: Boot) -> RestartReason:
+        """Wait until the engine exits or hangs, or is to stop."""
+        answered = probed = time.monotonic()
+        while not self._stopping.wait(_TICK):
+            now = time.monotonic()
+            if boot.process.exit_status() is not None:
+                return RestartReason.ENGINE_STOPPED
+            if boot.condemned.is_set():
+                return RestartReason.ENGINE_HUNG
+            if now - probed < _PROBE_EVERY:
+                continue
+            probed = now
+            try:
+                boot.api.answers()
+                answered = now
+                overdue = boot.leftovers.look_after(boot.api, self._options.output_dir)
+                if overdue > self._options.interrupt_timeout:
+                    boot.condemn(f"an interrupted prompt has gone on for {overdue:.0f} s")
+            except NoAnswer:
+                if now - answered > self._options.answer_timeout:
+                    boot.condemn(f"no answer for {now - answered:.0f} s")
+        return RestartReason.ENGINE_STOPPED
+
+    def _lose(self, boot: Boot | None) -> None:
+        """Tell everyone who waits for this boot that it is gone."""
+        with self._changed:
+            self._boot = None
+            if boot is not None:
+                boot.executing_turn = self._turns.first_submitted(boot.number)
+                boot.lost.set()
+            self._changed.notify_all()
