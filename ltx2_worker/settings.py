@@ -67,6 +67,16 @@ class Settings(BaseSettings):
     max_video_seconds: float = Field(60, gt=0, description="Longest control video, in seconds.")
     max_video_side: int = Field(4096, gt=0, description="Longest side of a control video, in pixels.")
     fetch_timeout: float = Field(60, gt=0, description="Seconds that fetching one file may take in all.")
+    fetch_connect_timeout: float = Field(10, gt=0, description="Seconds to connect to a server.")
+    fetch_silence_timeout: float = Field(15, gt=0, description="Seconds a server may send nothing.")
+    media_timeout: float = Field(
+        120, gt=0, description="Seconds that decoding and fitting one image or video may take."
+    )
+    allow_private_urls: bool = Field(
+        False,
+        description="Fetch callers' URLs from private addresses too, this machine included: "
+        "for tests and laptops, never for an endpoint.",
+    )
 
     # --- what goes out ----------------------------------------------------------------------------
     output_dir: Path | None = Field(None, description="Where videos are kept when there is no bucket.")

@@ -1,0 +1,73 @@
+"""The caller's start image and control video: fetched, verified, and fitted to the canvas."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ErrorCode, WorkerError
+from ..limits import Limits
+from ..settings import Settings
+from .fetch import Source, fetch
+from .fit import Frame
+from .image import fit_image
+from .isolate import run_isolated
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A file that the engine can load, and what the caller should know about it."""
+
+    path: Path
+    warnings: tuple[str, ...] = ()
+
+
+def prepare_image(source: Source, frame: Frame, into: Path, limits: Limits, settings: Settings) -> Prepared:
+    """Fetch the start image and fit it to the canvas.
+
+    Arguments:
+        source: where it comes from.
+        frame: the canvas and the delivered crop, in pixels.
+        into: an existing folder of the job's own.
+        limits: the job's.
+        settings: how large it may be, and how long it may take.
+
+    Returns:
+        `start_image.png` in `into`: 8-bit RGB, exactly the canvas's size.
+
+    Raises:
+        WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
+        Cancelled: the job was cancelled; no file is left.
+    """
+    with _files(into, "start_image", ".png") as (raw, fitted):
+        fetch(source, raw, settings.max_image_bytes, limits, settings)
+        sentences = run_isolated(
+            fit_image,
+            raw,
+            fitted,
+            source.field,
+            frame,
+            settings.max_image_pixels,
+            limits=limits,
+            seconds=settings.media_timeout,
+            too_long=_rejected(source.field, "takes too long to decode"),
+            crashed=_rejected(source.field, "cannot be decoded"),
+        )
+        return Prepared(fitted, tuple(sentences))
+
+
+@contextmanager
+def _files(into: Path, name: str, suffix: str) -> Iterator[tuple[Path, Path]]:
+    """Names for what comes in, never left behind, and for what is made of it, left only on success."""
+    raw, fitted = into / f"{name}.part", into / f"{name}{suffix}"
+    try:
+        yield raw, fitted
+    except BaseException:
+        fitted.unlink(missing_ok=True)
+        raise
+    finally:
+        raw.unlink(missing_ok=True)
+
+
+def _rejected(field: str, what: str) -> WorkerError:
+    return WorkerError(ErrorCode.MEDIA_REJECTED, f"{field} {what}.", field=field)

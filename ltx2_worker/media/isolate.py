@@ -1,0 +1,195 @@
+"""A child process for work on strangers' bytes: little memory, no secrets, killed the moment the job ends.
+
+A decoder that crashes, hangs or eats memory takes only the child with it. A thread could not be ended in
+the middle of a name lookup, a server's dripping header or a picture of 50 megapixels; a process can.
+Children are forked from a server process that has the decoders loaded, so one starts in milliseconds.
+"""
+
+import json
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import ErrorCode, WorkerError
+from ..limits import Limits
+
+log = logging.getLogger(__name__)
+
+#: Address space of a child: three copies of a 50-megapixel picture, or a 4K decoder with all its frames.
+MEMORY = 4 << 30
+#: Nothing that a child writes is larger: 20 s of noise at 1080p, nearly lossless, is about half of it.
+LARGEST_FILE = 2 << 30
+#: A reply is a few sentences.
+LARGEST_REPLY = 64 << 10
+
+#: What a child keeps of the environment, besides the proxies.
+_INHERITED = frozenset({"PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"})
+
+_PRELOAD = [
+    "__main__",
+    "runpod.serverless.utils.rp_ssrf",
+    "ltx2_worker.media.fetch",
+    "ltx2_worker.media.image",
+]
+
+
+def warm_up() -> None:
+    """Start the server process, about 2 s; without this the first job waits for it."""
+    _children()
+    forkserver.ensure_running()
+
+
+@cache
+def _children() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOAD)
+    return context
+
+
+def run_isolated(
+    work: Callable[..., list[str]],
+    *arguments: Any,
+    limits: Limits,
+    seconds: float,
+    too_long: WorkerError,
+    crashed: WorkerError,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> list[str]:
+    """Call `work(*arguments)` in a child process and return its sentences.
+
+    Arguments:
+        work: a module-level function; what it and its arguments are must be picklable.
+        limits: the job's; a cancel or the deadline kills the child.
+        seconds: how long the work may take.
+        too_long: what is raised when it takes longer.
+        crashed: what is raised when the child dies of the bytes it works on, or runs out of memory.
+        environment: variables that the child is to see besides the few it inherits.
+
+    Raises:
+        WorkerError: what `work` raised, `too_long`, `crashed`, or INTERNAL if `work` failed otherwise.
+        Cancelled: the job was cancelled.
+    """
+    limits.check()
+    receiver, sender = _children().Pipe(duplex=False)
+    process = _children().Process(
+        target=_child, args=(sender, work, arguments, seconds, dict(environment)), daemon=True
+    )
+    with receiver:
+        with sender:
+            process.start()
+        limits.on_cancel(lambda: _kill(process))
+        try:
+            answered = receiver.poll(limits.remaining(seconds))
+            reply = _read(receiver) if answered else None
+        finally:
+            _kill(process)
+            process.join()
+    limits.check()
+    if not answered:
+        raise too_long
+    if reply is None:
+        log.warning("media child died: exit code %s", process.exitcode)
+        raise _of_exit(process.exitcode, crashed)
+    return _sentences(reply, crashed)
+
+
+def _read(receiver: Connection) -> dict[str, Any] | None:
+    """The child's reply, or None if it died without one. JSON, for a pickle could run code here."""
+    try:
+        reply = json.loads(receiver.recv_bytes(LARGEST_REPLY))
+    except (EOFError, OSError, ValueError):
+        return None
+    return reply if isinstance(reply, dict) else None
+
+
+def _of_exit(code: int | None, crashed: WorkerError) -> WorkerError:
+    # Killed by someone else, most likely for the machine's memory: not the fault of what came in.
+    if code == -signal.SIGKILL:
+        return WorkerError(ErrorCode.INTERNAL, "Preparing the input was interrupted; try again.")
+    return crashed
+
+
+def _sentences(reply: dict[str, Any], crashed: WorkerError) -> list[str]:
+    match reply:
+        case {"sentences": [*sentences]}:
+            return [str(sentence) for sentence in sentences]
+        case {"code": str(code), "message": str(message), "field": field, "retryable": bool(retryable)}:
+            log.info("media refused: %s, %.2000r", code, reply.get("detail"))
+            raise WorkerError(ErrorCode(code), message, field=field, retryable=retryable)
+        case {"memory": True}:
+            raise crashed
+        case _:
+            log.error("media child failed: %.2000r", reply.get("detail"))
+            raise WorkerError(ErrorCode.INTERNAL, "Preparing the input failed.")
+
+
+def _kill(process: BaseProcess) -> None:
+    with suppress(ValueError, ProcessLookupError):  # it has ended already
+        process.kill()
+
+
+def _child(
+    sender: Connection,
+    work: Callable[..., list[str]],
+    arguments: tuple[Any, ...],
+    seconds: float,
+    environment: Mapping[str, str],
+) -> None:
+    _restrict(seconds)
+    _forget_secrets()
+    os.environ.update(environment)
+    reply: dict[str, Any]
+    try:
+        reply = {"sentences": work(*arguments)}
+    except WorkerError as error:
+        reply = {
+            "code": error.code,
+            "message": error.message,
+            "field": error.field,
+            "retryable": error.retryable,
+            "detail": _detail(error),
+        }
+    except MemoryError:
+        reply = {"memory": True}
+    except Exception as error:  # noqa: BLE001 - the parent logs it
+        reply = {"detail": _detail(error)}
+    sender.send_bytes(json.dumps(reply).encode())
+
+
+def _detail(error: BaseException) -> str:
+    """What failed where, for the log: no message of an exception, for it may quote a signed URL."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    places = " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
+    cause = f", from {_detail(error.__cause__)}" if error.__cause__ else ""
+    return f"{type(error).__name__} at {places}{cause}"[:2000]
+
+
+def _restrict(seconds: float) -> None:
+    for limit, most in (
+        (resource.RLIMIT_AS, MEMORY),
+        (resource.RLIMIT_FSIZE, LARGEST_FILE),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CPU, int(seconds * (os.cpu_count() or 1)) + 1),  # should the parent die first
+    ):
+        _, hard = resource.getrlimit(limit)
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(limit, (allowed, allowed))
+
+
+def _forget_secrets() -> None:
+    for name in list(os.environ):
+        if name not in _INHERITED and not name.lower().endswith("_proxy"):
+            del os.environ[name]
