@@ -1,0 +1,221 @@
+"""A finished video leaves the worker here: delivered, recorded, and never lost.
+
+A job whose record is found is answered from it; what a destination does not take waits in the spool.
+"""
+
+import base64
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ErrorCode, WorkerError
+from ..limits import Limits
+from ..settings import Settings
+from .destination import (
+    Destination,
+    Where,
+    jobs_destination,
+    nowhere,
+    operators_destination,
+    spool_folder,
+)
+from .names import object_name
+from .record import Delivery, Found, Parcel, find_record, hand_over, unpacked
+from .spool import Spool
+from .store import Link, StoreFault, digest
+from .store_s3 import Patience
+
+log = logging.getLogger(__name__)
+
+#: What trying the destination and delivering what is left over may take, in seconds.
+_OWN_LIMIT = 900.0
+
+
+class Publisher:
+    """Delivers videos by the operator's settings.
+
+    Arguments:
+        settings: the "what goes out" section.
+        patience: how a failing bucket is tried again.
+
+    Raises `WorkerError(STORAGE_UNAVAILABLE)` for a bucket that is configured by halves.
+    """
+
+    def __init__(self, settings: Settings, patience: Patience | None = None) -> None:
+        self._settings = settings
+        self._patience = patience
+        self._operators = operators_destination(settings, patience)
+        self._spool = Spool(spool_folder(settings), settings.spool_max_videos, settings.spool_max_bytes)
+
+    def check(self, limits: Limits | None = None) -> None:
+        """Try the destination, before any job is taken.
+
+        Raises `WorkerError(STORAGE_UNAVAILABLE)`: nowhere to put a video, or a bucket that does not work.
+        """
+        if self._operators is None:
+            if not self._settings.allow_job_bucket:
+                raise nowhere()
+            return
+        if (store := self._operators.store) is not None:
+            try:
+                store.check(limits or Limits(_OWN_LIMIT))
+            except StoreFault as fault:
+                raise WorkerError(
+                    ErrorCode.STORAGE_UNAVAILABLE,
+                    f"The {store.noun} for videos {fault.reason}.",
+                    retryable=fault.transient,
+                ) from fault
+
+    def accept(self, s3_config: object | None, limits: Limits) -> None:
+        """Make sure that a job's video will have a place, before it is generated.
+
+        Raises `WorkerError(INVALID_INPUT)` with a field for a job's own bucket that is not allowed, malformed
+        or refuses its keys, `WorkerError(STORAGE_UNAVAILABLE)` where there is nowhere to put a video.
+        """
+        destination = self._destination(s3_config)
+        if destination.where is Where.JOB_BUCKET and destination.store is not None:
+            try:
+                destination.store.check(limits)
+            except StoreFault as fault:
+                code = ErrorCode.STORAGE_UNAVAILABLE if fault.transient else ErrorCode.INVALID_INPUT
+                raise WorkerError(
+                    code, f"The bucket of `s3Config` {fault.reason}.", field="s3Config"
+                ) from fault
+
+    def find(
+        self, job_id: str, input_digest: str, limits: Limits, s3_config: object | None = None
+    ) -> Found | None:
+        """Return what an earlier run of this very job made, delivering it now if it is still in the spool.
+
+        Arguments:
+            job_id: the platform's id.
+            input_digest: a digest of the job's input: the same id with another input is another job.
+
+        Raises `WorkerError(STORAGE_UNAVAILABLE)` if the video exists but still cannot be delivered. A store
+        that cannot be read counts as one that has no record.
+        """
+        destination = self._destination(s3_config)
+        if destination.store is None:
+            return None
+        try:
+            found = find_record(
+                destination.where, destination.store, object_name(job_id), input_digest, limits
+            )
+        except StoreFault as fault:
+            log.warning(
+                "no record of the job could be looked for: the %s %s", destination.store.noun, fault.reason
+            )
+            found = None
+        if found is not None:
+            return found
+        entry = self._spool.find(object_name(job_id))
+        if entry is None or entry.note.get("input_digest") != input_digest:
+            return None
+        parcel = unpacked(entry)
+        try:
+            delivery = hand_over(destination.where, destination.store, parcel, limits)
+        except StoreFault as fault:
+            raise _undelivered(destination, fault, kept=True) from fault
+        self._spool.forget(entry.name)
+        return Found(parcel.result, delivery)
+
+    def deliver(
+        self,
+        job_id: str,
+        input_digest: str,
+        video: Path,
+        result: Mapping[str, Any],
+        limits: Limits,
+        *,
+        poster: Path | None = None,
+        preview: Path | None = None,
+        s3_config: object | None = None,
+    ) -> Delivery:
+        """Deliver a job's files, then its record.
+
+        Arguments:
+            job_id: the platform's id; it names the files.
+            input_digest: what `find` will be asked with.
+            video: the MP4; its owner removes it, as the other files.
+            result: what the reply says beside the links; JSON.
+            poster: a JPEG.
+            preview: an animated WebP.
+            s3_config: the job's own bucket.
+
+        Raises `WorkerError(STORAGE_UNAVAILABLE)`, after the files went to the spool; `Cancelled`.
+        """
+        destination = self._destination(s3_config)
+        files = {".mp4": video, ".jpg": poster, ".webp": preview}
+        parcel = Parcel(job_id, input_digest, {k: v for k, v in files.items() if v is not None}, result)
+        if destination.store is None:
+            return self._inline(video)
+        try:
+            return hand_over(destination.where, destination.store, parcel, limits)
+        except StoreFault as fault:
+            raise _undelivered(destination, fault, self._keep(destination, parcel)) from fault
+        except WorkerError as error:
+            # The deadline: the video is made and paid for, so it is kept like any other.
+            late = StoreFault("did not take it before the job's deadline", transient=True)
+            raise _undelivered(destination, late, self._keep(destination, parcel)) from error
+
+    def deliver_leftovers(self, limits: Limits | None = None) -> int:
+        """Deliver what earlier runs had to keep, and return how many were delivered.
+
+        Videos for a job's own bucket wait until the job is sent again: nobody's keys are kept on disk.
+        """
+        if self._operators is None or self._operators.store is None:
+            return 0
+        where, store, limits = self._operators.where, self._operators.store, limits or Limits(_OWN_LIMIT)
+        delivered = 0
+        for entry in self._spool.entries():
+            if entry.note.get("where") == Where.JOB_BUCKET:
+                continue
+            parcel = unpacked(entry)
+            try:
+                # A later run of the same job may have been delivered: its video stays as it was promised.
+                if find_record(where, store, entry.name, None, limits) is None:
+                    hand_over(where, store, parcel, limits)
+                    delivered += 1
+            except StoreFault as fault:
+                log.warning("leftover videos stay in the spool: the %s %s", store.noun, fault.reason)
+                break
+            self._spool.forget(entry.name)
+        return delivered
+
+    def _destination(self, s3_config: object | None) -> Destination:
+        if s3_config is not None:
+            return jobs_destination(s3_config, self._settings, self._patience)
+        if self._operators is None:
+            raise nowhere()
+        return self._operators
+
+    def _keep(self, destination: Destination, parcel: Parcel) -> bool:
+        note = {
+            "job_id": parcel.job_id,
+            "input_digest": parcel.input_digest,
+            "result": parcel.result,
+            "where": destination.where,
+        }
+        files = {f"{parcel.name}{suffix}": path for suffix, path in parcel.files.items()}
+        return self._spool.keep(parcel.name, files, note)
+
+    def _inline(self, video: Path) -> Delivery:
+        facts, limit = digest(video), self._settings.inline_max_bytes
+        if facts.bytes > limit:
+            raise WorkerError(
+                ErrorCode.STORAGE_UNAVAILABLE,
+                f"The video has {facts.bytes / 1e6:.1f} MB, more than the {limit / 1e6:.1f} MB that fit into "
+                "a reply; this endpoint needs a bucket or a network volume.",
+                retryable=False,
+            )
+        data = base64.b64encode(video.read_bytes()).decode()
+        return Delivery(Where.INLINE, facts.bytes, facts.sha256, Link(), base64=data)
+
+
+def _undelivered(destination: Destination, fault: StoreFault, kept: bool) -> WorkerError:
+    noun = destination.store.noun if destination.store is not None else "reply"
+    fate = "it is kept and delivered when the same job is sent again" if kept else "it could not be kept"
+    return WorkerError(
+        ErrorCode.STORAGE_UNAVAILABLE, f"The video was made, but the {noun} {fault.reason}; {fate}."
+    )

@@ -1,0 +1,235 @@
+"""A bucket as a store: boto3's managed upload, retried where that can help, verified, cancellable."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+import boto3
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from s3transfer.futures import TransferFuture
+from s3transfer.subscribers import BaseSubscriber
+
+from ..errors import Cancelled, WorkerError
+from ..limits import Limits
+from .bucket import Bucket
+from .s3_faults import code_of, fault_of
+from .store import PART_BYTES, Digest, Link, StoreFault, digest
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+_CONNECT_SECONDS = 5
+_SILENCE_SECONDS = 30
+#: Parts in flight. s3transfer reads each from the file as it is sent, so this bounds sockets, not memory.
+_PARALLEL_PARTS = 4
+_PROBE_KEY = "ltx2-worker-check.txt"
+#: A job's files never change under their key, and may hold what only the caller should see.
+_CACHE_CONTROL = "private, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often and how long a failing bucket is tried.
+
+    Arguments:
+        requests: attempts at one HTTP request (one part), made by botocore within seconds.
+        attempts: attempts at the whole operation, with a doubling wait between them.
+        first_wait: seconds before the second attempt.
+        seconds: no further attempt is begun after so long.
+    """
+
+    requests: int = 3
+    attempts: int = 4
+    first_wait: float = 1.0
+    seconds: float = 90.0
+
+
+class S3Store:
+    """One bucket.
+
+    Arguments:
+        bucket: which, and how to reach it.
+        patience: how a failing one is tried again.
+    """
+
+    noun = "bucket"
+
+    def __init__(self, bucket: Bucket, patience: Patience | None = None) -> None:
+        self._bucket = bucket
+        self._patience = patience or Patience()
+        # Their debug records hold signed headers and URLs, which are as good as keys while they last.
+        for name in ("boto3", "botocore", "s3transfer"):
+            logging.getLogger(name).setLevel(logging.INFO)
+        self._client: S3Client = boto3.session.Session().client(
+            "s3",
+            endpoint_url=bucket.endpoint_url,
+            region_name=bucket.region,
+            aws_access_key_id=bucket.access_key_id.get_secret_value(),
+            aws_secret_access_key=bucket.secret_access_key.get_secret_value(),
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": bucket.addressing},
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_SILENCE_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": self._patience.requests},
+                max_pool_connections=_PARALLEL_PARTS + 2,
+                request_checksum_calculation=bucket.checksums,
+                response_checksum_validation=bucket.checksums,
+            ),
+        )
+
+    def check(self, limits: Limits) -> None:
+        """Put a few bytes under a fixed key and remove them; a key that may not delete is good enough."""
+        self.put_bytes(_PROBE_KEY, b"ltx2-worker", "text/plain", limits)
+        try:
+            self._client.delete_object(Bucket=self._bucket.name, Key=self._key(_PROBE_KEY))
+        except Exception as error:  # noqa: BLE001 - not needed, and worded below
+            log.info("the bucket keeps %s: it %s", _PROBE_KEY, fault_of(error).reason)
+
+    def put_file(self, name: str, source: Path, content_type: str, job_id: str, limits: Limits) -> Digest:
+        """Upload a file in parts and make sure that the bucket has what was sent."""
+        sent = digest(source)
+        extra = {
+            "ContentType": content_type,
+            "CacheControl": _CACHE_CONTROL,
+            # Metadata travels as HTTP headers: ASCII only.
+            "Metadata": {"job-id": quote(job_id[:256], safe=""), "sha256": sent.sha256},
+        }
+
+        def attempt() -> None:
+            self._upload(self._key(name), source, extra, limits)
+            self._verify(self._key(name), sent)
+
+        self._retrying("upload", attempt, limits)
+        return sent
+
+    def put_bytes(self, name: str, data: bytes, content_type: str, limits: Limits) -> None:
+        """Upload a few kilobytes in one request."""
+        self._retrying(
+            "put",
+            lambda: self._client.put_object(
+                Bucket=self._bucket.name, Key=self._key(name), Body=data, ContentType=content_type
+            ),
+            limits,
+        )
+
+    def read(self, name: str, limits: Limits) -> bytes | None:
+        """Return a small object's content, None where there is none or this key may not read."""
+
+        def attempt() -> bytes:
+            with self._client.get_object(Bucket=self._bucket.name, Key=self._key(name))["Body"] as body:
+                return body.read()
+
+        return self._unless_absent("get", attempt, limits)
+
+    def size(self, name: str, limits: Limits) -> int | None:
+        """Return an object's size in bytes, None where there is none or this key may not look."""
+
+        def attempt() -> int:
+            return self._client.head_object(Bucket=self._bucket.name, Key=self._key(name))["ContentLength"]
+
+        return self._unless_absent("head", attempt, limits)
+
+    def link(self, name: str) -> Link:
+        """Return the public URL where the bucket has one, else one that works for `url_lifetime` seconds."""
+        key = self._key(name)
+        if self._bucket.public_url:
+            return Link(url=f"{self._bucket.public_url.rstrip('/')}/{quote(key)}")
+        url = self._client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self._bucket.name, "Key": key},
+            ExpiresIn=self._bucket.url_lifetime,
+        )
+        expires_at = datetime.now(UTC) + timedelta(seconds=self._bucket.url_lifetime)
+        return Link(url=url, expires_at=expires_at.replace(microsecond=0))
+
+    def _key(self, name: str) -> str:
+        return self._bucket.key_prefix + name
+
+    def _upload(self, key: str, source: Path, extra: dict[str, Any], limits: Limits) -> None:
+        ended = threading.Event()
+        limits.on_cancel(ended.set)
+        config = TransferConfig(
+            multipart_threshold=PART_BYTES,
+            multipart_chunksize=PART_BYTES,
+            max_concurrency=_PARALLEL_PARTS,
+            preferred_transfer_client="classic",
+        )
+        with create_transfer_manager(self._client, config) as manager:
+            future = manager.upload(str(source), self._bucket.name, key, extra, [_OnDone(ended)])
+            ended.wait(limits.remaining())
+            if not future.done():
+                # Ends the parts in flight, and with them the multipart upload on the store's side.
+                future.cancel()
+                limits.check()
+            future.result()
+
+    def _verify(self, key: str, sent: Digest) -> None:
+        """Compare what the bucket says it holds: the size always, the checksum where it gives one."""
+        compare = self._bucket.checksums == "when_supported"
+        extra: dict[str, Any] = {"ChecksumMode": "ENABLED"} if compare else {}
+        try:
+            head = self._client.head_object(Bucket=self._bucket.name, Key=key, **extra)
+        except ClientError as error:
+            if code_of(error)[1] == 403:
+                log.info("upload not verified: this access key may write to the bucket but not look at it")
+                return
+            raise
+        # "CHECKSUM-PARTS" for an object of several parts.
+        checksum = head.get("ChecksumCRC32", "").partition("-")[0]
+        if head["ContentLength"] != sent.bytes or checksum not in {"", sent.crc32, sent.crc32_of_parts}:
+            raise StoreFault("holds a damaged copy", transient=True)
+
+    def _unless_absent(self, what: str, call: Callable[[], _T], limits: Limits) -> _T | None:
+        def attempt() -> _T | None:
+            try:
+                return call()
+            except ClientError as error:
+                code, status = code_of(error)
+                # S3 answers 403 for an absent key when the caller may not list the bucket.
+                if code != "NoSuchBucket" and status in {403, 404}:
+                    return None
+                raise
+
+        return self._retrying(what, attempt, limits)
+
+    def _retrying(self, what: str, call: Callable[[], _T], limits: Limits) -> _T:
+        begun, wait = time.monotonic(), self._patience.first_wait
+        for attempt in range(1, self._patience.attempts + 1):
+            limits.check()
+            try:
+                return call()
+            except (WorkerError, Cancelled):
+                raise
+            except Exception as error:
+                fault = fault_of(error)
+                log.warning("bucket %s failed, attempt %d: it %s", what, attempt, fault.reason)
+                worn_out = time.monotonic() - begun > self._patience.seconds
+                if not fault.transient or worn_out or attempt == self._patience.attempts:
+                    raise fault from error
+            # Jitter, so that the workers of an endpoint do not come back to a tired store together.
+            limits.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            wait *= 2
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+class _OnDone(BaseSubscriber):
+    """Wakes the thread that waits for an upload."""
+
+    def __init__(self, ended: threading.Event) -> None:
+        self._ended = ended
+
+    def on_done(self, future: TransferFuture, **_: Any) -> None:
+        self._ended.set()

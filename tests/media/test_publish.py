@@ -1,0 +1,202 @@
+"""Delivering to a bucket, a volume, a folder or the reply, and finding again what was delivered."""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import requests
+from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Proxy
+
+from ltx2_worker.errors import ErrorCode, WorkerError
+from ltx2_worker.limits import Limits
+from ltx2_worker.media.destination import Where
+from ltx2_worker.media.publish import Publisher
+from ltx2_worker.settings import Settings
+
+JOB = "0f3c-u1"
+DIGEST = "digest-of-the-input"
+RESULT = {"seed": 7, "frames": 24}
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_bucket_gets_video_poster_and_record(
+    bucket_settings: Settings, bucket, video: Path, tmp_path: Path, limits: Limits
+) -> None:
+    poster = tmp_path / "poster.jpg"
+    poster.write_bytes(b"jpeg")
+    publisher = Publisher(bucket_settings)
+    publisher.check()
+
+    delivery = publisher.deliver(JOB, DIGEST, video, RESULT, limits, poster=poster)
+
+    names = {item["Key"] for item in bucket.list_objects_v2(Bucket=BUCKET)["Contents"]}
+    assert names == {f"{JOB}.mp4", f"{JOB}.jpg", f"{JOB}.json"}
+    stored = bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")
+    assert stored["Body"].read() == video.read_bytes()
+    assert stored["ContentType"] == "video/mp4"
+    assert "immutable" in stored["CacheControl"]
+    assert stored["Metadata"]["job-id"] == JOB
+    assert delivery.where is Where.BUCKET
+    assert (delivery.bytes, delivery.sha256) == (video.stat().st_size, sha256(video))
+    record = json.load(bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.json")["Body"])
+    assert (record["result"], record["sha256"]) == (RESULT, delivery.sha256)
+
+
+def test_the_presigned_url_serves_the_video_and_says_when_it_ends(
+    bucket_settings: Settings, video: Path, limits: Limits
+) -> None:
+    delivery = Publisher(bucket_settings).deliver(JOB, DIGEST, video, RESULT, limits)
+    answer = requests.get(delivery.video.url, timeout=10)
+    assert answer.content == video.read_bytes()
+    assert delivery.expires_at is not None
+    assert f"X-Amz-Expires={bucket_settings.bucket_url_lifetime}" in delivery.video.url
+    assert SECRET_KEY not in delivery.video.url
+
+
+def test_the_same_job_is_found_with_fresh_links(
+    bucket_settings: Settings, video: Path, limits: Limits
+) -> None:
+    delivered = Publisher(bucket_settings).deliver(JOB, DIGEST, video, RESULT, limits)
+    found = Publisher(bucket_settings).find(JOB, DIGEST, limits)
+    assert found is not None
+    assert found.result == RESULT
+    assert (found.delivery.bytes, found.delivery.sha256) == (delivered.bytes, delivered.sha256)
+    assert requests.get(found.delivery.video.url, timeout=10).status_code == 200
+    assert Publisher(bucket_settings).find("another", DIGEST, limits) is None
+
+
+def test_the_same_id_with_another_input_is_another_job(
+    bucket_settings: Settings, video: Path, limits: Limits
+) -> None:
+    publisher = Publisher(bucket_settings)
+    publisher.deliver(JOB, DIGEST, video, RESULT, limits)
+    assert publisher.find(JOB, "another-digest", limits) is None
+
+
+def test_a_record_whose_video_is_gone_or_cut_is_not_believed(
+    bucket_settings: Settings, bucket, video: Path, limits: Limits
+) -> None:
+    publisher = Publisher(bucket_settings)
+    publisher.deliver(JOB, DIGEST, video, RESULT, limits)
+    bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.mp4", Body=b"cut")
+    assert publisher.find(JOB, DIGEST, limits) is None
+    bucket.delete_object(Bucket=BUCKET, Key=f"{JOB}.mp4")
+    assert publisher.find(JOB, DIGEST, limits) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"format": 99}', b"\xff\xfe"])
+def test_a_record_that_is_not_ours_is_no_record(
+    bucket_settings: Settings, bucket, limits: Limits, content: bytes
+) -> None:
+    bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=content)
+    assert Publisher(bucket_settings).find(JOB, DIGEST, limits) is None
+
+
+def test_key_prefix_and_public_url_shape_the_link(
+    bucket_settings: Settings, bucket, video: Path, limits: Limits
+) -> None:
+    settings = bucket_settings.model_copy(
+        update={"bucket_key_prefix": "/clips 2026/", "bucket_public_url": "https://cdn.example.com/v/"}
+    )
+    delivery = Publisher(settings).deliver(JOB, DIGEST, video, RESULT, limits)
+    assert bucket.head_object(Bucket=BUCKET, Key=f"clips 2026/{JOB}.mp4")["ContentLength"] == delivery.bytes
+    assert delivery.video.url == f"https://cdn.example.com/v/clips%202026/{JOB}.mp4"
+    assert delivery.expires_at is None
+
+
+def test_the_check_leaves_nothing_in_the_bucket(bucket_settings: Settings, bucket) -> None:
+    Publisher(bucket_settings).check()
+    assert bucket.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+def test_without_a_bucket_the_mounted_volume_is_used(
+    folders: dict[str, Path], tmp_path: Path, video: Path, limits: Limits
+) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    publisher = Publisher(Settings(**folders | {"volume_dir": volume}))
+    publisher.check()
+    delivery = publisher.deliver(JOB, DIGEST, video, RESULT, limits)
+    assert delivery.where is Where.VOLUME
+    assert delivery.video.path == volume / "ltx2-worker" / "output" / f"{JOB}.mp4"
+    assert delivery.video.path.read_bytes() == video.read_bytes()
+    assert publisher.find(JOB, DIGEST, limits) is not None
+
+
+def test_a_named_folder_comes_before_the_volume_and_is_made(
+    folders: dict[str, Path], tmp_path: Path, video: Path, limits: Limits
+) -> None:
+    (tmp_path / "volume").mkdir()
+    settings = Settings(**folders | {"volume_dir": tmp_path / "volume", "output_dir": tmp_path / "a" / "b"})
+    publisher = Publisher(settings)
+    publisher.check()
+    delivery = publisher.deliver(JOB, DIGEST, video, RESULT, limits)
+    assert delivery.where is Where.FOLDER
+    assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == [f"{JOB}.json", f"{JOB}.mp4"]
+    assert delivery.sha256 == sha256(video)
+
+
+def test_what_is_in_the_folder_survives_the_removal_of_the_source(
+    folders: dict[str, Path], tmp_path: Path, video: Path, limits: Limits
+) -> None:
+    content = video.read_bytes()
+    delivery = Publisher(Settings(output_dir=tmp_path / "out", **folders)).deliver(
+        JOB, DIGEST, video, RESULT, limits
+    )
+    video.unlink()
+    assert delivery.video.path.read_bytes() == content
+
+
+def test_on_the_platform_a_worker_with_nowhere_to_put_a_video_refuses_to_start(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "endpoint")
+    with pytest.raises(WorkerError, match=r"BUCKET_NAME.*network volume") as caught:
+        Publisher(Settings(**folders)).check()
+    assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert not caught.value.retryable
+
+
+def test_an_inline_reply_holds_the_whole_video_or_says_that_it_does_not_fit(
+    folders: dict[str, Path], tmp_path: Path, video: Path, limits: Limits
+) -> None:
+    publisher = Publisher(Settings(inline_base64=True, inline_max_bytes=1000, **folders))
+    small = tmp_path / "small.mp4"
+    small.write_bytes(b"x" * 1000)
+    delivery = publisher.deliver(JOB, DIGEST, small, RESULT, limits)
+    assert delivery.where is Where.INLINE
+    assert base64.b64decode(delivery.base64 or "") == small.read_bytes()
+    with pytest.raises(WorkerError, match=r"17\.8 MB") as caught:
+        publisher.deliver(JOB, DIGEST, video, RESULT, limits)
+    assert not caught.value.retryable
+
+
+def test_a_job_may_bring_its_own_bucket_where_the_operator_allows_it(  # noqa: PLR0917
+    folders: dict[str, Path],
+    proxy: Proxy,
+    bucket,
+    video: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limits: Limits,
+) -> None:
+    monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
+    s3_config = {
+        "accessId": ACCESS_KEY,
+        "accessSecret": SECRET_KEY,
+        "bucketName": BUCKET,
+        "endpointUrl": proxy.url,
+    }
+    publisher = Publisher(Settings(allow_job_bucket=True, **folders))
+    publisher.accept(s3_config, limits)
+    delivery = publisher.deliver(JOB, DIGEST, video, RESULT, limits, s3_config=s3_config)
+    assert delivery.where is Where.JOB_BUCKET
+    assert bucket.head_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["ContentLength"] == delivery.bytes
+    assert publisher.find(JOB, DIGEST, limits, s3_config) is not None
+
+    with pytest.raises(WorkerError, match="does not take `s3Config`"):
+        Publisher(Settings(**folders)).accept(s3_config, limits)
