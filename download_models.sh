@@ -1,11 +1,11 @@
 #!/bin/sh
 # Fetches model files; `./download_models.sh --help` says how. Needs Python 3.11 or newer with what
-# requirements/handler.txt lists: name another one with PYTHON=/path/to/python.
+# requirements/download.txt lists: name another one with PYTHON=/path/to/python.
 set -eu
 here="$(CDPATH='' cd "$(dirname "$0")" && pwd)"
 python="${PYTHON:-python3}"
 if ! "$python" -c "import huggingface_hub, filelock, pydantic, rich" 2>/dev/null; then
-    echo "$python has no huggingface_hub; run: $python -m pip install -r requirements/handler.txt" >&2
+    echo "$python has no huggingface_hub; run: $python -m pip install -r requirements/download.txt" >&2
     exit 4
 fi
 PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" exec "$python" -m ltx2_worker.download "$@"

@@ -164,21 +164,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def serve_folder(models: Path, list_file: Path, port: int) -> None:
-    """Serve a models folder (ComfyUI's layout) in place of the real weights until the process is ended.
+def serve_folders(models: list[Path], list_file: Path, port: int) -> None:
+    """Serve models folders (ComfyUI's layout) in place of the real weights until the process is ended.
 
     Arguments:
-        models: the folder; its files take the place of those of the same name in models.toml.
+        models: the folders; their files take the place of those of the same name in models.toml.
         list_file: a models.toml that names just these files is written here.
         port: port on 127.0.0.1.
     """
-    from ltx2_worker.models import manifest
+    from ltx2_worker.models import ModelLibrary, manifest
 
     files, entries = {}, []
     for file in manifest().values():
-        if not (models / file.relative).is_file():
+        path = ModelLibrary(models).find(file)
+        if path is None:
             continue
-        content = (models / file.relative).read_bytes()
+        content = path.read_bytes()
         files[file.repo, file.path] = Served(content)
         values = asdict(file) | {
             "revision": "main",
@@ -198,8 +199,8 @@ def serve_folder(models: Path, list_file: Path, port: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--models", type=Path, required=True)
+    parser.add_argument("--models", type=Path, action="append", required=True)
     parser.add_argument("--list-file", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     args = parser.parse_args()
-    serve_folder(args.models, args.list_file, args.port)
+    serve_folders(args.models, args.list_file, args.port)
