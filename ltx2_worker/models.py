@@ -115,9 +115,13 @@ class ModelLibrary:
                 return path
         return None
 
+    def has(self, file: ModelFile) -> bool:
+        """Whether the file is in one of the folders."""
+        return self.find(file) is not None
+
     def missing(self, files: Iterable[ModelFile]) -> tuple[ModelFile, ...]:
         """Return those of `files` that are in none of the folders, in the order given."""
-        return tuple(file for file in files if self.find(file) is None)
+        return tuple(file for file in files if not self.has(file))
 
 
 def link_cached(

@@ -64,7 +64,7 @@ class StagePace:
         self._lock = threading.Lock()
 
     def expected(self, computed: Mapping[Stage, float]) -> dict[Stage, float]:
-        """Seconds per stage, corrected by what was measured; unmeasured stages take the overall correction."""
+        """Seconds per stage, corrected by what was measured; other stages take the average correction."""
         with self._lock:
             ratios = dict(self._ratios)
         overall = sum(ratios.values()) / len(ratios) if ratios else 1.0
@@ -90,7 +90,7 @@ class Meter:
     """
 
     def __init__(self, expected: Mapping[Stage, float], clock: Callable[[], float] = time.monotonic) -> None:
-        self._expected = dict(expected)
+        self.expected = dict(expected)
         self._clock = clock
         self._lock = threading.Lock()
         self._stage = Stage.PREPARING
@@ -99,17 +99,23 @@ class Meter:
         self._percent = 0
         self._timings: dict[Stage, float] = {}
 
-    def enter(self, stage: Stage) -> None:
-        """The job works on `stage` now; going back (a late loader, a second try) is not shown."""
-        with self._lock:
-            if ORDER[stage] > ORDER[self._stage]:
-                self._leave()
-                self._stage = stage
+    def enter(self, stage: Stage) -> bool:
+        """The job works on `stage` now; going back (a late loader, a second try) is not shown.
 
-    def step(self, value: int, steps: int) -> None:
-        """`value` of `steps` of the current stage are done."""
+        Returns:
+            Whether the job's stage has changed.
+        """
         with self._lock:
-            if 0 < steps and 0 <= value <= steps:
+            if ORDER[stage] <= ORDER[self._stage]:
+                return False
+            self._leave()
+            self._stage = stage
+            return True
+
+    def step(self, stage: Stage, value: int, steps: int) -> None:
+        """`value` of `steps` of `stage` are done; news of a stage that is not the current one is old."""
+        with self._lock:
+            if stage is self._stage and steps > 0 and 0 <= value <= steps:
                 self._step = (value, steps)
 
     def finish(self) -> dict[Stage, float]:
@@ -122,9 +128,9 @@ class Meter:
         """The job's progress now."""
         with self._lock:
             spent = self._clock() - self._since
-            own = self._expected.get(self._stage, 0.0)
-            done = sum(s for stage, s in self._expected.items() if ORDER[stage] < ORDER[self._stage])
-            later = sum(s for stage, s in self._expected.items() if ORDER[stage] > ORDER[self._stage])
+            own = self.expected.get(self._stage, 0.0)
+            done = sum(s for stage, s in self.expected.items() if ORDER[stage] < ORDER[self._stage])
+            later = sum(s for stage, s in self.expected.items() if ORDER[stage] > ORDER[self._stage])
             if self._step and self._step[0] > 0:
                 share = self._step[0] / self._step[1]
                 left = spent / self._step[0] * (self._step[1] - self._step[0])

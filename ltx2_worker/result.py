@@ -3,38 +3,47 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import ErrorCode, WorkerError
+from .job import Mode
+from .pricing import Quality
 
 
 class _Output(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class VideoResult(_Output):
-    """A finished job."""
+class VideoRecord(_Output):
+    """What stays true of a finished job: kept beside the video, and answered when the job is sent again."""
 
     job_id: str = Field(description="The job's id.")
-    url: str | None = Field(None, description="Where the MP4 can be fetched: presigned or public URL.")
-    path: str | None = Field(None, description="Where the MP4 lies, when there is no bucket.")
-    video_base64: str | None = Field(None, description="The MP4 itself, where the operator turned that on.")
-    url_expires_at: str | None = Field(None, description="When a presigned URL stops working (UTC).")
-    poster_url: str | None = Field(None, description="A JPEG of a frame from the middle.")
-    poster_path: str | None = Field(None, description="Where the poster lies, when there is no bucket.")
     width: int = Field(description="Pixels.")
     height: int = Field(description="Pixels.")
     fps: float = Field(description="Frames per second, 24 or 48.")
     frames: int = Field(description="Frames in the file.")
     duration: float = Field(description="Seconds.")
     audio: bool = Field(description="Whether the file has a sound track.")
-    bytes: int = Field(description="Size of the MP4.")
-    sha256: str = Field(description="Checksum of the MP4.")
-    mode: str = Field(description="t2v or i2v.")
-    quality: str = Field(description="fast or pro.")
+    mode: Mode = Field(description="t2v or i2v.")
+    quality: Quality = Field(description="fast or pro.")
     preview: bool = Field(description="Whether this is a preview.")
     seed: int = Field(description="The seed used; the same job with it gives the same frames.")
     credits: int = Field(description="Price of the job.")
     warnings: tuple[str, ...] = Field((), description="What the caller should know about this job.")
     timings: dict[str, float] = Field(description="Seconds by stage, waiting included.")
-    versions: dict[str, str] = Field(description="Worker, engine and model.")
+    versions: dict[str, str] = Field(description="Worker, engine and checkpoint.")
+
+
+class VideoResult(VideoRecord):
+    """A finished job, and where its files are now."""
+
+    url: str | None = Field(None, description="Where the MP4 can be fetched: presigned or public URL.")
+    path: str | None = Field(None, description="Where the MP4 lies, when there is no bucket.")
+    video_base64: str | None = Field(None, description="The MP4 itself, where the operator turned that on.")
+    url_expires_at: str | None = Field(None, description="When the presigned URLs stop working (UTC).")
+    poster_url: str | None = Field(None, description="A JPEG of a frame from the middle.")
+    poster_path: str | None = Field(None, description="Where the poster lies, when there is no bucket.")
+    animation_url: str | None = Field(None, description="A small animated WebP, where that is turned on.")
+    animation_path: str | None = Field(None, description="Where the WebP lies, when there is no bucket.")
+    bytes: int = Field(description="Size of the MP4.")
+    sha256: str = Field(description="Checksum of the MP4.")
 
 
 class PlannedFile(_Output):
@@ -50,8 +59,8 @@ class DryRunResult(_Output):
 
     job_id: str
     dry_run: bool = True
-    mode: str
-    quality: str
+    mode: Mode
+    quality: Quality
     preview: bool
     width: int
     height: int

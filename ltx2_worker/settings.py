@@ -55,6 +55,14 @@ class Settings(BaseSettings):
     default_camera: Literal[
         "static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"
     ] = Field("static", description="The camera of a job that names none.")
+    keep_models_loaded: bool = Field(
+        True,
+        description="Keep fast's and pro's weights both in memory, so that a switch loads nothing; needs the "
+        "host memory for both.",
+    )
+    shutdown_grace: float = Field(
+        30, ge=0, description="Seconds after SIGTERM until jobs still in hand are handed back as retryable."
+    )
     warmup: Literal["", "fast", "pro"] = Field(
         "", description="Load this recipe's weights with one preview before the first job is taken."
     )

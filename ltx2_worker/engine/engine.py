@@ -52,6 +52,11 @@ class Engine:
         return self._options.output_dir
 
     @property
+    def version(self) -> str:
+        """ComfyUI's version."""
+        return self._options.version
+
+    @property
     def gave_up(self) -> threading.Event:
         """Set after too many crashes in a row; from then on every run fails at once."""
         return self._supervisor.gave_up

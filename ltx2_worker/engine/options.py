@@ -5,6 +5,7 @@ Flags were checked against ComfyUI 0.30.0 (`comfy/cli_args.py`).
 
 import json
 import os
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,12 @@ class EngineOptions:
         """Where SaveVideo writes."""
         return self.work_dir / "output"
 
+    @property
+    def version(self) -> str:
+        """ComfyUI's version, as its own folder states it."""
+        stated = re.search(r'__version__ = "([0-9.]+)"', (self.comfyui_dir / "comfyui_version.py").read_text())
+        return stated[1] if stated else "unknown"
+
     def prepare(self) -> None:
         """Make the folders and the model-path file that the command line names."""
         for folder in (self.input_dir, self.output_dir, self.work_dir / "temp", self.work_dir / "user"):
@@ -127,7 +134,7 @@ class EngineOptions:
         # Inside ComfyUI's own folder by default, which is read-only in an image.
         flags += ["--temp-directory", str(self.work_dir), "--user-directory", str(self.work_dir / "user")]
         flags += ["--disable-all-custom-nodes"]
-        if names := sorted(child.name for folder in self.nodes_dirs for child in folder.iterdir()):
+        if names := self._node_packages():
             flags += ["--whitelist-custom-nodes", *names]
         if self.device == "cpu":
             flags += ["--cpu"]
@@ -138,6 +145,10 @@ class EngineOptions:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(WITHHELD)}
         # Lines reach the log when they are written; nothing is fetched behind our back.
         return kept | {"PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
+
+    def _node_packages(self) -> list[str]:
+        children = (child for folder in self.nodes_dirs for child in folder.iterdir())
+        return sorted(child.name for child in children if child.is_dir() and child.name[0] not in "._")
 
     @property
     def _model_paths_file(self) -> Path:

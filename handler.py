@@ -1,0 +1,63 @@
+"""RunPod's entry point: jobs from the platform's queue, from a local API server, or one from a file.
+
+    python handler.py                       runs test_input.json and exits
+    python handler.py --test_input '{...}'  runs that job and exits
+    python handler.py --rp_serve_api        serves /run, /runsync and /status on port 8000
+
+On the platform the SDK finds its queue in the environment. The SDK's heartbeat process imports this file
+again, so importing it does no work.
+"""
+
+import os
+import sys
+from functools import cache
+from typing import Any
+
+import runpod
+from pydantic import ValidationError
+
+from ltx2_worker import logs
+from ltx2_worker.endpoint import Endpoint, Mode
+from ltx2_worker.errors import WorkerError
+from ltx2_worker.settings import Settings
+
+
+@cache
+def endpoint() -> Endpoint:
+    """The endpoint of this process, made from its environment."""
+    return Endpoint(Settings(), Mode.detect())
+
+
+async def handler(job: dict[str, Any]) -> dict[str, Any]:
+    """Run one job; see docs/api.md for what goes in and comes out."""
+    return await endpoint().handle(job)
+
+
+def main() -> int:
+    """Serve jobs until told to stop; return the exit status."""
+    mode = Mode.detect()
+    quiet = mode is Mode.SINGLE and sys.stdout.isatty()
+    logs.set_up(as_json=mode is Mode.PLATFORM, level="WARNING" if quiet else "INFO")
+    try:
+        endpoint().start()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return _refuse(f"The settings are wrong: {wrong}.")
+    except WorkerError as error:
+        return _refuse(error.message)
+    try:
+        runpod.serverless.start({"handler": handler, "concurrency_modifier": endpoint().concurrency})
+    finally:
+        status = endpoint().stop()
+    return status
+
+
+def _refuse(why: str) -> int:
+    sys.stderr.write(f"The worker does not start. {why}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    # By default the SDK writes whole jobs and results, prompts included, into the log.
+    os.environ.setdefault("RUNPOD_DEBUG_LEVEL", "INFO")
+    sys.exit(main())

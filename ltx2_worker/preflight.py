@@ -1,0 +1,70 @@
+"""Before the first job: does this engine have every node, and this machine the models, that jobs need?"""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .engine import Engine
+from .errors import WorkerError
+from .limits import Limits
+from .models import ModelLibrary, manifest
+
+log = logging.getLogger(__name__)
+
+WORKFLOWS = Path(__file__).parent.parent / "workflows"
+
+#: What no job of a recipe can do without.
+RECIPES = {
+    "fast": ("checkpoint_fast", "text_encoder"),
+    "pro": ("checkpoint_pro", "text_encoder"),
+}
+
+#: How long the engine is waited for: several boots.
+ENGINE_SECONDS = 1800.0
+
+
+def why_unfit(engine: Engine, library: ModelLibrary) -> str | None:
+    """Look at models and engine, write what is missing into the log, and say why no job could be done.
+
+    A worker with some of the models is fit: it takes the jobs it can and names the file for the others.
+    """
+    recipes = possible_recipes(library)
+    missing = [file.name for file in library.missing(manifest().values())]
+    log.info("models found", extra={"recipes": recipes, "not_installed": missing})
+    if not recipes:
+        return f"no recipe has its models: not installed are {', '.join(missing)}"
+    try:
+        nodes = missing_nodes(engine.object_info(Limits(ENGINE_SECONDS)))
+    except WorkerError as error:
+        # Whether the engine can be kept alive is its supervisor's to decide.
+        log.warning("the engine could not be checked: %s", error.message)
+        return None
+    if nodes:
+        return f"the engine lacks the nodes {', '.join(nodes)}"
+    log.info("engine ready")
+    return None
+
+
+def missing_nodes(object_info: Mapping[str, Any], workflows: Path = WORKFLOWS) -> tuple[str, ...]:
+    """Return the node classes that the workflows use and the engine does not have.
+
+    Arguments:
+        object_info: the engine's answer to /object_info, by node class.
+        workflows: the folder of workflow files.
+    """
+    used = {
+        node["class_type"]
+        for path in workflows.glob("*.json")
+        for node in json.loads(path.read_text(encoding="utf-8")).values()
+    }
+    return tuple(sorted(used - set(object_info)))
+
+
+def possible_recipes(library: ModelLibrary) -> tuple[str, ...]:
+    """Return the recipes whose checkpoint and text encoder are here."""
+    listed = manifest()
+    return tuple(
+        recipe for recipe, needed in RECIPES.items() if all(library.has(listed[key]) for key in needed)
+    )

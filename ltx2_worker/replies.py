@@ -1,0 +1,74 @@
+"""Replies made of what the worker knows: a finished video's, and a dry run's."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .media.record import Delivery
+from .media.store import Link
+from .models import ModelFile
+from .plan import Plan
+from .result import DryRunResult, PlannedFile, VideoRecord, VideoResult
+
+
+def finished(record: VideoRecord, delivery: Delivery) -> VideoResult:
+    """A finished job, with links to its files as they are now."""
+    poster, animation = delivery.poster or Link(), delivery.preview or Link()
+    return VideoResult(
+        **record.model_dump(),
+        url=delivery.video.url,
+        path=_text(delivery.video.path),
+        video_base64=delivery.base64,
+        url_expires_at=delivery.expires_at.isoformat() if delivery.expires_at else None,
+        poster_url=poster.url,
+        poster_path=_text(poster.path),
+        animation_url=animation.url,
+        animation_path=_text(animation.path),
+        bytes=delivery.bytes,
+        sha256=delivery.sha256,
+    )
+
+
+def dry_run(
+    job_id: str,
+    plan: Plan,
+    *,
+    installed: Callable[[ModelFile], bool],
+    expected_seconds: float,
+    deadline_seconds: float,
+    warnings: tuple[str, ...],
+) -> DryRunResult:
+    """What would be done for a job, what it would cost, and how long it would take.
+
+    Arguments:
+        installed: tells whether a model file is here.
+        expected_seconds: on a warm worker with a free engine.
+        deadline_seconds: after which the job would be given up.
+    """
+    return DryRunResult(
+        job_id=job_id,
+        mode=plan.mode,
+        quality=plan.quality,
+        preview=plan.preview,
+        width=plan.delivered.width,
+        height=plan.delivered.height,
+        canvas=str(plan.canvas),
+        fps=plan.fps,
+        frames=plan.frames,
+        generated_frames=plan.generated_frames,
+        duration=plan.seconds,
+        steps=plan.steps,
+        audio=plan.audio,
+        seed=plan.seed,
+        credits=plan.credits,
+        files=tuple(
+            PlannedFile(name=need.file.name, bytes=need.file.size, installed=installed(need.file))
+            for need in plan.needs
+        ),
+        expected_seconds=round(expected_seconds),
+        deadline_seconds=round(deadline_seconds),
+        warnings=warnings,
+    )
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
