@@ -1,19 +1,24 @@
 """The caller's bytes, from a URL or base64, into a file: capped while reading, never longer than allowed."""
 
 import binascii
+import math
 import socket
 import sys
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
+import boto3
 import requests
 import urllib3
+from botocore.config import Config
 from runpod.serverless.utils import rp_ssrf
 
 from ..errors import ErrorCode, WorkerError
 from ..limits import Limits
 from ..settings import MEGABYTE, Settings
+from .bucket import bucket_from_settings
 from .isolate import run_isolated
 
 CHUNK = 256 << 10
@@ -23,18 +28,23 @@ TRANSIENT_STATUSES = frozenset({408, 425, 429})
 
 @dataclass(frozen=True)
 class Source:
-    """A file of the caller's: the input field it came in (for messages), and a URL or base64, never both."""
+    """A file of the caller's: the input field it came in (for messages), and a URL or else base64."""
 
     field: str
     url: str | None = None
     base64: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.url is None) == (self.base64 is None):
+            raise ValueError(f"{self.field} needs a URL or base64, not both")
 
 
 def fetch(source: Source, target: Path, max_bytes: int, limits: Limits, settings: Settings) -> None:
     """Write what `source` names to `target`.
 
     Arguments:
-        source: http(s) URL of a public address, or base64, bare or as a data URI.
+        source: http(s) URL of a public address, s3:// URL of an object in the operator's bucket, or base64,
+            bare or as a data URI.
         target: a file name of the worker's own; may be left half written on failure.
         max_bytes: more is refused, as soon as it shows.
         limits: the job's.
@@ -44,21 +54,16 @@ def fetch(source: Source, target: Path, max_bytes: int, limits: Limits, settings
         WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field.
         Cancelled: the job was cancelled.
     """
-    if (source.url is None) == (source.base64 is None):
-        raise WorkerError(
-            ErrorCode.INVALID_INPUT, f"{source.field} needs a URL or base64.", field=source.field
-        )
     if source.base64 is not None:
         decode_base64(source.base64, target, source.field, max_bytes)
         return
+    url, allow_private = source.url or "", settings.allow_private_urls
+    if url.startswith("s3://"):
+        url, allow_private = _presigned(url, source.field, settings), True
+    timeout = settings.fetch_connect_timeout, settings.fetch_silence_timeout
     run_isolated(
-        download,
-        source.url,
-        target,
-        source.field,
-        max_bytes,
-        (settings.fetch_connect_timeout, settings.fetch_silence_timeout),
-        environment={"RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "1" if settings.allow_private_urls else "0"},
+        partial(download, url, target, source.field, max_bytes, timeout),
+        environment={"RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "1" if allow_private else "0"},
         limits=limits,
         seconds=settings.fetch_timeout,
         too_long=_unreachable(
@@ -118,6 +123,27 @@ def download(url: str, target: Path, field: str, max_bytes: int, timeout: tuple[
     return []
 
 
+def _presigned(url: str, field: str, settings: Settings) -> str:
+    """An http(s) URL for an object of the operator's bucket, which may well be at a private address."""
+    bucket = bucket_from_settings(settings)
+    scheme = f"s3://{bucket.name}/" if bucket else ""
+    if bucket is None or not url.startswith(scheme) or url == scheme:
+        raise _invalid(field, "as an s3:// URL must name an object in this endpoint's own bucket")
+    client = boto3.session.Session().client(
+        "s3",
+        endpoint_url=bucket.endpoint_url,
+        region_name=bucket.region,
+        aws_access_key_id=bucket.access_key_id.get_secret_value(),
+        aws_secret_access_key=bucket.secret_access_key.get_secret_value(),
+        config=Config(signature_version="s3v4", s3={"addressing_style": bucket.addressing}),
+    )
+    return client.generate_presigned_url(
+        "get_object",
+        Params={"Bucket": bucket.name, "Key": url.removeprefix(scheme)},
+        ExpiresIn=math.ceil(settings.fetch_timeout) + 60,
+    )
+
+
 def _answer(url: str, field: str, timeout: tuple[float, float]) -> requests.Response:
     """The response's headers, from a public address; its body is still to be read."""
     try:
@@ -132,7 +158,8 @@ def _answer(url: str, field: str, timeout: tuple[float, float]) -> requests.Resp
             transient = error.__cause__.errno == socket.EAI_AGAIN
             raise _unreachable(field, "names a host that cannot be found", retryable=transient) from error
         raise _invalid(
-            field, "must be an http(s) URL of a public address, redirects (at most 5) included"
+            field,
+            "must be an http(s) URL whose address, redirects (at most 5) included, is public",
         ) from error
     except requests.exceptions.SSLError as error:
         raise _unreachable(field, "names a host without a valid TLS certificate", retryable=False) from error

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import ErrorCode, WorkerError
 from ..limits import Limits
 from ..settings import Settings
+from .control import fit_video, still_video
 from .fetch import Source, fetch
 from .fit import Frame
 from .image import fit_image
@@ -42,18 +44,83 @@ def prepare_image(source: Source, frame: Frame, into: Path, limits: Limits, sett
     with _files(into, "start_image", ".png") as (raw, fitted):
         fetch(source, raw, settings.max_image_bytes, limits, settings)
         sentences = run_isolated(
-            fit_image,
-            raw,
-            fitted,
-            source.field,
-            frame,
-            settings.max_image_pixels,
+            partial(fit_image, raw, fitted, source.field, frame, settings.max_image_pixels),
             limits=limits,
             seconds=settings.media_timeout,
             too_long=_rejected(source.field, "takes too long to decode"),
             crashed=_rejected(source.field, "cannot be decoded"),
         )
         return Prepared(fitted, tuple(sentences))
+
+
+def prepare_control(
+    source: Source,
+    frame: Frame,
+    into: Path,
+    limits: Limits,
+    settings: Settings,
+    *,
+    fps: int,
+    frames: int,
+) -> Prepared:
+    """Fetch the control video, fit it to the canvas and resample it to the job's frames.
+
+    Arguments:
+        source: where it comes from.
+        frame: the canvas and the delivered crop, in pixels.
+        into, limits, settings: as for `prepare_image`.
+        fps, frames: of what is generated.
+
+    Returns:
+        `control.mp4` in `into`: H.264, exactly the canvas's size, exactly `frames` frames at `fps`.
+
+    Raises:
+        WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
+        Cancelled: the job was cancelled; no file is left.
+    """
+    with _files(into, "control", ".mp4") as (raw, fitted):
+        fetch(source, raw, settings.max_video_bytes, limits, settings)
+        sentences = run_isolated(
+            partial(
+                fit_video,
+                raw,
+                fitted,
+                source.field,
+                frame,
+                fps=fps,
+                frames=frames,
+                max_seconds=settings.max_video_seconds,
+                max_side=settings.max_video_side,
+            ),
+            limits=limits,
+            seconds=settings.media_timeout,
+            too_long=_rejected(source.field, "takes too long to decode"),
+            crashed=_rejected(source.field, "cannot be decoded"),
+        )
+        return Prepared(fitted, tuple(sentences))
+
+
+def still_as_control(image: Path, into: Path, limits: Limits, settings: Settings, *, fps: int) -> Prepared:
+    """Make the control video of a job without one: the fitted start image, as one frame.
+
+    Arguments:
+        image: what `prepare_image` wrote.
+        into, limits, settings: as for `prepare_image`.
+        fps: of what is generated.
+
+    Returns:
+        `control.mp4` in `into`.
+    """
+    failed = WorkerError(ErrorCode.INTERNAL, "The start image could not be made the control video.")
+    with _files(into, "control", ".mp4") as (_, fitted):
+        run_isolated(
+            partial(still_video, image, fitted, fps),
+            limits=limits,
+            seconds=settings.media_timeout,
+            too_long=failed,
+            crashed=failed,
+        )
+        return Prepared(fitted)
 
 
 @contextmanager

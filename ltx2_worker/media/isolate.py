@@ -43,6 +43,7 @@ _PRELOAD = [
     "runpod.serverless.utils.rp_ssrf",
     "ltx2_worker.media.fetch",
     "ltx2_worker.media.image",
+    "ltx2_worker.media.control",
 ]
 
 
@@ -60,18 +61,18 @@ def _children() -> ForkServerContext:
 
 
 def run_isolated(
-    work: Callable[..., list[str]],
-    *arguments: Any,
+    work: Callable[[], list[str]],
+    *,
     limits: Limits,
     seconds: float,
     too_long: WorkerError,
     crashed: WorkerError,
     environment: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
-    """Call `work(*arguments)` in a child process and return its sentences.
+    """Call `work` in a child process and return the sentences that it returns.
 
     Arguments:
-        work: a module-level function; what it and its arguments are must be picklable.
+        work: a module-level function with its arguments (functools.partial), all picklable.
         limits: the job's; a cancel or the deadline kills the child.
         seconds: how long the work may take.
         too_long: what is raised when it takes longer.
@@ -84,9 +85,7 @@ def run_isolated(
     """
     limits.check()
     receiver, sender = _children().Pipe(duplex=False)
-    process = _children().Process(
-        target=_child, args=(sender, work, arguments, seconds, dict(environment)), daemon=True
-    )
+    process = _children().Process(target=_child, args=(sender, work, seconds, dict(environment)), daemon=True)
     with receiver:
         with sender:
             process.start()
@@ -143,8 +142,7 @@ def _kill(process: BaseProcess) -> None:
 
 def _child(
     sender: Connection,
-    work: Callable[..., list[str]],
-    arguments: tuple[Any, ...],
+    work: Callable[[], list[str]],
     seconds: float,
     environment: Mapping[str, str],
 ) -> None:
@@ -153,7 +151,7 @@ def _child(
     os.environ.update(environment)
     reply: dict[str, Any]
     try:
-        reply = {"sentences": work(*arguments)}
+        reply = {"sentences": work()}
     except WorkerError as error:
         reply = {
             "code": error.code,
