@@ -124,7 +124,7 @@ def finish(source: Path, target: Path, provenance: Mapping[str, str], limits: Li
         raise
 
 
-def _remuxed(engines: InputContainer, delivered: OutputContainer) -> Iterator[Packet[Any]]:
+def _remuxed(engines: InputContainer, delivered: OutputContainer) -> Iterator["Packet[Any]"]:
     """Yield the first video's and the first sound track's packets, bound to new streams in `delivered`."""
     video = engines.streams.video[0]
     copy = delivered.add_stream_from_template(video)
