@@ -106,7 +106,8 @@ class EngineOptions:
     @property
     def version(self) -> str:
         """ComfyUI's version, as its own folder states it."""
-        stated = re.search(r'__version__ = "([0-9.]+)"', (self.comfyui_dir / "comfyui_version.py").read_text())
+        source = (self.comfyui_dir / "comfyui_version.py").read_text()
+        stated = re.search(r'__version__ = "([0-9.]+)"', source)
         return stated[1] if stated else "unknown"
 
     def prepare(self) -> None:

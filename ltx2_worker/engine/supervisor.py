@@ -30,6 +30,10 @@ class EngineLost(Exception):  # noqa: N818 - what to do about it is decided wher
         self.boot = boot
 
 
+class PortTaken(Exception):  # noqa: N818
+    """Another process got the engine's port between our choice of it and the engine's bind."""
+
+
 class Boot:
     """One life of the engine, from the moment it answers until it is lost.
 
@@ -131,9 +135,15 @@ class Supervisor:
             self._thread.join(grace_seconds + 20)
 
     def _supervise(self) -> None:
+        ports_lost = 0
         while not self._stopping.is_set():
             try:
                 self._live_once()
+            except PortTaken:
+                log.warning("the engine's port was taken")
+                ports_lost += 1
+                if ports_lost < _PORT_TRIES:
+                    continue
             except Exception:
                 # A fault of ours must end as an engine that was given up, not as one that never gets ready.
                 log.exception("the engine could not be started")
@@ -183,15 +193,15 @@ class Supervisor:
             except NoAnswer:
                 continue
             if arguments[1:] != process.flags:
-                # Another process got the port between our choice and the engine's bind.
-                log.error("a stranger answers on the engine's port")
-                return None
+                raise PortTaken
             with self._changed:
                 self._boots += 1
                 self._boot = boot = Boot(self._boots, process, api)
                 self._changed.notify_all()
             log.info("the engine is ready after %.1f s", time.monotonic() - started)
             return boot
+        if process.port_was_taken():
+            raise PortTaken
         log.error("the engine did not answer within %.0f s of its start", time.monotonic() - started)
         return None
 

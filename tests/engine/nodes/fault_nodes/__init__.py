@@ -1,0 +1,72 @@
+"""Custom nodes for ComfyUI that misbehave on demand; loaded only by the engine of the tests."""
+
+import time
+from pathlib import Path
+
+import comfy.utils
+import folder_paths
+import torch
+
+ERRORS = {
+    "gpu_memory": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    "device": lambda: RuntimeError("CUDA error: an illegal memory access was encountered"),
+    "disk": lambda: OSError(28, "No space left on device"),
+    "thread": lambda: SystemExit("ends ComfyUI's worker thread, and nothing else"),
+    "other": lambda: RuntimeError("secret.safetensors in /srv/models is broken"),
+}
+
+
+class FaultSteps:
+    """Passes an image on after some steps; like a sampler, it tells progress and looks for interrupts."""
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "run"
+    CATEGORY = "faults"
+
+    @classmethod
+    def INPUT_TYPES(cls):  # noqa: N802 - ComfyUI's interface
+        return {
+            "required": {
+                "image": ("IMAGE",),
+                "steps": ("INT", {"min": 1, "max": 100_000}),
+                "seconds": ("FLOAT", {"min": 0.0, "max": 600.0}),
+                "key": ("STRING", {}),
+            }
+        }
+
+    def run(self, image, steps, seconds, key):
+        bar = comfy.utils.ProgressBar(steps)
+        for _ in range(steps):
+            time.sleep(seconds)
+            bar.update(1)
+        return (image,)
+
+
+class FaultRaise:
+    """Passes an image on, unless its marker file is in the input folder: then raises, and removes the marker.
+
+    Without a marker's name it always raises.
+    """
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "run"
+    CATEGORY = "faults"
+
+    @classmethod
+    def INPUT_TYPES(cls):  # noqa: N802
+        return {"required": {"image": ("IMAGE",), "error": (list(ERRORS),), "marker": ("STRING", {})}}
+
+    @classmethod
+    def IS_CHANGED(cls, **_):  # noqa: N802
+        return time.time()
+
+    def run(self, image, error, marker):
+        if marker:
+            try:
+                (Path(folder_paths.get_input_directory()) / marker).unlink()
+            except FileNotFoundError:
+                return (image,)
+        raise ERRORS[error]()
+
+
+NODE_CLASS_MAPPINGS = {"FaultSteps": FaultSteps, "FaultRaise": FaultRaise}
