@@ -1,0 +1,179 @@
+"""Surgery on a graph in ComfyUI's API format: nodes found by title, set, connected, bypassed, pruned.
+
+Nothing here knows what the graph is for. A bypass means what Ctrl+B means in ComfyUI's editor.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+#: One node of a prompt: class_type, inputs, _meta.title.
+ApiNode = dict[str, Any]
+Prompt = dict[str, ApiNode]
+#: An output of a node: the node's id and the output's index.
+Link = tuple[str, int]
+
+NODE_KINDS = Path(__file__).with_name("node_kinds.json")
+
+
+class GraphError(Exception):
+    """The code and the workflow file do not agree: a title, an input or a kind is not there."""
+
+
+@dataclass(frozen=True)
+class NodeKinds:
+    """What can be connected to a class of nodes.
+
+    Attributes:
+        inputs: kind of each input that takes a connection (no typed-in values), in the node's own order.
+        outputs: kind of each output.
+        saves: whether ComfyUI runs the node for its own sake (`OUTPUT_NODE`).
+    """
+
+    inputs: Mapping[str, str]
+    outputs: tuple[str, ...]
+    saves: bool
+
+    def passed_through(self, output: int) -> str | None:
+        """The input that an output is joined to when the node is bypassed, or None if no kind fits.
+
+        The input at the same position if it is of the same kind, else the first one of that kind. Source:
+        ComfyUI's frontend 1.47.12, how an execution graph resolves a bypassed node's output.
+        """
+        kind = self.outputs[output]
+        names = list(self.inputs)
+        if output < len(names) and self.inputs[names[output]] == kind:
+            return names[output]
+        return next((name for name in names if self.inputs[name] == kind), None)
+
+
+@cache
+def node_kinds() -> Mapping[str, NodeKinds]:
+    """Return the kinds of the node classes that workflows/*.json use (node_kinds.json, ComfyUI 0.30.0)."""
+    return {
+        name: NodeKinds(entry["inputs"], tuple(entry["outputs"]), entry["saves"])
+        for name, entry in json.loads(NODE_KINDS.read_text(encoding="utf-8")).items()
+    }
+
+
+def as_link(value: object) -> Link | None:
+    """Read an input's value as a connection; None if it is a value that was typed in."""
+    match value:
+        case [str(node), int(output)] if not isinstance(output, bool):
+            return node, output
+    return None
+
+
+class Graph:
+    """A graph in the making; the prompt it was made from stays as it is.
+
+    Arguments:
+        prompt: nodes by id, in ComfyUI's API format, each with a title of its own.
+        kinds: kinds of every node class in it.
+
+    Raises:
+        GraphError: two nodes share a title, or a class is not in `kinds`.
+    """
+
+    def __init__(self, prompt: Mapping[str, ApiNode], kinds: Mapping[str, NodeKinds]) -> None:
+        self._nodes: Prompt = {key: {**node, "inputs": dict(node["inputs"])} for key, node in prompt.items()}
+        self._kinds = kinds
+        self._bypassed: set[str] = set()
+        self._ids: dict[str, str] = {}
+        for key, node in self._nodes.items():
+            title = node["_meta"]["title"]
+            if title in self._ids:
+                raise GraphError(f"two nodes have the title {title!r}")
+            if node["class_type"] not in kinds:
+                raise GraphError(f"the kinds of {node['class_type']!r} are not known")
+            self._ids[title] = key
+
+    def id_of(self, title: str) -> str:
+        """Return the id of the node with this title."""
+        try:
+            return self._ids[title]
+        except KeyError:
+            raise GraphError(f"there is no node with the title {title!r}") from None
+
+    def set(self, title: str, **values: object) -> None:
+        """Replace typed-in values of a node.
+
+        Raises:
+            GraphError: an input is not in the file, or is a connection.
+        """
+        inputs = self._inputs(title)
+        for name, value in values.items():
+            if name not in inputs or as_link(inputs[name]):
+                raise GraphError(f"{title!r} has no value {name!r} to set")
+            inputs[name] = value
+
+    def connect(self, title: str, name: str, source: str, output: int = 0) -> None:
+        """Connect the input `name` of a node to an output of the node `source`.
+
+        Raises:
+            GraphError: the output is not of the input's kind.
+        """
+        kind = self._kinds_of(self.id_of(title)).inputs.get(name)
+        outputs = self._kinds_of(self.id_of(source)).outputs
+        if output >= len(outputs) or outputs[output] != kind:
+            raise GraphError(f"{name!r} of {title!r} cannot be connected to output {output} of {source!r}")
+        self._inputs(title)[name] = [self.id_of(source), output]
+
+    def disconnect(self, title: str, name: str) -> None:
+        """Remove the connection of the input `name`; whether the node can do without it is the engine's rule.
+
+        Raises:
+            GraphError: the input is not connected.
+        """
+        inputs = self._inputs(title)
+        if as_link(inputs.get(name)) is None:
+            raise GraphError(f"{name!r} of {title!r} is not connected")
+        del inputs[name]
+
+    def bypass(self, *titles: str) -> None:
+        """Leave nodes out: what follows gets what they were given (see `NodeKinds.passed_through`)."""
+        self._bypassed.update(self.id_of(title) for title in titles)
+
+    def prompt(self) -> Prompt:
+        """Return what the saving nodes need, in the file's order, without the bypassed nodes."""
+        kept: Prompt = {}
+        waiting = [key for key in self._nodes if self._kinds_of(key).saves and key not in self._bypassed]
+        while waiting:
+            key = waiting.pop()
+            if key not in kept:
+                kept[key] = {**self._nodes[key], "inputs": dict(self._resolved_inputs(key))}
+                waiting += (link[0] for link in map(as_link, kept[key]["inputs"].values()) if link)
+        return {key: kept[key] for key in self._nodes if key in kept}
+
+    def _resolved_inputs(self, key: str) -> Iterator[tuple[str, object]]:
+        for name, value in self._nodes[key]["inputs"].items():
+            link = as_link(value)
+            source = self._behind_bypasses(link) if link else None
+            if source:
+                yield name, list(source)
+            elif link is None:
+                yield name, value
+
+    def _behind_bypasses(self, link: Link) -> Link | None:
+        """Follow a connection backwards through bypassed nodes to one that runs, if there is one."""
+        passed = set()
+        while link[0] in self._bypassed:
+            if link in passed:
+                raise GraphError("bypassed nodes form a circle")
+            passed.add(link)
+            name = self._kinds_of(link[0]).passed_through(link[1])
+            source = as_link(self._nodes[link[0]]["inputs"].get(name)) if name else None
+            if source is None:
+                return None
+            link = source
+        return link
+
+    def _inputs(self, title: str) -> dict[str, Any]:
+        inputs: dict[str, Any] = self._nodes[self.id_of(title)]["inputs"]
+        return inputs
+
+    def _kinds_of(self, key: str) -> NodeKinds:
+        return self._kinds[self._nodes[key]["class_type"]]
