@@ -43,8 +43,11 @@ class Settings(BaseSettings):
     )
 
     # --- jobs -------------------------------------------------------------------------------------
-    jobs_in_hand: Literal[1, 2] = Field(
-        2, description="2: the next job is prepared while one generates; 1: strictly one after the other."
+    jobs_in_hand: int = Field(
+        2,
+        ge=1,
+        le=2,
+        description="2: the next job is prepared while one generates; 1: strictly one after the other.",
     )
     job_timeout: float | None = Field(
         None, gt=0, description="One deadline for every job, in seconds; default: from the job's plan."
