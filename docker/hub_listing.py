@@ -1,0 +1,85 @@
+"""Writes the env inputs of .runpod/hub.json from settings.py; run it after a change there.
+
+The rest of the file is written by hand. A test fails when the two differ.
+Source of the schema: RunPod's documentation, "Hub publishing guide".
+"""
+
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+ROOT = Path(__file__).resolve().parent.parent
+LISTING = ROOT / ".runpod" / "hub.json"
+sys.path.insert(0, str(ROOT))
+
+from ltx2_worker.settings import Settings  # noqa: E402 - importable from here on
+
+#: Settings that describe the image itself, or are for tests: whoever sets them builds another image.
+IMAGE_ONLY = {
+    "comfyui_dir",
+    "engine_python",
+    "engine_device",
+    "engine_nodes_dir",
+    "work_dir",
+    "allow_private_urls",
+}
+
+#: What most operators look at; the others are shown on request.
+COMMON = {
+    "warmup", "default_camera", "bucket_endpoint_url", "bucket_access_key_id", "bucket_secret_access_key",
+    "bucket_name", "inline_base64", "execution_timeout",
+}  # fmt: skip
+
+
+def env_inputs() -> list[dict[str, Any]]:
+    """Return one env input per setting that an endpoint may have, in the order of settings.py."""
+    return [_env_input(name) for name in Settings.model_fields if name not in IMAGE_ONLY]
+
+
+def env_name(name: str) -> str:
+    """Return the environment variable of a setting."""
+    alias = Settings.model_fields[name].validation_alias
+    return alias if isinstance(alias, str) else f"LTX2_{name.upper()}"
+
+
+def _env_input(name: str) -> dict[str, Any]:
+    field = Settings.model_fields[name]
+    kind = _plain(field.annotation)
+    shown: dict[str, Any] = {
+        "name": name.replace("_", " ").capitalize().replace("url", "URL"),
+        "type": "string",
+        "description": field.description,
+        "advanced": name not in COMMON,
+    }
+    default = field.default
+    if kind is bool:
+        shown |= {"type": "boolean", "default": default, "trueValue": "true", "falseValue": "false"}
+    elif kind in (int, float):
+        shown["type"] = "number"
+        for limit in field.metadata:
+            shown |= {"min": limit.ge} if hasattr(limit, "ge") else {}
+            shown |= {"max": limit.le} if hasattr(limit, "le") else {}
+        shown |= {} if default is None else {"default": default}
+    elif get_origin(kind) is Literal:
+        shown["options"] = [{"label": str(value) or "off", "value": str(value)} for value in get_args(kind)]
+        shown["default"] = str(default)
+    elif isinstance(default, tuple):
+        shown["default"] = ":".join(map(str, default))
+    else:
+        shown["default"] = "" if default is None else str(default)
+    return {"key": env_name(name), "input": shown}
+
+
+def _plain(annotation: Any) -> Any:
+    """A field's type without `| None`."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next(part for part in get_args(annotation) if part is not type(None))
+    return annotation
+
+
+if __name__ == "__main__":
+    listing = json.loads(LISTING.read_text(encoding="utf-8"))
+    listing["config"]["env"] = env_inputs()
+    LISTING.write_text(json.dumps(listing, indent=2) + "\n", encoding="utf-8")

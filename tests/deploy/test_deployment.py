@@ -1,0 +1,252 @@
+"""What an operator deploys with agrees with the code: Dockerfile, bake and compose file, Hub listing."""
+
+import importlib.util
+import json
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from ltx2_worker.job import JobInput
+from ltx2_worker.models import SETS, in_sets, manifest
+from ltx2_worker.plan import make_plan, require_installed
+from ltx2_worker.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+HUB = json.loads((ROOT / ".runpod/hub.json").read_text())
+TESTS = json.loads((ROOT / ".runpod/tests.json").read_text())
+
+
+def load_script(path: Path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+LISTING = load_script(ROOT / "docker/hub_listing.py")
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+
+class Option(Strict):
+    label: str = Field(min_length=1)
+    value: str
+
+
+class Input(Strict):
+    name: str
+    type: Literal["string", "number", "boolean", "huggingface"]
+    description: str = Field(min_length=10)
+    default: str | float | bool | None = None
+    options: list[Option] | None = None
+    min: float | None = None
+    max: float | None = None
+    true_value: str | None = None
+    false_value: str | None = None
+    advanced: bool = False
+
+
+class Env(Strict):
+    key: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
+    input: Input | None = None
+    value: str | None = None
+
+
+class Preset(Strict):
+    name: str
+    defaults: dict[str, str | float | bool]
+
+
+class HubConfig(Strict):
+    runs_on: Literal["GPU"]
+    container_disk_in_gb: int = Field(gt=0)
+    gpu_ids: str = Field(pattern=r"^[A-Z0-9_]+(,[A-Z0-9_]+)*$")
+    gpu_count: Literal[1]
+    allowed_cuda_versions: list[str]
+    presets: list[Preset]
+    env: list[Env]
+
+
+class HubListing(Strict):
+    """Source: RunPod's documentation, "Hub publishing guide"."""
+
+    title: str
+    description: str
+    type: Literal["serverless"]
+    category: Literal["audio", "embedding", "language", "video", "image"]
+    icon_url: str | None = None
+    config: HubConfig
+
+
+class HubTest(Strict):
+    name: str
+    input: dict
+    timeout: int = Field(gt=1000, description="milliseconds")
+
+
+class HubTestConfig(Strict):
+    gpu_type_id: str
+    gpu_count: Literal[1]
+    allowed_cuda_versions: list[str]
+    env: list[Env]
+
+
+class HubTests(Strict):
+    tests: list[HubTest] = Field(min_length=1)
+    config: HubTestConfig
+
+
+def default_model_set() -> list[str]:
+    return re.search(r'^ARG MODEL_SET="(.*)"$', DOCKERFILE, re.MULTILINE)[1].split()
+
+
+def test_the_hub_listing_follows_the_hubs_schema():
+    HubListing.model_validate(HUB)
+    HubTests.model_validate(TESTS)
+
+
+def test_the_hub_listing_offers_every_setting_with_its_meaning_and_default():
+    assert HUB["config"]["env"] == LISTING.env_inputs(), "run: python docker/hub_listing.py"
+    assert set(Settings.model_fields) > LISTING.IMAGE_ONLY | LISTING.COMMON
+
+
+@pytest.mark.parametrize("entry", HUB["config"]["env"], ids=lambda entry: entry["key"])
+def test_what_the_hub_may_set_is_accepted(entry, monkeypatch):
+    shown = entry["input"]
+    values = [option["value"] for option in shown.get("options", [])]
+    if shown["type"] == "boolean":
+        values = [shown["trueValue"], shown["falseValue"]]
+    if "default" in shown and not isinstance(shown["default"], bool):
+        values.append(str(shown["default"]))
+    for value in values:
+        monkeypatch.setenv(entry["key"], value)
+        Settings()
+
+
+def test_presets_and_test_settings_are_settings():
+    known = {entry["key"] for entry in HUB["config"]["env"]}
+    for preset in HUB["config"]["presets"]:
+        assert preset["defaults"].keys() <= known
+    assert {entry["key"] for entry in TESTS["config"]["env"]} <= known
+
+
+@pytest.mark.parametrize("case", TESTS["tests"], ids=lambda case: case["name"])
+def test_the_hubs_test_jobs_run_on_what_the_default_image_holds(case):
+    job, warnings = JobInput.parse(case["input"])
+    assert not warnings
+    baked = in_sets(manifest().values(), default_model_set())
+    require_installed(make_plan(job, installed=baked.__contains__), baked.__contains__)
+
+
+def test_the_disk_asked_for_holds_the_default_image():
+    weights = sum(file.size for file in in_sets(manifest().values(), default_model_set()))
+    assert HUB["config"]["containerDiskInGb"] * 1e9 > weights + 15e9
+
+
+def test_the_image_can_hold_every_file_once_and_copies_every_layer():
+    fetched = re.findall(r"fetch ((?:[a-z_]+|\s|\\\n)+)$", DOCKERFILE.replace("\\\n", " "), re.MULTILINE)
+    ids = [word for line in fetched for word in line.split()]
+    bakeable = in_sets(manifest().values(), set(SETS) - {"full-precision"})
+    assert sorted(ids) == sorted(file.id for file in bakeable)
+    stages = re.findall(r"^FROM downloader AS (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert (
+        re.findall(r"^COPY --from=(weights-\S+) /weights/ /opt/models/$", DOCKERFILE, re.MULTILINE) == stages
+    )
+
+
+def test_a_large_file_has_a_layer_of_its_own():
+    fetched = re.findall(r"fetch (.*)$", DOCKERFILE.replace("\\\n", " "), re.MULTILINE)
+    for line in fetched:
+        large = [word for word in line.split() if word in manifest() and manifest()[word].size > 2e9]
+        assert len(large) <= 1
+        assert not large or len(line.split()) == 1
+
+
+def test_weights_come_before_code_so_that_a_change_of_code_moves_none():
+    last_weights = DOCKERFILE.rindex("COPY --from=weights-")
+    assert last_weights < DOCKERFILE.index("COPY --from=engine /opt/engine/")
+    assert last_weights < DOCKERFILE.index("COPY ltx2_worker/ ltx2_worker/")
+
+
+def test_the_base_image_is_pinned_by_digest():
+    assert re.search(r"^ARG BASE_IMAGE=\S+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_image_lays_things_where_the_settings_look():
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    assert f"COPY --from=comfyui /opt/comfyui/ {defaults['comfyui_dir']}/" in DOCKERFILE
+    assert f"COPY --from=engine /opt/engine/ {defaults['engine_python'].parents[1]}/" in DOCKERFILE
+    assert f"/weights/ {defaults['models_dirs'][0]}/" in DOCKERFILE
+
+
+def test_the_builder_is_sent_what_the_dockerfile_copies():
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert ignored[1] == "*"
+    allowed = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE.replace("\\\n", " "), re.MULTILINE):
+        for source in line.split()[:-1]:
+            if "$" in source:
+                continue
+            assert (ROOT / source).exists(), source
+            assert any(source == name or source.startswith(f"{name}/") for name in allowed), source
+
+
+def test_the_bake_file_states_the_weights_of_its_variants():
+    bake = (ROOT / "docker-bake.hcl").read_text()
+    for name, listed in re.findall(r'target "(slim|fast|full)" \{.*?MODEL_SET = "(.*?)"', bake, re.DOTALL):
+        files = in_sets(manifest().values(), listed.split()) if listed else ()
+        stated = re.search(rf"^#   {name} +about (\d+) GB +(.*)$", bake, re.MULTILINE)
+        if files:
+            assert f"{sum(file.size for file in files) / 1e9:.1f} GB of weights" in stated[2]
+            assert stated[2].startswith(", ".join(listed.split()) + ":")
+    assert (
+        re.search(r'target "fast".*?MODEL_SET = "(.*?)"', bake, re.DOTALL)[1].split() == default_model_set()
+    )
+
+
+def test_the_compose_file_sets_settings_and_pins_images():
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    known = {LISTING.env_name(name) for name in Settings.model_fields}
+    assert compose["services"]["worker"]["environment"].keys() <= known
+    for service in compose["services"].values():
+        assert ":" in service["image"]
+        assert not service["image"].endswith(":latest")
+        for port in service.get("ports", ()):
+            assert port.startswith("127.0.0.1:")
+
+
+def test_the_health_check_finds_the_engine_by_its_command_line_and_asks_it(tmp_path):
+    health = load_script(ROOT / "docker/health.py")
+    (tmp_path / "main.py").write_text(
+        "import http.server, sys\n"
+        "class Stats(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_GET(self):\n"
+        "        self.send_response(200 if self.path == '/system_stats' else 404)\n"
+        "        self.end_headers()\n"
+        "server = http.server.HTTPServer(('127.0.0.1', int(sys.argv[2])), Stats)\n"
+        "print('ready', flush=True)\n"
+        "server.serve_forever()\n"
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "main.py", "--port", str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as engine:
+        assert engine.stdout.readline() == b"ready\n"
+        assert port in health.engine_ports()
+        assert health.answers(port)
+        engine.kill()
+        engine.wait()
+    assert port not in health.engine_ports()
+    assert not health.answers(port)
