@@ -8,13 +8,13 @@ On the platform the SDK finds its queue in the environment. The SDK's heartbeat 
 again, so importing it does no work.
 """
 
-import os
 import sys
 from functools import cache
 from typing import Any
 
 import runpod
 from pydantic import ValidationError
+from runpod.serverless.modules.rp_logger import RunPodLogger
 
 from ltx2_worker import logs
 from ltx2_worker.endpoint import Endpoint, Mode
@@ -37,7 +37,10 @@ def main() -> int:
     """Serve jobs until told to stop; return the exit status."""
     mode = Mode.detect()
     quiet = mode is Mode.SINGLE and sys.stdout.isatty()
-    logs.set_up(as_json=mode is Mode.PLATFORM, level="WARNING" if quiet else "INFO")
+    level = "WARNING" if quiet else "INFO"
+    logs.set_up(as_json=mode is Mode.PLATFORM, level=level)
+    # By default the SDK writes whole jobs and results, prompts included, into the log.
+    RunPodLogger().set_level(level.removesuffix("ING"))
     try:
         endpoint().start()
     except ValidationError as error:
@@ -58,6 +61,4 @@ def _refuse(why: str) -> int:
 
 
 if __name__ == "__main__":
-    # By default the SDK writes whole jobs and results, prompts included, into the log.
-    os.environ.setdefault("RUNPOD_DEBUG_LEVEL", "INFO")
     sys.exit(main())

@@ -22,7 +22,7 @@ from .errors import Cancelled, ErrorCode, WorkerError
 from .result import DryRunResult, FailureResult, VideoResult
 from .settings import Settings
 from .terminal import tell
-from .worker import Assignment, Worker
+from .worker import Assignment, Worker, unfit
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +186,10 @@ class Endpoint:
         why = self._worker.wait_until_given_up()
         log.critical("the worker gives up and ends", extra={"why": why})
         self._exit_status = 1
-        os.kill(os.getpid(), signal.SIGTERM)
+        for in_hand in list(self._in_hand.values()):
+            in_hand.assignment.limits.cancel(unfit())
+        if self._mode is not Mode.SINGLE:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _shutting_down() -> WorkerError:

@@ -34,7 +34,7 @@ def why_unfit(engine: Engine, library: ModelLibrary) -> str | None:
     missing = [file.name for file in library.missing(manifest().values())]
     log.info("models found", extra={"recipes": recipes, "not_installed": missing})
     if not recipes:
-        return f"no recipe has its models: not installed are {', '.join(missing)}"
+        return f"neither recipe has its models; fast needs {_names('fast')}, pro needs {_names('pro')}"
     try:
         nodes = missing_nodes(engine.object_info(Limits(ENGINE_SECONDS)))
     except WorkerError as error:
@@ -68,3 +68,7 @@ def possible_recipes(library: ModelLibrary) -> tuple[str, ...]:
     return tuple(
         recipe for recipe, needed in RECIPES.items() if all(library.has(listed[key]) for key in needed)
     )
+
+
+def _names(recipe: str) -> str:
+    return " and ".join(manifest()[key].name for key in RECIPES[recipe])

@@ -20,19 +20,17 @@ from .estimate import deadline_seconds, stage_seconds
 from .geometry import BASE_FPS
 from .job import JobInput
 from .limits import Limits
-from .media import video
+from .media import stills, video
 from .media.fetch import Source
 from .media.fit import Frame
 from .media.inputs import prepare_control, prepare_image, still_as_control
 from .media.publish import Publisher
 from .models import ModelLibrary, link_cached, manifest
 from .plan import Plan, make_plan, require_installed
-from .pricing import Quality
 from .progress import Meter, Stage, StagePace
 from .result import DryRunResult, VideoRecord, VideoResult
 from .settings import Settings
 from .workflow.build import BuiltGraph, Media, build
-from .workflow.graph import Prompt
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +71,6 @@ class Worker:
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
         self._pace = StagePace()
-        self._loaders: dict[Quality, Prompt] = {}
         self._in_hand: set[Limits] = set()
         self._lock = threading.Lock()
         self._unfit: str | None = None
@@ -121,7 +118,7 @@ class Worker:
         if not job.dry_run:
             require_installed(plan, self._library.has)
             if self._unfit is not None:
-                raise _unfit()
+                raise unfit()
         computed = stage_seconds(plan)
         limits = Limits(self._deadline(plan))
         log.info(
@@ -234,15 +231,9 @@ class Worker:
             media,
             f"{inputs.name}/video",
             crf=self._settings.video_crf,
-            resident=self._resident_beside(plan.quality),
+            resident=self._settings.keep_models_loaded,
         )
-        self._loaders[plan.quality] = graph.loaders
         return graph, warnings
-
-    def _resident_beside(self, quality: Quality) -> Prompt | None:
-        """The other recipe's loaders, as its last job had them: named in this graph, they stay loaded."""
-        other: Quality = "pro" if quality == "fast" else "fast"
-        return self._loaders.get(other) if self._settings.keep_models_loaded else None
 
     def _generate(self, assignment: Assignment, graph: BuiltGraph) -> Path:
         """Run the graph; return the MP4 that the engine wrote."""
@@ -275,7 +266,7 @@ class Worker:
         facts = video.inspect(finished)
         _check_exact(plan, facts)
         if self._settings.poster:
-            video.poster(finished, poster)
+            stills.poster(finished, poster, assignment.limits)
         timings = meter.finish()
         record = VideoRecord(
             job_id=assignment.job_id,
@@ -341,7 +332,8 @@ def _check_exact(plan: Plan, facts: video.VideoFacts) -> None:
         )
 
 
-def _unfit() -> WorkerError:
+def unfit() -> WorkerError:
+    """The error of every job that reaches a worker that cannot do any."""
     return WorkerError(
         ErrorCode.ENGINE_UNAVAILABLE, "This worker cannot generate videos; its operator must look at its log."
     )
