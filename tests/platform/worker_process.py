@@ -1,0 +1,142 @@
+"""A worker as the platform runs it: a process of its own, with its output, signals and descendants."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+_TICK = 0.1
+
+
+class WorkerProcess:
+    """One running worker; whatever is left of it and its descendants is killed on leaving the context.
+
+    Arguments:
+        command: program and arguments.
+        environment: added to this process's own, from which RunPod's and the bucket's are left out.
+        home: the worker's home and working directory, so that nobody's own RunPod credentials are read.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], home: Path) -> None:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("RUNPOD_", "BUCKET_"))}
+        self._lines: list[str] = []
+        self._changed = threading.Condition()
+        self._known: dict[int, psutil.Process] = {}
+        self._process = subprocess.Popen(
+            command,
+            env={
+                **inherited,
+                "HOME": str(home),
+                "PYTHONUNBUFFERED": "1",
+                "NO_PROXY": "127.0.0.1",
+                **environment,
+            },
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        self._self = psutil.Process(self._process.pid)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @classmethod
+    def python(cls, script: Path, environment: Mapping[str, str], home: Path) -> Self:
+        """Run a script with this Python."""
+        return cls([sys.executable, str(script)], environment, home)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.descendants()
+        if self._process.poll() is None:
+            self.signal(signal.SIGCONT)
+            self.kill()
+        for process in self.survivors(timeout=0):
+            process.kill()
+        self._process.wait(10)
+
+    @property
+    def output(self) -> str:
+        """Everything written to stdout and stderr so far."""
+        with self._changed:
+            return "".join(self._lines)
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the worker alone, as a container's runtime does."""
+        self.descendants()
+        self._process.send_signal(number)
+
+    def terminate(self) -> None:
+        self.signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+
+    def wait_exit(self, timeout: float) -> int:
+        """The exit status; fails the test after `timeout` seconds."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the worker still runs after {timeout} s") from None
+
+    def wait_output(self, text: str, timeout: float = 10, times: int = 1) -> None:
+        """Return once `text` was written so many times; fails the test after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while "".join(self._lines).count(text) < times:
+                left = deadline - time.monotonic()
+                assert left > 0, f"not written within {timeout} s: {text!r}"
+                self._changed.wait(min(left, _TICK))
+
+    def descendants(self, name: str = "") -> list[psutil.Process]:
+        """Living children and their children whose command line contains `name`; all are remembered."""
+        try:
+            found = self._self.children(recursive=True)
+        except psutil.NoSuchProcess:
+            found = []
+        for process in found:
+            self._known.setdefault(process.pid, process)
+        return [process for process in found if name in _command_line(process)]
+
+    def survivors(self, timeout: float) -> list[psutil.Process]:
+        """Descendants that still live after at most `timeout` seconds: orphans, once the worker ended."""
+        _, alive = psutil.wait_procs(list(self._known.values()), timeout)
+        return [process for process in alive if _lives(process)]
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            with self._changed:
+                self._lines.append(line)
+                self._changed.notify_all()
+
+
+def _command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
