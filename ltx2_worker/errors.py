@@ -41,6 +41,67 @@ RETRYABLE = frozenset(
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """What a code means to the caller, and what to do about it; docs/errors.md is made of these."""
+
+    meaning: str
+    action: str
+
+
+EXPLANATIONS = {
+    ErrorCode.INVALID_INPUT: Explanation(
+        "The input breaks the job's rules; `faults` lists every field at fault and what is allowed.",
+        "Correct the input. Sending it again unchanged fails again.",
+    ),
+    ErrorCode.OVER_BUDGET: Explanation(
+        "The job costs more than its own `max_credits`.", "Raise `max_credits`, or ask for less."
+    ),
+    ErrorCode.MODEL_NOT_INSTALLED: Explanation(
+        "A model file that the job needs is not on this endpoint; the message names it.",
+        "Leave the option out, or ask the operator to install the file.",
+    ),
+    ErrorCode.MEDIA_UNREACHABLE: Explanation(
+        "The start image or control video could not be fetched.",
+        "Retryable: send it again later. Not retryable: check the URL.",
+    ),
+    ErrorCode.MEDIA_REJECTED: Explanation(
+        "The start image or control video is too large, broken, or not of an allowed kind.",
+        "Send another file; the message says what is allowed.",
+    ),
+    ErrorCode.ENGINE_UNAVAILABLE: Explanation(
+        "The engine did not start, or the worker cannot take more jobs.", "Send the job again."
+    ),
+    ErrorCode.ENGINE_CRASHED: Explanation(
+        "The engine crashed or hung during the job, and again when the job was run once more.",
+        "Send the job again; if it fails everywhere, ask for a smaller video.",
+    ),
+    ErrorCode.OUT_OF_MEMORY: Explanation(
+        "The GPU's memory is too small for the job, also after it was emptied.",
+        "Ask for 720p, a shorter video, or fewer options.",
+    ),
+    ErrorCode.GENERATION_FAILED: Explanation(
+        "The engine refused the graph or failed in it; a fault of this worker, with the details in its log.",
+        "Report the `job_id` to the operator.",
+    ),
+    ErrorCode.DEADLINE_EXCEEDED: Explanation(
+        "The job took longer than its deadline and was interrupted.",
+        "Send it again; if that fails too, ask for a shorter or smaller video.",
+    ),
+    ErrorCode.STORAGE_UNAVAILABLE: Explanation(
+        "The video was made but could not be delivered; the message says whether it was kept.",
+        "Send the same job with the same id again: a kept video is delivered without generating it anew.",
+    ),
+    ErrorCode.SHUTTING_DOWN: Explanation(
+        "The worker was told to end before the job was done.", "Send the job again."
+    ),
+    ErrorCode.INTERNAL: Explanation(
+        "Something that should not happen did; the details are in the worker's log.",
+        "Send the job again, and report the `job_id`.",
+    ),
+}
+
+
+@dataclass(frozen=True)
 class Fault:
     """One thing that is wrong with a job's input: the field (dotted path) and a sentence about it."""
 

@@ -133,12 +133,13 @@ class JobInput(_Input):
         try:
             job = cls.model_validate(fields)
         except ValidationError as error:
-            faults = [_fault(detail) for detail in error.errors(include_url=False, include_input=False)]
-            wrong = {fault.field.split(".")[0] for fault in faults}
-            partial = {key: value for key, value in fields.items() if key not in wrong}
+            details = error.errors(include_url=False, include_input=False)
+            wrong = {str(detail["loc"][0]) for detail in details}
             # The combinations of what is left are checked too, so that a caller hears of everything at once.
-            probe = cls.model_validate({"prompt": "-"} | partial)
-            raise _refused((*faults, *(fault for fault in _contradictions(probe, wrong)))) from None
+            rest = {key: value for key, value in fields.items() if key not in wrong}
+            probe = cls.model_validate({"prompt": "-"} | rest)
+            faults = [_fault(detail) for detail in details]
+            raise _refused((*faults, *_contradictions(probe, wrong))) from None
         contradictions = tuple(_contradictions(job, frozenset()))
         if contradictions:
             raise _refused(contradictions)

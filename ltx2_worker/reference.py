@@ -1,0 +1,143 @@
+"""Writes what the documents say of the code, from the code: `python -m ltx2_worker.reference`.
+
+The schemas are whole files; the tables stand between `<!-- NAME -->` and `<!-- /NAME -->` in documents that
+are otherwise written by hand. A test fails when any of them is out of date.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic_settings import BaseSettings
+
+from .errors import EXPLANATIONS, RETRYABLE
+from .job import IGNORED_FIELDS, ControlInput, JobInput
+from .pricing import CREDITS
+from .result import DryRunResult, FailureResult, VideoResult
+from .settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+OUTPUTS: TypeAdapter[Any] = TypeAdapter(VideoResult | DryRunResult | FailureResult)
+
+
+def expected_files() -> dict[Path, str]:
+    """Return every generated file, and every document with generated tables, as it should be."""
+    files = {
+        ROOT / "schema" / "input.json": _pretty(JobInput.model_json_schema()),
+        ROOT / "schema" / "output.json": _pretty(OUTPUTS.json_schema(mode="serialization")),
+    }
+    for path in sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]):
+        files[path] = _with_tables(path.read_text(encoding="utf-8"))
+    return files
+
+
+def _pretty(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def _with_tables(text: str) -> str:
+    for name, table in TABLES.items():
+        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text = pattern.sub(lambda match, table=table: f"{match[1]}{table()}{match[2]}", text)  # type: ignore[misc]
+    return text
+
+
+def _table(*rows: tuple[str, ...]) -> str:
+    head, *body = rows
+    lines = [head, tuple("---" for _ in head), *body]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _job_table() -> str:
+    return _table(
+        ("field", "values", "default", "meaning"),
+        *_fields(JobInput, ""),
+        *((name, "anything", "", "Not a setting here: ignored, with a warning.") for name in IGNORED_FIELDS),
+    )
+
+
+def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
+    schema = model.model_json_schema()
+    for name, field in schema["properties"].items():
+        if name == "control" and not prefix:
+            yield ("`control`", "object", "", field["description"])
+            yield from _fields(ControlInput, "control.")
+            continue
+        required = name in schema.get("required", ())
+        default = "required" if required else _default(field.get("default"))
+        yield (f"`{prefix}{name}`", _values(field), default, field["description"])
+
+
+def _default(value: object) -> str:
+    return "" if value is None else f"`{json.dumps(value)}`"
+
+
+def _values(field: dict[str, Any]) -> str:
+    """A field's allowed values, from its JSON Schema."""
+    options = [option for option in field.get("anyOf", [field]) if option.get("type") != "null"]
+    (option,) = options
+    if "enum" in option:
+        return ", ".join(f"`{value}`" for value in option["enum"])
+    low, high = option.get("minimum"), option.get("maximum")
+    if high is not None:
+        return f"{option['type']}, {low:,} to {high:,}"
+    if "maxLength" in option:
+        return f"{option['minLength']:,} to {option['maxLength']:,} characters"
+    return f"{option['type']}, {low} or more" if low is not None else str(option["type"])
+
+
+def _settings_table() -> str:
+    return _table(("variable", "default", "meaning"), *_variables(Settings))
+
+
+def _variables(settings: type[BaseSettings]) -> Iterator[tuple[str, ...]]:
+    for name, field in settings.model_fields.items():
+        variable = str(field.validation_alias or f"LTX2_{name.upper()}")
+        default = field.default
+        text = ":".join(map(str, default)) if isinstance(default, tuple) else str(default)
+        shown = "" if default in (None, "") else f"`{text}`"
+        yield (f"`{variable}`", shown, field.description or "")
+
+
+def _errors_table() -> str:
+    return _table(
+        ("code", "retryable", "what it means", "what to do"),
+        *(
+            (f"`{code}`", "yes" if code in RETRYABLE else "no", explanation.meaning, explanation.action)
+            for code, explanation in EXPLANATIONS.items()
+        ),
+    )
+
+
+def _prices_table() -> str:
+    columns = list(next(iter(CREDITS.values())))
+    return _table(
+        ("seconds", *(f"{quality} {resolution}" for quality, resolution in columns)),
+        *(
+            (str(duration), *(str(prices[column]) for column in columns))
+            for duration, prices in CREDITS.items()
+        ),
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "job fields": _job_table,
+    "settings": _settings_table,
+    "error codes": _errors_table,
+    "prices": _prices_table,
+}
+
+
+def main() -> None:
+    """Bring everything up to date."""
+    for path, text in expected_files().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Progress never goes back, and learns from what was measured."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ltx2_worker.progress import Meter, Stage, StagePace
+
+EXPECTED = {Stage.PREPARING: 1.0, Stage.SAMPLING: 10.0, Stage.REFINING: 6.0, Stage.DECODING: 3.0}
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_steps_move_the_percentage_within_their_stage() -> None:
+    clock = Clock()
+    meter = Meter(EXPECTED, clock)
+    meter.enter(Stage.SAMPLING)
+    clock.now += 4
+    meter.step(Stage.SAMPLING, 4, 8)
+    progress = meter.snapshot()
+    assert (progress.percent, progress.step, progress.steps) == (30, 4, 8)
+    assert progress.seconds_left == 4 + 6 + 3
+
+
+def test_going_back_to_an_earlier_stage_is_not_shown() -> None:
+    meter = Meter(EXPECTED, Clock())
+    assert meter.enter(Stage.REFINING)
+    assert not meter.enter(Stage.LOADING)
+    assert meter.snapshot().stage is Stage.REFINING
+
+
+def test_steps_of_another_stage_are_old_news() -> None:
+    meter = Meter(EXPECTED, Clock())
+    meter.enter(Stage.REFINING)
+    meter.step(Stage.SAMPLING, 8, 8)
+    assert meter.snapshot().step is None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(Stage)),
+            st.integers(-1, 12),
+            st.integers(-1, 12),
+            st.floats(0, 50, allow_nan=False),
+        ),
+        max_size=40,
+    )
+)
+def test_percent_never_goes_back_and_never_claims_the_end(
+    events: list[tuple[Stage, int, int, float]],
+) -> None:
+    clock = Clock()
+    meter = Meter(EXPECTED, clock)
+    shown = [meter.snapshot().percent]
+    for stage, value, steps, seconds in events:
+        clock.now += seconds
+        meter.enter(stage)
+        meter.step(stage, value, steps)
+        shown.append(meter.snapshot().percent)
+    assert shown == sorted(shown)
+    assert 0 <= shown[0] <= shown[-1] <= 99
+
+
+def test_timings_add_up_to_the_time_that_passed() -> None:
+    clock = Clock()
+    meter = Meter(EXPECTED, clock)
+    for stage in (Stage.SAMPLING, Stage.REFINING, Stage.DECODING):
+        clock.now += 2.5
+        meter.enter(stage)
+    clock.now += 1
+    assert sum(meter.finish().values()) == pytest.approx(8.5)
+
+
+def test_a_slow_machine_is_expected_to_stay_slow() -> None:
+    pace = StagePace()
+    pace.learn(EXPECTED, {Stage.SAMPLING: 100.0})
+    expected = pace.expected(EXPECTED)
+    assert expected[Stage.SAMPLING] == pytest.approx(100)
+    assert expected[Stage.REFINING] == pytest.approx(60)
+
+
+def test_waiting_for_other_jobs_teaches_nothing() -> None:
+    pace = StagePace()
+    pace.learn({**EXPECTED, Stage.WAITING: 1.0}, {Stage.WAITING: 500.0})
+    assert pace.expected(EXPECTED) == EXPECTED
