@@ -92,7 +92,8 @@ def fault_of(error: BaseException) -> StoreFault:
 def code_of(error: ClientError) -> tuple[str, int]:
     """Return S3's error code and the HTTP status of an answer."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return error.response.get("Error", {}).get("Code", ""), status
+    # An empty <Code/> is parsed as None, whatever the types say.
+    return error.response.get("Error", {}).get("Code") or "", status
 
 
 def _of_answer(error: ClientError) -> StoreFault:

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -213,16 +214,25 @@ class S3Store:
                 return call()
             except (WorkerError, Cancelled):
                 raise
-            except Exception as error:
-                fault = fault_of(error)
-                log.warning("bucket %s failed, attempt %d: it %s", what, attempt, fault.reason)
-                worn_out = time.monotonic() - begun > self._patience.seconds
-                if not fault.transient or worn_out or attempt == self._patience.attempts:
-                    raise fault from error
+            except Exception as error:  # noqa: BLE001 - worded, and raised below
+                fault, detail = fault_of(error), _detail(error)
+            log.warning("bucket %s failed, attempt %d: it %s (%s)", what, attempt, fault.reason, detail)
+            worn_out = time.monotonic() - begun > self._patience.seconds
+            if not fault.transient or worn_out or attempt == self._patience.attempts:
+                # Outside the handler, so that boto3's exception does not hang on it: its text is the store's.
+                raise fault
             # Jitter, so that the workers of an endpoint do not come back to a tired store together.
             limits.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
             wait *= 2
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _detail(error: Exception) -> str:
+    """What an engineer needs to know of a failure, without its text."""
+    if isinstance(error, ClientError):
+        code, status = code_of(error)
+        return f"{status} {re.sub(r'[^A-Za-z0-9]', '', code)[:40]}"
+    return type(error).__name__
 
 
 class _OnDone(BaseSubscriber):

@@ -64,7 +64,7 @@ def limits() -> Limits:
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    """A file of two parts and a bit, standing for an MP4."""
+    """A file of a part and a bit, standing for an MP4."""
     path = tmp_path / "finished.mp4"
-    path.write_bytes(bytes(range(256)) * 4 * 1024 * 17)
+    path.write_bytes(bytes(range(256)) * 4 * 1024 * 9)
     return path

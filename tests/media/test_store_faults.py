@@ -1,0 +1,248 @@
+"""A bucket that fails: what is tried again, what is not, and that no finished video is lost over it."""
+
+# ruff: noqa: PLR0917 - a test's arguments are its fixtures
+
+import logging
+import threading
+import traceback
+from pathlib import Path
+
+import pytest
+from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Fault, Proxy, Request
+
+from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.limits import Limits
+from ltx2_worker.media.publish import Publisher
+from ltx2_worker.media.spool import Spool
+from ltx2_worker.media.store_s3 import Patience
+from ltx2_worker.settings import Settings
+
+JOB, DIGEST, RESULT = "0f3c-u1", "digest-of-the-input", {"seed": 7}
+#: One request, one attempt each: what the layers above do is then seen alone.
+ONCE = Patience(requests=1, attempts=1)
+TWICE = Patience(requests=1, attempts=2, first_wait=0.01)
+QUICK = Patience(requests=2, attempts=3, first_wait=0.01)
+
+TRANSIENT: list[Fault] = [
+    (500, "InternalError"),
+    (503, "SlowDown"),
+    (503, "ServiceUnavailable"),
+    (400, "RequestTimeout"),
+    (400, "BadDigest"),
+    (404, "NoSuchUpload"),
+    (429, "TooManyRequests"),
+    (502, ""),
+    "reset",
+]
+PERMANENT: list[tuple[Fault, str]] = [
+    ((403, "InvalidAccessKeyId"), "does not know the access key"),
+    ((403, "SignatureDoesNotMatch"), "refuses the secret key"),
+    ((400, "ExpiredToken"), "has expired"),
+    ((403, "RequestTimeTooSkewed"), "clock is wrong"),
+    ((403, "AccessDenied"), "does not allow"),
+    ((404, "NoSuchBucket"), "does not exist"),
+    ((400, "AuthorizationHeaderMalformed"), "in another region"),
+    ((501, "NotImplemented"), "BUCKET_CHECKSUMS=when_required"),
+]
+
+
+def is_upload(request: Request) -> bool:
+    return request.method in {"PUT", "POST"}
+
+
+def spool_of(settings: Settings) -> Spool:
+    return Spool(settings.work_dir.with_name("work-spool"), 50, 10**9)
+
+
+@pytest.mark.parametrize("fault", TRANSIENT, ids=str)
+def test_a_part_that_fails_once_is_sent_again(
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, limits: Limits, fault: Fault
+) -> None:
+    proxy.fail(fault, times=1, where=lambda request: request.is_part)
+    delivery = Publisher(bucket_settings, QUICK).deliver(JOB, DIGEST, video, RESULT, limits)
+    assert proxy.faults.total() == 1
+    assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == video.read_bytes()
+    assert delivery.bytes == video.stat().st_size
+
+
+@pytest.mark.parametrize(("fault", "reason"), PERMANENT, ids=str)
+def test_what_cannot_be_cured_is_tried_once_and_named(
+    bucket_settings: Settings, proxy: Proxy, limits: Limits, fault: Fault, reason: str
+) -> None:
+    proxy.fail_always(fault)
+    with pytest.raises(WorkerError, match=reason) as caught:
+        Publisher(bucket_settings, QUICK).check(limits)
+    assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert not caught.value.retryable
+    assert proxy.faults.total() == 1
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "lie"])
+def test_a_damaged_copy_is_noticed_and_sent_again(
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, limits: Limits, fault: str
+) -> None:
+    def picked(request: Request) -> bool:
+        return request.is_part if fault == "corrupt" else request.method == "HEAD"
+
+    proxy.fail(fault, times=1, where=picked)
+    Publisher(bucket_settings, QUICK).deliver(JOB, DIGEST, video, RESULT, limits)
+    assert proxy.faults[fault] == 1
+    assert len([request for request in proxy.log if request.is_part]) > 2
+    assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == video.read_bytes()
+
+
+def test_a_key_that_may_only_write_is_enough(
+    bucket_settings: Settings, proxy: Proxy, video: Path, limits: Limits
+) -> None:
+    proxy.fail_always((403, "AccessDenied"), where=lambda request: request.method not in {"PUT", "POST"})
+    publisher = Publisher(bucket_settings, ONCE)
+    publisher.check(limits)
+    assert publisher.find(JOB, DIGEST, limits) is None
+    assert publisher.deliver(JOB, DIGEST, video, RESULT, limits).video.url
+
+
+def test_a_failed_upload_leaves_no_parts_in_the_bucket(
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, limits: Limits
+) -> None:
+    proxy.fail((403, "AccessDenied"), times=1, where=lambda request: request.is_part)
+    with pytest.raises(WorkerError):
+        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, limits)
+    assert "Uploads" not in bucket.list_multipart_uploads(Bucket=BUCKET)
+
+
+def test_a_bucket_that_stays_down_keeps_the_video_for_the_next_start(
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, limits: Limits
+) -> None:
+    proxy.fail_always((503, "SlowDown"), where=is_upload)
+    with pytest.raises(WorkerError, match=r"is overloaded; it is kept") as caught:
+        Publisher(bucket_settings, TWICE).deliver(JOB, DIGEST, video, RESULT, limits)
+    assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert caught.value.retryable
+    assert len([request for request in proxy.log if "uploads" in request.query]) == 2
+    content = video.read_bytes()
+    video.unlink()
+
+    assert Publisher(bucket_settings, ONCE).deliver_leftovers(limits) == 0
+    assert spool_of(bucket_settings).find(JOB) is not None
+
+    proxy.heal()
+    publisher = Publisher(bucket_settings, ONCE)
+    assert publisher.deliver_leftovers(limits) == 1
+    assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == content
+    assert spool_of(bucket_settings).find(JOB) is None
+    found = publisher.find(JOB, DIGEST, limits)
+    assert found is not None
+    assert found.result == RESULT
+
+
+def test_the_same_job_sent_again_is_delivered_without_generating(
+    bucket_settings: Settings, proxy: Proxy, video: Path, limits: Limits
+) -> None:
+    publisher = Publisher(bucket_settings, ONCE)
+    proxy.fail_always("reset", where=is_upload)
+    with pytest.raises(WorkerError, match="broke the connection"):
+        publisher.deliver(JOB, DIGEST, video, RESULT, limits)
+    with pytest.raises(WorkerError, match="broke the connection; it is kept"):
+        publisher.find(JOB, DIGEST, limits)
+    proxy.heal()
+    assert publisher.find(JOB, "another-digest", limits) is None
+    found = publisher.find(JOB, DIGEST, limits)
+    assert found is not None
+    assert found.delivery.bytes == video.stat().st_size
+    assert spool_of(bucket_settings).find(JOB) is None
+
+
+def test_a_leftover_does_not_replace_what_a_later_run_delivered(
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, tmp_path: Path, limits: Limits
+) -> None:
+    publisher = Publisher(bucket_settings, ONCE)
+    proxy.fail_always((500, "InternalError"), where=is_upload)
+    with pytest.raises(WorkerError):
+        publisher.deliver(JOB, DIGEST, video, RESULT, limits)
+    proxy.heal()
+    later = tmp_path / "later.mp4"
+    later.write_bytes(b"the later run's video")
+    publisher.deliver(JOB, DIGEST, later, RESULT, limits)
+    assert publisher.deliver_leftovers(limits) == 0
+    assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == later.read_bytes()
+    assert spool_of(bucket_settings).find(JOB) is None
+
+
+def test_a_video_that_the_deadline_overtakes_is_kept(
+    bucket_settings: Settings, proxy: Proxy, video: Path
+) -> None:
+    def hang(request: Request) -> bool:
+        if request.is_part:
+            threading.Timer(1.2, proxy.released.set).start()  # after the deadline, whenever that began
+        return request.is_part
+
+    proxy.fail_always("hang", where=hang)
+    with pytest.raises(WorkerError, match=r"before the job's deadline; it is kept") as caught:
+        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, Limits(1))
+    assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE
+    assert spool_of(bucket_settings).find(JOB) is not None
+
+
+def test_a_cancelled_upload_ends_and_leaves_nothing(
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path
+) -> None:
+    limits = Limits(60)
+
+    def hang(request: Request) -> bool:
+        if request.is_part:
+            limits.cancel()
+            threading.Timer(0.2, proxy.released.set).start()
+        return request.is_part
+
+    proxy.fail_always("hang", where=hang)
+    with pytest.raises(Cancelled):
+        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, limits)
+    assert spool_of(bucket_settings).find(JOB) is None
+    assert bucket.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+    assert "Uploads" not in bucket.list_multipart_uploads(Bucket=BUCKET)
+
+
+def test_a_full_disk_is_said_in_the_error(
+    bucket_settings: Settings, proxy: Proxy, video: Path, limits: Limits
+) -> None:
+    proxy.fail_always((503, "SlowDown"), where=is_upload)
+    settings = bucket_settings.model_copy(update={"spool_max_bytes": 1000})
+    with pytest.raises(WorkerError, match="it could not be kept"):
+        Publisher(settings, ONCE).deliver(JOB, DIGEST, video, RESULT, limits)
+
+
+@pytest.mark.parametrize("fault", [*TRANSIENT, *(fault for fault, _ in PERMANENT), "lie"], ids=str)
+def test_no_secret_reaches_a_log_or_an_exception(
+    bucket_settings: Settings,
+    proxy: Proxy,
+    video: Path,
+    limits: Limits,
+    caplog: pytest.LogCaptureFixture,
+    fault: Fault,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    # The proxy puts the secret key into its error message, as a careless store might.
+    proxy.fail_always(fault, where=lambda request: fault != "lie" or request.method == "HEAD")
+    publisher = Publisher(bucket_settings, ONCE)
+    said = []
+    for act in (
+        lambda: publisher.check(limits),
+        lambda: publisher.find(JOB, DIGEST, limits),
+        lambda: publisher.deliver(JOB, DIGEST, video, RESULT, limits),
+        lambda: publisher.deliver_leftovers(limits),
+    ):
+        try:
+            act()
+        except WorkerError as error:
+            said.append(error.message)
+            caplog.records.append(logging.makeLogRecord({"msg": "".join(traceback.format_exception(error))}))
+    assert said
+    for message in said:
+        assert proxy.url not in message
+        assert "127.0.0.1" not in message
+        assert BUCKET not in message.replace("for videos", "")
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    for secret in (SECRET_KEY, ACCESS_KEY, "X-Amz-Signature"):
+        assert secret not in logged
+        assert secret not in "".join(said)
+        assert secret not in repr(publisher.__dict__) + repr(bucket_settings)
