@@ -1,0 +1,63 @@
+"""Shrinks Gemma 3 12B, the only part of LTX-2 whose sizes are fixed in ComfyUI's code and not read from its file.
+
+For tests and demonstrations with the tiny weights only. ComfyUI loads it as a custom node package that has no
+nodes; the maker of the tiny weights loads it too, so that both build the same small model.
+"""
+
+from typing import Any
+
+import torch
+from comfy.text_encoders import llama, lt
+
+NODE_CLASS_MAPPINGS: dict[str, type] = {}
+
+HIDDEN = 64
+#: The embedding and each of Gemma's 48 layers: LTX-2 projects all of them together.
+HIDDEN_STATES = 49
+
+_SIZES = {
+    "vocab_size": 512,
+    "hidden_size": HIDDEN,
+    "intermediate_size": 64,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+}
+_VISION_SIZES = {"hidden_size": 32, "intermediate_size": 32, "num_attention_heads": 2, "num_hidden_layers": 1}
+
+
+def _shrink_config(config: Any) -> None:
+    full_init = config.__init__
+
+    def init(self: Any, **overrides: Any) -> None:
+        full_init(self, **{**_SIZES, **overrides})
+
+    for name, value in _SIZES.items():
+        setattr(config, name, value)
+    config.head_dim = 32
+    config.vision_config = {**llama.GEMMA3_VISION_CONFIG, **_VISION_SIZES}
+    config.__init__ = init
+
+
+def _init_text_encoder(
+    self: Any,
+    dtype_llama: Any = None,
+    device: str = "cpu",
+    dtype: Any = None,
+    text_projection_type: str = "single_linear",
+    model_options: dict[str, Any] | None = None,
+) -> None:
+    # ComfyUI's own writes the projection as 3840 * 49 by 3840: 1.4 GB that no file of ours could fill.
+    torch.nn.Module.__init__(self)
+    self.dtypes = {dtype, dtype_llama}
+    self.compat_mode = False
+    self.text_projection_type = text_projection_type
+    self.gemma3_12b = lt.Gemma3_12BModel(
+        device=device, dtype=dtype_llama, model_options=model_options or {}, layer="all", layer_idx=None
+    )
+    self.text_embedding_projection = self.gemma3_12b.operations.Linear(
+        HIDDEN * HIDDEN_STATES, HIDDEN, bias=False, dtype=dtype, device=device
+    )
+
+
+_shrink_config(llama.Gemma3_12B_Config)
+lt.LTXAVTEModel.__init__ = _init_text_encoder
