@@ -1,7 +1,7 @@
 """The tiny LTX-2 itself: checkpoints, text encoder, latent upscalers and LoRAs. Runs in the engine's Python.
 
-ComfyUI reads the sizes of the transformer, both VAEs, the vocoder and the upscalers from the file's metadata, so
-these shrink by configuration alone; only the text encoder needs tiny_nodes/tiny_gemma.
+ComfyUI reads the sizes of the transformer, both VAEs, the vocoder and the upscalers from the file's
+metadata, so these shrink by configuration alone; only the text encoder needs tiny_nodes/tiny_gemma.
 """
 
 import io
@@ -26,7 +26,7 @@ OPERATIONS = comfy.ops.disable_weight_init
 LORA_STRENGTH = 0.7
 LORA_RANK = 2
 
-#: How far the decoder's picture departs from grey: soft enough to compress well, wide enough to show a change.
+#: How far the decoder's picture departs from grey: little enough to compress well, enough to show a change.
 CONTRAST = 0.6
 
 #: Each of the decoder's upsampling layers makes 2x2x2 pixels out of one.
@@ -145,10 +145,8 @@ def checkpoint(name: str) -> tuple[State, dict[str, str]]:
     metadata = {"config": json.dumps(config)}
     state = random_state(_transformer(), name, prefix="model.diffusion_model.")
     state |= {f"vae.{key}": value for key, value in _video_vae().items()}
-    for key, value in random_state(AudioVAE(metadata=metadata), "audio vae").items():
-        state["audio_vae." + key.removeprefix("autoencoder.") if key.startswith("autoencoder.") else key] = (
-            value
-        )
+    audio = random_state(AudioVAE(metadata=metadata), "audio vae")  # with the vocoder's keys, which stay
+    state |= {re.sub(r"^autoencoder\.", "audio_vae.", key): value for key, value in audio.items()}
     width = HIDDEN * HIDDEN_STATES
     projection = torch.randn(HIDDEN, width, generator=generator("text projection")) / width**0.5
     state["text_embedding_projection.aggregate_embed.weight"] = projection.bfloat16()
@@ -160,7 +158,7 @@ def _transformer() -> Any:
 
 
 def _video_vae() -> State:
-    """The video VAE, with a decoder that blurs as it upsamples: its picture is coloured mist instead of noise.
+    """The video VAE, with a decoder that blurs as it upsamples: its picture is coloured mist, not noise.
 
     Ten seconds of noise at 1280x720 cost H.264 half a minute and a hundred megabytes.
     """
@@ -179,7 +177,7 @@ def _video_vae() -> State:
 
 
 def _same_in_groups(weight: torch.Tensor, size: int) -> torch.Tensor:
-    """Give each run of `size` output channels the first one's weights: they become one block of equal pixels."""
+    """Give each run of `size` output channels the same weights: they become a block of equal pixels."""
     return weight[::size].repeat_interleave(size, dim=0)
 
 

@@ -13,8 +13,8 @@ from local.tiny_random import State, random_state
 
 OPERATIONS = comfy.ops.disable_weight_init
 
-#: Stable Diffusion 2's channels and context width, by which ComfyUI recognises the pose model. Its node reads the
-#: features of 640 channels, so the second level stays; the third and fourth are left out.
+#: Stable Diffusion 2's channels and context width, by which ComfyUI recognises the pose model. Its node reads
+#: the features of 640 channels, so the second level stays; the third and fourth are left out.
 POSE_UNET: dict[str, Any] = {
     "image_size": 32,
     "in_channels": 4,
@@ -47,7 +47,7 @@ def depth_model() -> State:
 
 
 def pose_model() -> State:
-    """SDPose: a Stable Diffusion 2 network with a head for keypoints, and a small VAE of a kind ComfyUI knows."""
+    """SDPose: a Stable Diffusion 2 network with a head for keypoints, and the smallest VAE ComfyUI knows."""
     unet = UNetModel(**POSE_UNET, dtype=torch.float32, operations=OPERATIONS)
     state = random_state(unet, "pose model", prefix="model.diffusion_model.", dtype=torch.float16)
     scales = ("vae_scale", "vae_shift")

@@ -1,4 +1,4 @@
-"""Random weights that are the same every time, and the writing of a weights file. Runs in the engine's Python."""
+"""Random weights that are the same every time, and the writing of a file. Runs in the engine's Python."""
 
 import zlib
 from pathlib import Path

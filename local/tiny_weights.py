@@ -4,10 +4,10 @@ Run with the engine's Python, from the project's folder:
 
     python -m local.tiny_weights COMFYUI_DIR OUT_DIR UNION_DIR
 
-OUT_DIR gets every file of models.toml under its real name, but for two kinds: the full-precision checkpoints, so
-that asking for a file that is not installed can be tried, and the union-control LoRA, which goes into UNION_DIR
-so that a test chooses whether it is installed. The weights are random, the same every time; so the video is
-coloured mist, and everything else about it is real.
+OUT_DIR gets every file of models.toml under its real name, but for two kinds: the full-precision checkpoints,
+so that asking for a file that is not installed can be tried, and the union-control LoRA, which goes into
+UNION_DIR so that a test chooses whether it is installed. The weights are random, the same every time; so the
+video is coloured mist, and everything else about it is real.
 """
 
 import sys
@@ -73,6 +73,7 @@ def write_all(out: Path, union_out: Path) -> int:
 
 
 def main() -> None:
+    """Write the files and say how large they are and how long it took."""
     comfyui, out, union_out = (Path(argument) for argument in sys.argv[1:4])
     started = time.monotonic()
     import_comfyui(comfyui)

@@ -1,4 +1,4 @@
-"""Shrinks Gemma 3 12B, the only part of LTX-2 whose sizes are fixed in ComfyUI's code and not read from its file.
+"""Shrinks Gemma 3 12B, the one part of LTX-2 whose sizes ComfyUI does not read from its file.
 
 For tests and demonstrations with the tiny weights only. ComfyUI loads it as a custom node package that has no
 nodes; the maker of the tiny weights loads it too, so that both build the same small model.
@@ -38,7 +38,7 @@ def _shrink_config(config: Any) -> None:
     config.__init__ = init
 
 
-def _init_text_encoder(
+def _init_text_encoder(  # noqa: PLR0917 - ComfyUI's signature
     self: Any,
     dtype_llama: Any = None,
     device: str = "cpu",

@@ -1,7 +1,7 @@
-"""Shrinks what ComfyUI's code fixes about the depth, pose and person models, so that a frame takes milliseconds.
+"""Shrinks what ComfyUI's code fixes about the depth, pose and person models: a frame takes milliseconds.
 
-For tests and demonstrations with the tiny weights only, like its neighbour tiny_gemma. Loading, detection of the
-model's kind and the nodes themselves stay ComfyUI's.
+For tests and demonstrations with the tiny weights only, like its neighbour tiny_gemma. Loading, detection of
+the model's kind and the nodes themselves stay ComfyUI's.
 """
 
 import functools
