@@ -12,14 +12,17 @@ from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY
 #: Run alone, so that the peak is this upload's and nothing else's. The first, small one loads what boto3
 #: loads once: its code and its description of S3.
 UPLOAD = """
-import resource, sys
+import sys
 from pathlib import Path
 from ltx2_worker.limits import Limits
 from ltx2_worker.media.publish import Publisher
 from ltx2_worker.settings import Settings
 
 def peak_megabytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not ru_maxrss: a child begins with the peak of the process that it was forked from.
+    for line in open("/proc/self/status"):
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
 
 publisher = Publisher(Settings())
 publisher.deliver("small", "digest", Path(sys.argv[1]), {}, Limits(300))
@@ -59,4 +62,4 @@ def test_delivering_a_large_video_costs_little_memory(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout) < MOST_MEGABYTES
+    assert 0 < float(done.stdout) < MOST_MEGABYTES
