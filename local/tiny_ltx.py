@@ -6,6 +6,7 @@ metadata, so these shrink by configuration alone; only the text encoder needs ti
 
 import io
 import json
+import re
 from typing import Any
 
 import comfy.ops
