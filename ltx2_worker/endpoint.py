@@ -17,12 +17,13 @@ from rich.console import Console
 from runpod.serverless.modules.worker_state import JobsProgress
 
 from . import logs, reporters
+from .assignment import Assignment
 from .drain import Drain
 from .errors import Cancelled, ErrorCode, WorkerError
 from .result import DryRunResult, FailureResult, VideoResult
 from .settings import Settings
 from .terminal import tell
-from .worker import Assignment, Worker, unfit
+from .worker import Worker, unfit
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +95,9 @@ class Endpoint:
         return self._exit_status
 
     def concurrency(self, _current: int) -> int:
-        """How many jobs the SDK may have in hand; constant, because it applies a change only when idle."""
+        """How many jobs the SDK may have in hand; constant once it has any, as it changes only when idle."""
         self._drain.install()
-        return self._settings.jobs_in_hand
+        return self._settings.jobs_in_hand if self._worker.takes_jobs else 0
 
     async def handle(self, job: dict[str, Any]) -> dict[str, Any]:
         """Run one of RunPod's jobs; every failure is a reply, only a cancel is raised."""

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -37,6 +38,7 @@ class Progress:
         percent: 0 to 99, never lower than before; 100 is the result itself.
         step, steps: sampling steps, in stages that have them.
         seconds_left: estimate for the whole job.
+        picture: JPEG of the emerging video's first frame, where the operator turned that on.
     """
 
     percent: int
@@ -44,10 +46,12 @@ class Progress:
     step: int | None
     steps: int | None
     seconds_left: int
+    picture: bytes | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The small object that is posted to the platform."""
-        return asdict(self)
+        """The small object that is posted to the platform; the picture as base64."""
+        shown = {name: value for name, value in asdict(self).items() if value is not None}
+        return shown | ({"picture": b64encode(self.picture).decode()} if self.picture else {})
 
 
 class StagePace:
@@ -97,6 +101,7 @@ class Meter:
         self._since = clock()
         self._step: tuple[int, int] | None = None
         self._percent = 0
+        self._picture: bytes | None = None
         self._timings: dict[Stage, float] = {}
 
     def enter(self, stage: Stage) -> bool:
@@ -117,6 +122,17 @@ class Meter:
         with self._lock:
             if stage is self._stage and steps > 0 and 0 <= value <= steps:
                 self._step = (value, steps)
+
+    def show(self, jpeg: bytes) -> None:
+        """Keep the newest picture of the emerging video."""
+        with self._lock:
+            self._picture = jpeg
+
+    @property
+    def timings(self) -> dict[Stage, float]:
+        """Seconds that each finished stage took."""
+        with self._lock:
+            return dict(self._timings)
 
     def finish(self) -> dict[Stage, float]:
         """End the last stage and return the seconds that each stage took."""
@@ -141,7 +157,7 @@ class Meter:
             percent = int(100 * (done + share * own) / total) if total > 0 else 0
             self._percent = max(self._percent, min(99, percent))
             step, steps = self._step or (None, None)
-            return Progress(self._percent, self._stage, step, steps, round(left + later))
+            return Progress(self._percent, self._stage, step, steps, round(left + later), self._picture)
 
     def _leave(self) -> None:
         now = self._clock()

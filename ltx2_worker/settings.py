@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     warmup: Literal["", "fast", "pro"] = Field(
         "", description="Load this recipe's weights with one preview before the first job is taken."
     )
+    live_previews: bool = Field(
+        False, description="Send a small JPEG of the emerging video with the progress; costs a little time."
+    )
     log_prompts: bool = Field(False, description="Write prompts into the log.")
 
     # --- what comes in ----------------------------------------------------------------------------

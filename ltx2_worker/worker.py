@@ -1,57 +1,34 @@
 """One job from input to result: the only file that knows the order of the steps."""
 
+import json
 import logging
 import shutil
 import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from hashlib import sha256
-from json import dumps
 from pathlib import Path
-from typing import Any
 
-from . import __version__, preflight, replies
-from .engine import Engine, EngineOptions, Event, NodeProgress, NodeStarted, Started, Turn
-from .errors import ErrorCode, WorkerError
+from . import preflight, replies, steps
+from .assignment import Assignment
+from .engine import Engine, EngineOptions
+from .errors import Cancelled, ErrorCode, WorkerError
 from .estimate import deadline_seconds, stage_seconds
-from .geometry import BASE_FPS
 from .job import JobInput
 from .limits import Limits
-from .media import stills, video
-from .media.fetch import Source
-from .media.fit import Frame
-from .media.inputs import prepare_control, prepare_image, still_as_control
 from .media.publish import Publisher
 from .models import ModelLibrary, link_cached, manifest
 from .plan import Plan, make_plan, require_installed
-from .progress import Meter, Stage, StagePace
+from .progress import Meter, StagePace
 from .result import DryRunResult, VideoRecord, VideoResult
 from .settings import Settings
-from .workflow.build import BuiltGraph, Media, build
 
 log = logging.getLogger(__name__)
 
 #: A deadline ends this many seconds before the endpoint's execution timeout, which would end the worker.
 DEADLINE_MARGIN = 30.0
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A job that was accepted: checked, planned, and in its place in the engine's order."""
-
-    job_id: str
-    job: JobInput
-    plan: Plan
-    warnings: tuple[str, ...]
-    input_digest: str
-    s3_config: Any
-    computed: dict[Stage, float]
-    limits: Limits
-    meter: Meter
-    turn: Turn
 
 
 class Worker:
@@ -74,9 +51,10 @@ class Worker:
         self._in_hand: set[Limits] = set()
         self._lock = threading.Lock()
         self._unfit: str | None = None
+        self._warm = threading.Event()
 
     def start(self) -> None:
-        """Start the engine and the checks of it in the background; leftovers of an earlier run go out.
+        """Start the engine and, in the background, its check, its warm-up, and the delivery of leftovers.
 
         Raises:
             WorkerError: STORAGE_UNAVAILABLE, there is nowhere to put a video.
@@ -85,12 +63,17 @@ class Worker:
         self._settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         link_cached(manifest().values(), self._cached_models)
         self._engine.start()
-        threading.Thread(target=self._check_engine, daemon=True, name="preflight").start()
+        threading.Thread(target=self._get_ready, daemon=True, name="get-ready").start()
         threading.Thread(target=self._publisher.deliver_leftovers, daemon=True, name="leftovers").start()
 
     def stop(self) -> None:
         """Stop the engine; jobs still in hand end with SHUTTING_DOWN."""
         self._engine.stop()
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether jobs may come: while the engine boots, but not before a warm-up, nor when unfit."""
+        return self._unfit is None and (not self._settings.warmup or self._warm.is_set())
 
     def wait_until_given_up(self) -> str:
         """Return, when it comes to that, why no job can be done here any more."""
@@ -98,9 +81,6 @@ class Worker:
             if self._engine.gave_up.wait(1.0):
                 return "the engine crashed too often in a row"
         return self._unfit
-
-    def _check_engine(self) -> None:
-        self._unfit = preflight.why_unfit(self._engine, self._library)
 
     def accept(self, job_id: str, raw: object, s3_config: object | None = None) -> Assignment:
         """Check and plan a job, and take its turn at the engine; `run` must follow.
@@ -121,27 +101,26 @@ class Worker:
                 raise unfit()
         computed = stage_seconds(plan)
         limits = Limits(self._deadline(plan))
-        log.info(
-            "job accepted",
-            extra={
-                "job_id": job_id,
-                "mode": plan.mode,
-                "quality": plan.quality,
-                "size": str(plan.delivered),
-                "seconds": plan.seconds,
-                "credits": plan.credits,
-                "deadline": round(limits.seconds),
-            }
-            | ({"prompt": plan.prompt} if self._settings.log_prompts else {}),
-        )
         with self._lock:
             self._in_hand.add(limits)
+        facts = {
+            "job_id": job_id,
+            "mode": plan.mode,
+            "quality": plan.quality,
+            "size": str(plan.delivered),
+            "seconds": plan.seconds,
+            "credits": plan.credits,
+            "deadline": round(limits.seconds),
+        }
+        log.info(
+            "job accepted", extra=facts | ({"prompt": plan.prompt} if self._settings.log_prompts else {})
+        )
         return Assignment(
             job_id=job_id,
             job=job,
             plan=plan,
             warnings=warnings,
-            input_digest=sha256(dumps(raw, sort_keys=True, default=str).encode()).hexdigest(),
+            input_digest=sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest(),
             s3_config=s3_config,
             computed=computed,
             limits=limits,
@@ -168,9 +147,7 @@ class Worker:
                 )
             return self._known(assignment) or self._make(assignment)
         finally:
-            assignment.turn.release()
-            with self._lock:
-                self._in_hand.discard(assignment.limits)
+            self._put_down(assignment)
 
     def _known(self, assignment: Assignment) -> VideoResult | None:
         """What an earlier run of this very job delivered: nothing is generated, or charged, twice."""
@@ -183,11 +160,32 @@ class Worker:
         return replies.finished(VideoRecord.model_validate(found.result), found.delivery)
 
     def _make(self, assignment: Assignment) -> VideoResult:
+        settings = self._settings
         self._publisher.accept(assignment.s3_config, assignment.limits)
         with self._folders() as (inputs, outputs):
-            graph, warnings = self._prepare(assignment, inputs)
-            made = self._generate(assignment, graph)
-            return self._deliver(assignment, made, outputs, (*assignment.warnings, *warnings))
+            graph, warnings = steps.prepare(assignment, inputs, settings)
+            made = steps.generate(assignment, graph, self._engine, previews=settings.live_previews)
+            product = steps.finish(
+                assignment,
+                made,
+                outputs,
+                settings,
+                warnings=(*assignment.warnings, *warnings),
+                engine=self._engine.version,
+            )
+            delivery = self._publisher.deliver(
+                assignment.job_id,
+                assignment.input_digest,
+                product.video,
+                product.record.model_dump(mode="json"),
+                assignment.limits,
+                poster=product.poster,
+                preview=product.animation,
+                s3_config=assignment.s3_config,
+            )
+        self._pace.learn(assignment.computed, assignment.meter.timings)
+        log.info("job done", extra={"bytes": delivery.bytes, "timings": product.record.timings})
+        return replies.finished(product.record, delivery)
 
     @contextmanager
     def _folders(self) -> Iterator[tuple[Path, Path]]:
@@ -202,114 +200,10 @@ class Worker:
             for folder in folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def _prepare(self, assignment: Assignment, inputs: Path) -> tuple[BuiltGraph, tuple[str, ...]]:
-        """Fetch and fit what the caller sent, and build the graph around it."""
-        job, plan, limits = assignment.job, assignment.plan, assignment.limits
-        frame = Frame(plan.delivered.width, plan.delivered.height, plan.canvas.width, plan.canvas.height)
-        warnings: tuple[str, ...] = ()
-        image = control = None
-        if job.has_image:
-            field = "image_url" if job.image_url is not None else "image_base64"
-            source = Source(field, job.image_url, job.image_base64)
-            image = prepare_image(source, frame, inputs, limits, self._settings)
-            warnings += image.warnings
-        if job.control is not None and job.control.has_video:
-            field = "control.video_url" if job.control.video_url is not None else "control.video_base64"
-            source = Source(field, job.control.video_url, job.control.video_base64)
-            control = prepare_control(
-                source, frame, inputs, limits, self._settings, fps=BASE_FPS, frames=plan.base_frames
-            )
-            warnings += control.warnings
-        elif job.control is not None and image is not None:
-            control = still_as_control(image.path, inputs, limits, self._settings, fps=BASE_FPS)
-        media = Media(
-            image=f"{inputs.name}/{image.path.name}" if image else None,
-            control=f"{inputs.name}/{control.path.name}" if control else None,
-        )
-        graph = build(
-            plan,
-            media,
-            f"{inputs.name}/video",
-            crf=self._settings.video_crf,
-            resident=self._settings.keep_models_loaded,
-        )
-        return graph, warnings
-
-    def _generate(self, assignment: Assignment, graph: BuiltGraph) -> Path:
-        """Run the graph; return the MP4 that the engine wrote."""
-
-        def listen(event: Event) -> None:
-            if isinstance(event, Started):
-                self._enter(assignment, Stage.LOADING)
-            elif isinstance(event, NodeStarted) and (stage := graph.stage_of.get(event.node_id)):
-                self._enter(assignment, stage)
-            elif isinstance(event, NodeProgress) and (stage := graph.stage_of.get(event.node_id)):
-                assignment.meter.step(stage, int(event.value), int(event.maximum))
-
-        self._enter(assignment, Stage.WAITING)
-        files = self._engine.run(
-            graph.prompt,
-            turn=assignment.turn,
-            job_key=assignment.job_id,
-            limits=assignment.limits,
-            on_event=listen,
-        )
-        return files[0]
-
-    def _deliver(
-        self, assignment: Assignment, made: Path, outputs: Path, warnings: tuple[str, ...]
-    ) -> VideoResult:
-        plan, meter = assignment.plan, assignment.meter
-        self._enter(assignment, Stage.DELIVERING)
-        finished, poster = outputs / "finished.mp4", outputs / "poster.jpg"
-        video.finish(made, finished, self._provenance(assignment), assignment.limits)
-        facts = video.inspect(finished)
-        _check_exact(plan, facts)
-        if self._settings.poster:
-            stills.poster(finished, poster, assignment.limits)
-        timings = meter.finish()
-        record = VideoRecord(
-            job_id=assignment.job_id,
-            width=facts.width,
-            height=facts.height,
-            fps=float(facts.fps),
-            frames=facts.frames,
-            duration=facts.duration,
-            audio=facts.audio,
-            mode=plan.mode,
-            quality=plan.quality,
-            preview=plan.preview,
-            seed=plan.seed,
-            credits=plan.credits,
-            warnings=warnings,
-            timings={stage.value: round(seconds, 3) for stage, seconds in timings.items()},
-            versions=self._versions(plan),
-        )
-        delivery = self._publisher.deliver(
-            assignment.job_id,
-            assignment.input_digest,
-            finished,
-            record.model_dump(mode="json"),
-            assignment.limits,
-            poster=poster if self._settings.poster else None,
-            s3_config=assignment.s3_config,
-        )
-        self._pace.learn(assignment.computed, timings)
-        log.info("job done", extra={"bytes": delivery.bytes, "timings": record.timings})
-        return replies.finished(record, delivery)
-
-    def _provenance(self, assignment: Assignment) -> dict[str, str]:
-        if not self._settings.provenance:
-            return {}
-        plan = assignment.plan
-        return {"job_id": assignment.job_id, "seed": str(plan.seed), "model": plan.checkpoint.name}
-
-    def _versions(self, plan: Plan) -> dict[str, str]:
-        return {"worker": __version__, "engine": self._engine.version, "checkpoint": plan.checkpoint.name}
-
-    def _enter(self, assignment: Assignment, stage: Stage) -> None:
-        if assignment.meter.enter(stage):
-            log.info("job stage", extra={"job_id": assignment.job_id, "stage": stage})
+    def _put_down(self, assignment: Assignment) -> None:
+        assignment.turn.release()
+        with self._lock:
+            self._in_hand.discard(assignment.limits)
 
     def _deadline(self, plan: Plan) -> float:
         """Seconds for a job: its own time, after what the jobs ahead of it may still take."""
@@ -320,16 +214,27 @@ class Worker:
         most = max(self._settings.execution_timeout - DEADLINE_MARGIN, DEADLINE_MARGIN)
         return min(most, ahead + deadline_seconds(plan))
 
+    def _get_ready(self) -> None:
+        """Check the engine, then load weights before the first job if the operator wants that."""
+        self._unfit = preflight.why_unfit(self._engine, self._library)
+        if self._settings.warmup and self._unfit is None:
+            try:
+                self._warm_up()
+            except (WorkerError, Cancelled) as error:
+                log.warning("the warm-up failed", extra={"error": str(error)})
+        self._warm.set()
 
-def _check_exact(plan: Plan, facts: video.VideoFacts) -> None:
-    """What is delivered is exactly what was planned; anything else is this worker's own fault."""
-    planned = (plan.delivered.width, plan.delivered.height, plan.frames, Fraction(plan.fps), plan.audio)
-    made = (facts.width, facts.height, facts.frames, facts.fps, facts.audio)
-    if made != planned:
-        log.error("the video is not what was planned", extra={"planned": planned, "made": made})
-        raise WorkerError(
-            ErrorCode.GENERATION_FAILED, "The engine made a video of the wrong shape; it was not delivered."
-        )
+    def _warm_up(self) -> None:
+        """Generate one preview and throw it away."""
+        job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": self._settings.warmup}
+        assignment = self.accept("warm-up", job)
+        try:
+            with self._folders() as (inputs, _):
+                graph, _ = steps.prepare(assignment, inputs, self._settings)
+                steps.generate(assignment, graph, self._engine, previews=False)
+        finally:
+            self._put_down(assignment)
+        log.info("warmed up")
 
 
 def unfit() -> WorkerError:

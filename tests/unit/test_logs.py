@@ -18,7 +18,9 @@ def test_a_machine_reads_json_with_job_and_fields(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_line_breaks_in_what_is_logged_do_not_make_lines(capsys: pytest.CaptureFixture[str], as_json: bool) -> None:
+def test_line_breaks_in_what_is_logged_do_not_make_lines(
+    capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
     logs.set_up(as_json=as_json, level="INFO")
     logging.getLogger("ltx2_worker.test").info("a\nb", extra={"field": "x\nERROR forged"})
     assert capsys.readouterr().err.count("\n") == 1

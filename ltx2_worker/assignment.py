@@ -1,0 +1,41 @@
+"""A job that was accepted: checked, planned, and in its place in the engine's order."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .engine import Turn
+from .job import JobInput
+from .limits import Limits
+from .plan import Plan
+from .progress import Meter, Stage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Everything about one job in hand.
+
+    Attributes:
+        warnings: for the reply.
+        input_digest: of the job's input as it was sent; with the id it says whether a job is the same.
+        s3_config: the job's own bucket, as it was sent.
+        computed: expected seconds per stage before the correction by what was measured here.
+    """
+
+    job_id: str
+    job: JobInput
+    plan: Plan
+    warnings: tuple[str, ...]
+    input_digest: str
+    s3_config: object | None
+    computed: Mapping[Stage, float]
+    limits: Limits
+    meter: Meter
+    turn: Turn
+
+    def enter(self, stage: Stage) -> None:
+        """The job works on `stage` now."""
+        if self.meter.enter(stage):
+            log.info("job stage", extra={"job_id": self.job_id, "stage": stage})

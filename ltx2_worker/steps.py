@@ -1,0 +1,180 @@
+"""The steps of one job: prepare its media and graph, generate, finish the files that are delivered.
+
+Each takes what it needs and returns what it made; `worker.py` puts them in order.
+"""
+
+import logging
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from . import __version__
+from .assignment import Assignment
+from .engine import Engine, Event, NodeProgress, NodeStarted, Preview, Started
+from .errors import ErrorCode, WorkerError
+from .geometry import BASE_FPS
+from .job import ControlInput, JobInput
+from .media import stills, video
+from .media.fetch import Source
+from .media.fit import Frame
+from .media.inputs import Prepared, prepare_control, prepare_image, still_as_control
+from .plan import Plan
+from .progress import Stage
+from .result import VideoRecord
+from .settings import Settings
+from .workflow.build import BuiltGraph, Media, build
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What is delivered of a job: the MP4, the pictures that are wanted, and the record."""
+
+    video: Path
+    poster: Path | None
+    animation: Path | None
+    record: VideoRecord
+
+
+def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[BuiltGraph, tuple[str, ...]]:
+    """Fetch and fit what the caller sent, and build the graph around it.
+
+    Arguments:
+        inputs: the job's own folder below the engine's input folder; the output prefix has its name too.
+
+    Returns:
+        The graph, and warnings about the media.
+    """
+    job, plan, limits = assignment.job, assignment.plan, assignment.limits
+    frame = Frame(plan.delivered.width, plan.delivered.height, plan.canvas.width, plan.canvas.height)
+    image = control = None
+    if (source := _image_source(job)) is not None:
+        image = prepare_image(source, frame, inputs, limits, settings)
+    if job.control is not None and image is not None:
+        if (source := _control_source(job.control)) is not None:
+            control = prepare_control(
+                source, frame, inputs, limits, settings, fps=BASE_FPS, frames=plan.base_frames
+            )
+        else:
+            control = still_as_control(image.path, inputs, limits, settings, fps=BASE_FPS)
+    graph = build(
+        plan,
+        Media(_name(image, inputs), _name(control, inputs)),
+        f"{inputs.name}/video",
+        crf=settings.video_crf,
+        resident=settings.keep_models_loaded,
+    )
+    return graph, tuple(warning for media in (image, control) if media for warning in media.warnings)
+
+
+def generate(assignment: Assignment, graph: BuiltGraph, engine: Engine, *, previews: bool) -> Path:
+    """Run the graph and return the MP4 that the engine wrote."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Started):
+            assignment.enter(Stage.LOADING)
+        elif isinstance(event, Preview):
+            assignment.meter.show(event.jpeg)
+        elif isinstance(event, NodeStarted | NodeProgress):
+            stage = graph.stage_of.get(event.node_id)
+            if stage is not None and isinstance(event, NodeStarted):
+                assignment.enter(stage)
+            elif stage is not None and isinstance(event, NodeProgress):
+                assignment.meter.step(stage, int(event.value), int(event.maximum))
+
+    assignment.enter(Stage.WAITING)
+    files = engine.run(
+        graph.prompt,
+        turn=assignment.turn,
+        job_key=assignment.job_id,
+        limits=assignment.limits,
+        on_event=listen,
+        previews=previews,
+    )
+    return files[0]
+
+
+def finish(
+    assignment: Assignment,
+    made: Path,
+    outputs: Path,
+    settings: Settings,
+    *,
+    warnings: tuple[str, ...],
+    engine: str,
+) -> Product:
+    """Make what is delivered out of what the engine wrote, and make sure that it is what was planned.
+
+    Arguments:
+        made: the engine's MP4.
+        outputs: the job's own folder.
+        warnings: for the reply.
+        engine: the engine's version.
+    """
+    plan, limits = assignment.plan, assignment.limits
+    assignment.enter(Stage.DELIVERING)
+    finished, poster, animation = (
+        outputs / name for name in ("finished.mp4", "poster.jpg", "animation.webp")
+    )
+    provenance = {"job_id": assignment.job_id, "seed": str(plan.seed), "model": plan.checkpoint.name}
+    video.finish(made, finished, provenance if settings.provenance else {}, limits)
+    facts = video.inspect(finished)
+    _check_exact(plan, facts)
+    if settings.poster:
+        stills.poster(finished, poster, limits)
+    if settings.animated_preview:
+        stills.animation(finished, animation, limits)
+    record = VideoRecord(
+        job_id=assignment.job_id,
+        width=facts.width,
+        height=facts.height,
+        fps=float(facts.fps),
+        frames=facts.frames,
+        duration=facts.duration,
+        audio=facts.audio,
+        mode=plan.mode,
+        quality=plan.quality,
+        preview=plan.preview,
+        seed=plan.seed,
+        credits=plan.credits,
+        warnings=warnings,
+        timings={stage.value: round(seconds, 3) for stage, seconds in assignment.meter.finish().items()},
+        versions={"worker": __version__, "engine": engine, "checkpoint": plan.checkpoint.name},
+    )
+    return Product(
+        finished,
+        poster if settings.poster else None,
+        animation if settings.animated_preview else None,
+        record,
+    )
+
+
+def _image_source(job: JobInput) -> Source | None:
+    if not job.has_image:
+        return None
+    field = "image_url" if job.image_url is not None else "image_base64"
+    return Source(field, job.image_url, job.image_base64)
+
+
+def _control_source(control: ControlInput) -> Source | None:
+    if not control.has_video:
+        return None
+    field = "control.video_url" if control.video_url is not None else "control.video_base64"
+    return Source(field, control.video_url, control.video_base64)
+
+
+def _name(prepared: Prepared | None, inputs: Path) -> str | None:
+    """A prepared file as the engine knows it: below its input folder."""
+    return f"{inputs.name}/{prepared.path.name}" if prepared else None
+
+
+def _check_exact(plan: Plan, facts: video.VideoFacts) -> None:
+    """What is delivered is exactly what was planned; anything else is this worker's own fault."""
+    planned = (plan.delivered.width, plan.delivered.height, plan.frames, Fraction(plan.fps), plan.audio)
+    made = (facts.width, facts.height, facts.frames, facts.fps, facts.audio)
+    if made != planned:
+        log.error("the video is not what was planned", extra={"planned": planned, "made": made})
+        raise WorkerError(
+            ErrorCode.GENERATION_FAILED, "The engine made a video of the wrong shape; it was not delivered."
+        )
