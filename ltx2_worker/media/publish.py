@@ -21,7 +21,7 @@ from .destination import (
     spool_folder,
 )
 from .names import object_name
-from .record import Delivery, Found, Parcel, find_record, hand_over, unpacked
+from .record import Delivery, Found, Parcel, find_record, hand_over, packed, unpacked
 from .spool import Spool
 from .store import Link, StoreFault, digest
 from .store_s3 import Patience
@@ -110,14 +110,15 @@ class Publisher:
         if found is not None:
             return found
         entry = self._spool.find(object_name(job_id))
-        if entry is None or entry.note.get("input_digest") != input_digest:
+        kept = unpacked(entry) if entry is not None else None
+        if kept is None or kept[1].input_digest != input_digest:
             return None
-        parcel = unpacked(entry)
+        parcel = kept[1]
         try:
             delivery = hand_over(destination.where, destination.store, parcel, limits)
         except StoreFault as fault:
             raise _undelivered(destination, fault, kept=True) from fault
-        self._spool.forget(entry.name)
+        self._spool.forget(parcel.name)
         return Found(parcel.result, delivery)
 
     def deliver(
@@ -153,11 +154,11 @@ class Publisher:
         try:
             return hand_over(destination.where, destination.store, parcel, limits)
         except StoreFault as fault:
-            raise _undelivered(destination, fault, self._keep(destination, parcel)) from fault
+            raise _undelivered(destination, fault, packed(destination.where, parcel, self._spool)) from fault
         except WorkerError as error:
             # The deadline: the video is made and paid for, so it is kept like any other.
             late = StoreFault("did not take it before the job's deadline", transient=True)
-            raise _undelivered(destination, late, self._keep(destination, parcel)) from error
+            raise _undelivered(destination, late, packed(destination.where, parcel, self._spool)) from error
 
     def deliver_leftovers(self, limits: Limits | None = None) -> int:
         """Deliver what earlier runs had to keep, and return how many were delivered.
@@ -169,16 +170,21 @@ class Publisher:
         where, store, limits = self._operators.where, self._operators.store, limits or Limits(_OWN_LIMIT)
         delivered = 0
         for entry in self._spool.entries():
-            if entry.note.get("where") == Where.JOB_BUCKET:
+            kept = unpacked(entry)
+            if kept is None:
+                log.error("spool: %s is not whole and goes", entry.name)
+                self._spool.forget(entry.name)
                 continue
-            parcel = unpacked(entry)
+            meant_for, parcel = kept
+            if meant_for is Where.JOB_BUCKET:
+                continue
             try:
                 # A later run of the same job may have been delivered: its video stays as it was promised.
                 if find_record(where, store, entry.name, None, limits) is None:
                     hand_over(where, store, parcel, limits)
                     delivered += 1
-            except StoreFault as fault:
-                log.warning("leftover videos stay in the spool: the %s %s", store.noun, fault.reason)
+            except (StoreFault, WorkerError) as error:
+                log.warning("leftover videos stay in the spool: the %s %s", store.noun, error)
                 break
             self._spool.forget(entry.name)
         return delivered
@@ -189,16 +195,6 @@ class Publisher:
         if self._operators is None:
             raise nowhere()
         return self._operators
-
-    def _keep(self, destination: Destination, parcel: Parcel) -> bool:
-        note = {
-            "job_id": parcel.job_id,
-            "input_digest": parcel.input_digest,
-            "result": parcel.result,
-            "where": destination.where,
-        }
-        files = {f"{parcel.name}{suffix}": path for suffix, path in parcel.files.items()}
-        return self._spool.keep(parcel.name, files, note)
 
     def _inline(self, video: Path) -> Delivery:
         facts, limit = digest(video), self._settings.inline_max_bytes

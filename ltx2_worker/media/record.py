@@ -4,21 +4,21 @@
 It holds no URL: a presigned one would outlive its use, so links are made anew each time.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..limits import Limits
 from .destination import Where
 from .names import object_name
-from .spool import Entry
+from .spool import Entry, Spool
 from .store import Digest, Link, Store
 
 _CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".webp": "image/webp"}
-_RECORD_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -72,23 +72,44 @@ class Parcel:
         return object_name(self.job_id)
 
 
+class _Record(BaseModel):
+    """The content of `NAME.json`; `files` is name -> bytes, `sha256` the video's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal[1] = 1
+    job_id: str
+    input_digest: str
+    files: dict[str, int]
+    sha256: str
+    result: dict[str, Any]
+
+
+class _Note(BaseModel):
+    """What the spool is told about a parcel; `where` is the kind of destination that failed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    input_digest: str
+    where: Where
+    result: dict[str, Any]
+
+
 def hand_over(where: Where, store: Store, parcel: Parcel, limits: Limits) -> Delivery:
-    """Store the files and, when all are there, the record."""
+    """Store the files and, when all are there, the record; raises `StoreFault`."""
     digests: dict[str, Digest] = {}
     for suffix, path in parcel.files.items():
-        digests[suffix] = store.put_file(
-            parcel.name + suffix, path, _CONTENT_TYPES[suffix], parcel.job_id, limits
-        )
-    video = digests[".mp4"]
-    record = {
-        "format": _RECORD_FORMAT,
-        "job_id": parcel.job_id,
-        "input_digest": parcel.input_digest,
-        "files": {parcel.name + suffix: entry.bytes for suffix, entry in digests.items()},
-        "sha256": video.sha256,
-        "result": parcel.result,
-    }
-    data = json.dumps(record, indent=1, allow_nan=False).encode()
+        name = parcel.name + suffix
+        digests[name] = store.put_file(name, path, _CONTENT_TYPES[suffix], parcel.job_id, limits)
+    record = _Record(
+        job_id=parcel.job_id,
+        input_digest=parcel.input_digest,
+        files={name: entry.bytes for name, entry in digests.items()},
+        sha256=digests[f"{parcel.name}.mp4"].sha256,
+        result=dict(parcel.result),
+    )
+    data = record.model_dump_json(indent=1).encode()
     store.put_bytes(f"{parcel.name}.json", data, "application/json", limits)
     return _delivery(where, store, parcel.name, record)
 
@@ -96,39 +117,56 @@ def hand_over(where: Where, store: Store, parcel: Parcel, limits: Limits) -> Del
 def find_record(
     where: Where, store: Store, name: str, input_digest: str | None, limits: Limits
 ) -> Found | None:
-    """Return the job that a record tells of, if its video is still there.
+    """Return the job that a record tells of, if its video is still there; raises `StoreFault`.
 
     Arguments:
         name: the job's object name.
         input_digest: what the job must have been asked with; None takes any.
     """
     data = store.read(f"{name}.json", limits)
+    if data is None:
+        return None
     try:
-        record = json.loads(data) if data is not None else None
-    except ValueError:
-        record = None
-    if not isinstance(record, dict) or record.get("format") != _RECORD_FORMAT:
+        record = _Record.model_validate_json(data)
+    except ValidationError:
         return None
-    if input_digest not in {None, record["input_digest"]}:
+    size = record.files.get(f"{name}.mp4")
+    if input_digest not in {None, record.input_digest} or size is None:
         return None
-    if store.size(f"{name}.mp4", limits) != record["files"][f"{name}.mp4"]:
+    if store.size(f"{name}.mp4", limits) != size:
         return None
-    return Found(record["result"], _delivery(where, store, name, record))
+    return Found(record.result, _delivery(where, store, name, record))
 
 
-def _delivery(where: Where, store: Store, name: str, record: Mapping[str, Any]) -> Delivery:
-    files = record["files"]
-    delivery = Delivery(where, files[f"{name}.mp4"], record["sha256"], store.link(f"{name}.mp4"))
-    if f"{name}.jpg" in files:
-        delivery = replace(delivery, poster=store.link(f"{name}.jpg"))
-    if f"{name}.webp" in files:
-        delivery = replace(delivery, preview=store.link(f"{name}.webp"))
-    return delivery
+def packed(where: Where, parcel: Parcel, spool: Spool) -> bool:
+    """Put a parcel that its destination did not take into the spool; whether that was possible."""
+    note = _Note(
+        job_id=parcel.job_id, input_digest=parcel.input_digest, where=where, result=dict(parcel.result)
+    )
+    files = {parcel.name + suffix: path for suffix, path in parcel.files.items()}
+    return spool.keep(parcel.name, files, note.model_dump(mode="json"))
 
 
-def unpacked(entry: Entry) -> Parcel:
-    """Return a kept job's files and record, as they were to be handed over."""
-    note: Mapping[str, Any] = entry.note
-    files = {suffix: entry.folder / f"{entry.name}{suffix}" for suffix in (".mp4", ".jpg", ".webp")}
+def unpacked(entry: Entry) -> tuple[Where, Parcel] | None:
+    """Return a kept parcel and the destination that it was for, None if it is not whole."""
+    try:
+        note = _Note.model_validate(entry.note)
+    except ValidationError:
+        return None
+    files = {suffix: entry.folder / f"{entry.name}{suffix}" for suffix in _CONTENT_TYPES}
     kept = {suffix: path for suffix, path in files.items() if path.is_file()}
-    return Parcel(note["job_id"], note["input_digest"], kept, note["result"])
+    if ".mp4" not in kept or object_name(note.job_id) != entry.name:
+        return None
+    return note.where, Parcel(note.job_id, note.input_digest, kept, note.result)
+
+
+def _delivery(where: Where, store: Store, name: str, record: _Record) -> Delivery:
+    video, poster, preview = f"{name}.mp4", f"{name}.jpg", f"{name}.webp"
+    return Delivery(
+        where=where,
+        bytes=record.files[video],
+        sha256=record.sha256,
+        video=store.link(video),
+        poster=store.link(poster) if poster in record.files else None,
+        preview=store.link(preview) if preview in record.files else None,
+    )

@@ -28,6 +28,7 @@ class Request:
     method: str
     path: str
     query: str
+    headers: frozenset[str] = frozenset()
 
     @property
     def is_part(self) -> bool:
@@ -108,7 +109,7 @@ def proxy_before(upstream: str) -> Iterator[Proxy]:
 
         def _handle(self) -> None:
             path, _, query = self.path.partition("?")
-            request = Request(self.command, path, query)
+            request = Request(self.command, path, query, frozenset(name.lower() for name in self.headers))
             state.log.append(request)
             fault = state.rule(request)
             if fault is not None:

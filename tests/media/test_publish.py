@@ -15,6 +15,7 @@ from ltx2_worker.errors import ErrorCode, WorkerError
 from ltx2_worker.limits import Limits
 from ltx2_worker.media.destination import Where
 from ltx2_worker.media.publish import Publisher
+from ltx2_worker.media.store_s3 import Patience
 from ltx2_worker.settings import Settings
 
 JOB = "0f3c-u1"
@@ -91,7 +92,7 @@ def test_a_record_whose_video_is_gone_or_cut_is_not_believed(
     assert publisher.find(JOB, DIGEST, limits) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"format": 99}', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"format": 99}', b'{"format": 1}', b"\xff\xfe"])
 def test_a_record_that_is_not_ours_is_no_record(
     bucket_settings: Settings, bucket, limits: Limits, content: bytes
 ) -> None:
@@ -154,6 +155,26 @@ def test_what_is_in_the_folder_survives_the_removal_of_the_source(
     assert delivery.video.path.read_bytes() == content
 
 
+def test_off_the_platform_a_video_ends_up_where_the_worker_was_started(
+    folders: dict[str, Path], tmp_path: Path, video: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    delivery = Publisher(Settings(**folders)).deliver(JOB, DIGEST, video, RESULT, limits)
+    assert delivery.video.path == tmp_path / "output" / f"{JOB}.mp4"
+
+
+def test_a_folder_that_cannot_be_written_is_said_without_its_path(
+    folders: dict[str, Path], tmp_path: Path, video: Path, limits: Limits
+) -> None:
+    (tmp_path / "out").write_text("a file")
+    publisher = Publisher(Settings(output_dir=tmp_path / "out", **folders))
+    for act in (publisher.check, lambda: publisher.deliver(JOB, DIGEST, video, RESULT, limits)):
+        with pytest.raises(WorkerError, match="folder") as caught:
+            act()
+        assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE
+        assert str(tmp_path) not in caught.value.message
+
+
 def test_on_the_platform_a_worker_with_nowhere_to_put_a_video_refuses_to_start(
     folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,21 +199,21 @@ def test_an_inline_reply_holds_the_whole_video_or_says_that_it_does_not_fit(
     assert not caught.value.retryable
 
 
-def test_a_job_may_bring_its_own_bucket_where_the_operator_allows_it(
-    folders: dict[str, Path],
-    proxy: Proxy,
-    bucket,
-    video: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    limits: Limits,
-) -> None:
+@pytest.fixture
+def s3_config(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A job's own bucket; the SDK's switch for private addresses is on, as the server is on loopback."""
     monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "true")
-    s3_config = {
+    return {
         "accessId": ACCESS_KEY,
         "accessSecret": SECRET_KEY,
         "bucketName": BUCKET,
         "endpointUrl": proxy.url,
     }
+
+
+def test_a_job_may_bring_its_own_bucket_where_the_operator_allows_it(
+    folders: dict[str, Path], s3_config: dict[str, str], bucket, video: Path, limits: Limits
+) -> None:
     publisher = Publisher(Settings(allow_job_bucket=True, **folders))
     publisher.accept(s3_config, limits)
     delivery = publisher.deliver(JOB, DIGEST, video, RESULT, limits, s3_config=s3_config)
@@ -202,3 +223,66 @@ def test_a_job_may_bring_its_own_bucket_where_the_operator_allows_it(
 
     with pytest.raises(WorkerError, match="does not take `s3Config`"):
         Publisher(Settings(**folders)).accept(s3_config, limits)
+
+
+def test_a_jobs_bucket_that_refuses_its_key_is_refused_before_the_job_runs(
+    folders: dict[str, Path], s3_config: dict[str, str], proxy: Proxy, limits: Limits
+) -> None:
+    proxy.fail_always((403, "InvalidAccessKeyId"))
+    with pytest.raises(WorkerError, match="does not know the access key") as caught:
+        Publisher(Settings(allow_job_bucket=True, **folders)).accept(s3_config, limits)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.INVALID_INPUT, "s3Config")
+
+
+def test_a_video_for_a_jobs_bucket_waits_until_the_job_is_sent_again(
+    folders: dict[str, Path], s3_config: dict[str, str], proxy: Proxy, video: Path, limits: Limits
+) -> None:
+    publisher = Publisher(Settings(allow_job_bucket=True, **folders), Patience(requests=1, attempts=1))
+    proxy.fail_always((503, "SlowDown"))
+    with pytest.raises(WorkerError, match="it is kept"):
+        publisher.deliver(JOB, DIGEST, video, RESULT, limits, s3_config=s3_config)
+    spool = folders["work_dir"].with_name("work-spool")
+    kept = b"".join(path.read_bytes() for path in spool.rglob("*.json"))
+    assert DIGEST.encode() in kept
+    assert SECRET_KEY.encode() not in kept
+    proxy.heal()
+    assert publisher.deliver_leftovers(limits) == 0
+    found = publisher.find(JOB, DIGEST, limits, s3_config)
+    assert found is not None
+    assert found.delivery.where is Where.JOB_BUCKET
+    assert list(spool.iterdir()) == []
+
+
+def test_the_spool_is_on_the_volume_where_there_is_one(
+    bucket_settings: Settings, proxy: Proxy, tmp_path: Path, video: Path, limits: Limits
+) -> None:
+    (tmp_path / "volume").mkdir()
+    settings = bucket_settings.model_copy(update={"volume_dir": tmp_path / "volume"})
+    proxy.fail_always((503, "SlowDown"))
+    with pytest.raises(WorkerError, match="it is kept"):
+        Publisher(settings, Patience(requests=1, attempts=1)).deliver(JOB, DIGEST, video, RESULT, limits)
+    assert (tmp_path / "volume" / "ltx2-worker" / "spool" / JOB / f"{JOB}.mp4").is_file()
+
+
+def test_an_entry_of_the_spool_that_is_not_whole_goes_and_stops_nothing(
+    bucket_settings: Settings, limits: Limits
+) -> None:
+    spool = bucket_settings.work_dir.with_name("work-spool")
+    for name, note in (("a", "{}"), ("b", json.dumps({"job_id": "b", "input_digest": "", "result": {}}))):
+        (spool / name).mkdir(parents=True)
+        (spool / name / "entry.json").write_text(note)
+    publisher = Publisher(bucket_settings)
+    assert publisher.find("b", "", limits) is None
+    assert publisher.deliver_leftovers(limits) == 0
+    assert list(spool.iterdir()) == []
+
+
+@pytest.mark.parametrize(("checksums", "sent"), [("when_supported", True), ("when_required", False)])
+def test_checksum_headers_are_left_out_for_stores_that_refuse_them(
+    bucket_settings: Settings, proxy: Proxy, video: Path, limits: Limits, checksums: str, sent: bool
+) -> None:
+    settings = bucket_settings.model_copy(update={"bucket_checksums": checksums})
+    Publisher(settings).deliver(JOB, DIGEST, video, RESULT, limits)
+    parts = [request for request in proxy.log if request.is_part]
+    assert len(parts) == 2
+    assert all(("x-amz-checksum-crc32" in part.headers) is sent for part in parts)
