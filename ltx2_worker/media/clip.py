@@ -13,6 +13,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..errors import ErrorCode, WorkerError
+from .image import HEIC_BRANDS
 
 ALLOWED = "an MP4, MOV, WebM or MKV video in H.264, H.265, VP9 or AV1"
 CODECS = frozenset({"h264", "hevc", "vp9", "av1"})
@@ -125,7 +126,7 @@ def open_clip(source: Path, field: str, max_seconds: float, max_side: int) -> It
 
 def _demuxer(head: bytes) -> str | None:
     """FFmpeg's name of the demuxer that a file's first bytes call for, if its format is an allowed one."""
-    if head[4:8] in _QUICKTIME_BOXES:
+    if head[4:8] in _QUICKTIME_BOXES and head[8:12] not in HEIC_BRANDS | {b"avif"}:
         return "mov"
     return "matroska" if head.startswith(_EBML) else None
 

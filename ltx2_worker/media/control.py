@@ -13,7 +13,6 @@ from typing import TypeVar
 import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
-from PIL import Image
 
 from ..errors import ErrorCode, WorkerError
 from .clip import THREADS, Clip, open_clip
@@ -78,8 +77,8 @@ def fit_video(
 
 def still_video(image: Path, target: Path, fps: int) -> list[str]:
     """Write an already fitted image to `target` as a video of one frame; no warnings."""
-    with Image.open(image) as picture:
-        still = VideoFrame.from_bytes(picture.tobytes(), picture.width, picture.height, "rgb24")
+    with av.open(str(image), format="png_pipe") as container:
+        still = next(container.decode(video=0))
     frame = Frame(still.width, still.height, still.width, still.height)
     with _Encoder(target, frame, fps) as encoder:
         encoder.write(still.reformat(format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED), 1)
@@ -157,7 +156,7 @@ def _filters(
     In RGB from the scaling on: the halved chroma of yuv420p allows no margin of odd width.
     """
     left, top, right, bottom = box
-    crop = f"{max(1, round(right - left))}:{max(1, round(bottom - top))}:{int(left)}:{int(top)}"
+    crop = f"{max(1, round(right - left))}:{max(1, round(bottom - top))}:{int(left)}:{int(top)}:exact=1"
     x, y = placement.left, placement.top
     graph = Graph()
     graph.threads = THREADS

@@ -50,6 +50,8 @@ def _decode(source: Path, field: str, max_pixels: int) -> Image.Image:
         picture = Image.open(source, formats=[kind])
         _check_pixels(picture, field, max_pixels)
         picture.load()
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(field, max_pixels) from error
     except (WorkerError, MemoryError):
         raise
     except Exception as error:  # on damaged bytes a decoder may raise anything
@@ -77,12 +79,13 @@ def _kind(head: bytes) -> str | None:
 
 def _check_pixels(picture: Image.Image, field: str, max_pixels: int) -> None:
     if picture.width * picture.height > max_pixels:
-        raise WorkerError(
-            ErrorCode.MEDIA_REJECTED,
-            f"{field} is {picture.width}x{picture.height}; at most {max_pixels / 1e6:g} megapixels "
-            "are allowed.",
-            field=field,
-        )
+        raise _too_many_pixels(field, max_pixels)
+
+
+def _too_many_pixels(field: str, max_pixels: int) -> WorkerError:
+    return WorkerError(
+        ErrorCode.MEDIA_REJECTED, f"{field} has more than {max_pixels / 1e6:g} megapixels.", field=field
+    )
 
 
 def _upright(picture: Image.Image) -> Image.Image:

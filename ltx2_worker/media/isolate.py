@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -34,6 +35,9 @@ MEMORY = 4 << 30
 LARGEST_FILE = 2 << 30
 #: A reply is a few sentences.
 LARGEST_REPLY = 64 << 10
+
+#: Seconds that the system may take to end a process that is dying.
+_LAST_BREATH = 10
 
 #: What a child keeps of the environment, besides the proxies.
 _INHERITED = frozenset({"PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"})
@@ -93,11 +97,14 @@ def run_isolated(
         try:
             answered = receiver.poll(limits.remaining(seconds))
             reply = _read(receiver) if answered else None
+            if answered and reply is None:
+                process.join(_LAST_BREATH)  # it is dying: the exit code shall be its own
         finally:
             _kill(process)
-            process.join()
+            process.join(_LAST_BREATH)
     limits.check()
     if not answered:
+        log.info("media child ended after %g s: %s", seconds, too_long.message)
         raise too_long
     if reply is None:
         log.warning("media child died: exit code %s", process.exitcode)
@@ -109,9 +116,11 @@ def _read(receiver: Connection) -> dict[str, Any] | None:
     """The child's reply, or None if it died without one. JSON, for a pickle could run code here."""
     try:
         reply = json.loads(receiver.recv_bytes(LARGEST_REPLY))
-    except (EOFError, OSError, ValueError):
+    except EOFError:
         return None
-    return reply if isinstance(reply, dict) else None
+    except (OSError, ValueError):
+        return {}
+    return reply if isinstance(reply, dict) else {}
 
 
 def _of_exit(code: int | None, crashed: WorkerError) -> WorkerError:
@@ -148,6 +157,7 @@ def _child(
 ) -> None:
     _restrict(seconds)
     _forget_secrets()
+    warnings.simplefilter("ignore")  # a decoder's would reach the worker's stderr with text of the file's
     os.environ.update(environment)
     reply: dict[str, Any]
     try:

@@ -1,0 +1,140 @@
+"""Whatever comes in ends as a file that the engine can load, or as a clear error; within time and memory."""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import av
+import pytest
+from hostile_lab import hostile_picture, hostile_video
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from measure_lab import measured
+from media_lab import PREVIEW, SMALL
+from PIL import Image
+
+from ltx2_worker.errors import ErrorCode, WorkerError
+from ltx2_worker.limits import Limits
+from ltx2_worker.media.control import fit_video
+from ltx2_worker.media.image import fit_image
+from ltx2_worker.media.isolate import run_isolated
+
+FRAMES = 9
+SECONDS = 20
+#: Kilobytes a child may ever have held; a picture of 50 megapixels in RGB is 150 MB.
+MEMORY = 1_000_000
+
+FAST = 150
+ALL = 5_000
+
+
+def outcome(work: Callable[[], list[str]], usage: Path) -> WorkerError | None:
+    """What an isolated child made of the file: None if it wrote one. A hang or a crash fails the test."""
+    try:
+        run_isolated(
+            partial(measured, work, usage),
+            limits=Limits(120),
+            seconds=SECONDS,
+            too_long=WorkerError(ErrorCode.INTERNAL, "took too long"),
+            crashed=WorkerError(ErrorCode.INTERNAL, "crashed, or took too much memory"),
+        )
+    except WorkerError as error:
+        return error
+    return None
+
+
+def check_picture(number: int, folder: Path) -> tuple[str, int]:
+    source, target, usage = (folder / f"{number}.{name}" for name in ("in", "png", "kb"))
+    source.write_bytes(hostile_picture(number))
+    error = outcome(partial(fit_image, source, target, "image_url", PREVIEW, 50_000_000), usage)
+    if error is None:
+        with Image.open(target) as picture:
+            picture.load()
+            assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (512, 256)), number
+    return verdict(number, error, "image_url", (source, target, usage))
+
+
+def check_video(number: int, folder: Path) -> tuple[str, int]:
+    source, target, usage = (folder / f"{number}.{name}" for name in ("in", "mp4", "kb"))
+    source.write_bytes(hostile_video(number))
+    fit = partial(fit_video, fps=24, frames=FRAMES, max_seconds=60, max_side=4096)
+    error = outcome(partial(fit, source, target, "control.video_url", SMALL), usage)
+    if error is None:
+        with av.open(str(target)) as container:
+            sizes = [(frame.width, frame.height) for frame in container.decode(video=0)]
+        assert sizes == [(128, 64)] * FRAMES, number
+    return verdict(number, error, "control.video_url", (source, target, usage))
+
+
+def verdict(number: int, error: WorkerError | None, field: str, files: tuple[Path, ...]) -> tuple[str, int]:
+    """The kind of outcome, and the kilobytes it took."""
+    if error is not None:
+        assert (error.code, error.field) == (ErrorCode.MEDIA_REJECTED, field), (number, error.message)
+        assert error.message.startswith(field), (number, error.message)
+    kilobytes = int(files[-1].read_text())
+    assert kilobytes < MEMORY, number
+    for file in files:
+        file.unlink(missing_ok=True)
+    return (error.message if error else "fitted"), kilobytes
+
+
+def run_all(check: Callable[[int, Path], tuple[str, int]], numbers: range, folder: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(partial(check, folder=folder), numbers))
+    kinds = Counter(kind for kind, _ in results)
+    print(f"\n{len(results)} cases, at most {max(kilobytes for _, kilobytes in results) / 1000:.0f} MB")
+    for kind, count in kinds.most_common():
+        print(f"{count:6} {kind}")
+    assert len(results) == len(numbers)
+    assert kinds["fitted"] > len(results) // 20
+    assert kinds["fitted"] < len(results) // 2
+
+
+def test_hostile_pictures(tmp_path: Path):
+    run_all(check_picture, range(FAST), tmp_path)
+
+
+def test_hostile_videos(tmp_path: Path):
+    run_all(check_video, range(FAST), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_five_thousand_hostile_pictures(tmp_path: Path):
+    run_all(check_picture, range(FAST, FAST + ALL), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_five_thousand_hostile_videos(tmp_path: Path):
+    run_all(check_video, range(FAST, FAST + ALL), tmp_path)
+
+
+HEADS = st.sampled_from(
+    [
+        b"",
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n\x1a\n",
+        b"GIF89a",
+        b"RIFF\x10\0\0\0WEBPVP8 ",
+        b"\0\0\0\x18ftypheic",
+        b"\0\0\0\x18ftypisom",
+        b"\0\0\0\x08moov",
+        b"\x1aE\xdf\xa3",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(head=HEADS, rest=st.binary(max_size=300))
+def test_any_bytes_at_all(head: bytes, rest: bytes, tmp_path: Path):
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.write_bytes(head + rest)
+    with pytest.raises(WorkerError) as caught:
+        fit_image(source, target, "image_url", SMALL, 50_000_000)
+    assert caught.value.code is ErrorCode.MEDIA_REJECTED
+    with pytest.raises(WorkerError) as caught:
+        fit_video(source, target, "video_url", SMALL, fps=24, frames=9, max_seconds=60, max_side=4096)
+    assert caught.value.code is ErrorCode.MEDIA_REJECTED

@@ -1,0 +1,164 @@
+"""A child process that crashes, hangs or eats memory takes nothing with it."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.limits import Limits
+from ltx2_worker.media import isolate
+from ltx2_worker.media.isolate import run_isolated
+
+TOO_LONG = WorkerError(ErrorCode.MEDIA_REJECTED, "too long")
+CRASHED = WorkerError(ErrorCode.MEDIA_REJECTED, "crashed")
+
+
+def run(work: Callable[[], list[str]], limits: Limits | None = None, seconds: float = 30, **environment: str):
+    return run_isolated(
+        work,
+        limits=limits or Limits(60),
+        seconds=seconds,
+        too_long=TOO_LONG,
+        crashed=CRASHED,
+        environment=environment,
+    )
+
+
+def say(*sentences: str) -> list[str]:
+    return list(sentences)
+
+
+def refuse() -> list[str]:
+    raise WorkerError(ErrorCode.MEDIA_UNREACHABLE, "No.", field="image_url", retryable=False)
+
+
+def hang(started: Path) -> list[str]:
+    started.write_text(str(os.getpid()))
+    while True:
+        time.sleep(60)
+
+
+def kill_self(number: int) -> list[str]:
+    os.kill(os.getpid(), number)
+    return hang(Path(os.devnull))
+
+
+def eat_memory() -> list[str]:
+    return [str(len(bytearray(isolate.MEMORY)))]
+
+
+def fill_disk(path: Path) -> list[str]:
+    with path.open("wb") as file:
+        file.truncate(isolate.LARGEST_FILE + 1)
+    return []
+
+
+def fail() -> list[str]:
+    raise RuntimeError("http://host/?signature=secret")
+
+
+def talk() -> list[str]:
+    return ["x" * isolate.LARGEST_REPLY]
+
+
+def environment() -> list[str]:
+    return [f"{name}={value}" for name, value in os.environ.items()]
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_what_the_work_says_comes_back():
+    assert run(partial(say, "One.", "Zwei ü.")) == ["One.", "Zwei ü."]
+
+
+def test_what_the_work_refuses_comes_back():
+    with pytest.raises(WorkerError) as caught:
+        run(refuse)
+    error = caught.value
+    assert (error.code, error.message, error.field) == (ErrorCode.MEDIA_UNREACHABLE, "No.", "image_url")
+    assert not error.retryable
+
+
+def test_work_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path):
+    with pytest.raises(WorkerError, match="too long"):
+        run(partial(hang, tmp_path / "pid"), seconds=1)
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_cancel_kills_the_work_at_once(tmp_path: Path):
+    limits, pid = Limits(60), tmp_path / "pid"
+
+    def cancel_when_started() -> None:
+        while not (pid.exists() and pid.read_text()):
+            threading.Event().wait(0.01)
+        limits.cancel()
+
+    threading.Thread(target=cancel_when_started, daemon=True).start()
+    with pytest.raises(Cancelled):
+        run(partial(hang, pid), limits)
+    assert gone(int(pid.read_text()))
+
+
+def test_nothing_starts_for_a_cancelled_job(tmp_path: Path):
+    limits = Limits(60)
+    limits.cancel()
+    with pytest.raises(Cancelled):
+        run(partial(hang, tmp_path / "pid"), limits)
+    assert not (tmp_path / "pid").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
+def test_a_decoder_that_crashes_is_the_file_s_fault(number: int):
+    with pytest.raises(WorkerError, match="crashed"):
+        run(partial(kill_self, number))
+
+
+def test_a_child_that_the_machine_kills_may_be_tried_again():
+    with pytest.raises(WorkerError) as caught:
+        run(partial(kill_self, signal.SIGKILL))
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.INTERNAL, True)
+
+
+def test_memory_beyond_the_bound_is_the_file_s_fault():
+    with pytest.raises(WorkerError, match="crashed"):
+        run(eat_memory)
+
+
+def test_a_file_beyond_the_bound_is_not_written(tmp_path: Path):
+    with pytest.raises(WorkerError) as caught:
+        run(partial(fill_disk, tmp_path / "big"))
+    assert caught.value.code is ErrorCode.INTERNAL
+    assert (tmp_path / "big").stat().st_size == 0
+
+
+def test_a_mistake_of_ours_tells_the_caller_nothing(caplog: pytest.LogCaptureFixture):
+    with pytest.raises(WorkerError) as caught:
+        run(fail)
+    assert caught.value.code is ErrorCode.INTERNAL
+    assert "RuntimeError at" in caplog.text
+    assert "secret" not in caplog.text + caught.value.message
+
+
+def test_a_reply_beyond_the_bound_is_not_read():
+    with pytest.raises(WorkerError) as caught:
+        run(talk)
+    assert caught.value.code is ErrorCode.INTERNAL
+
+
+def test_the_child_has_no_secrets_of_the_worker_s(monkeypatch: pytest.MonkeyPatch):
+    found = run(environment, EXTRA="given")
+    assert "EXTRA=given" in found
+    names = {line.partition("=")[0] for line in found} - {"EXTRA"}
+    assert {name for name in names if not name.lower().endswith("_proxy")} <= isolate._INHERITED
