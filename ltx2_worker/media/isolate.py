@@ -52,7 +52,7 @@ _PRELOAD = [
 
 
 def warm_up() -> None:
-    """Start the server process, about 2 s; without this the first job waits for it."""
+    """Start the server process; it is ready about 2 s later, which the first job would wait for otherwise."""
     _children()
     forkserver.ensure_running()
 
@@ -157,6 +157,7 @@ def _child(
 ) -> None:
     _restrict(seconds)
     _forget_secrets()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl+C is for the parent, which ends us
     warnings.simplefilter("ignore")  # a decoder's would reach the worker's stderr with text of the file's
     os.environ.update(environment)
     reply: dict[str, Any]
