@@ -236,7 +236,7 @@ def _set_first_stage(graph: Graph, plan: Plan) -> None:
         height=plan.first_canvas.height,
         length=plan.base_frames,
     )
-    graph.set("Empty audio latent", frames_number=plan.base_frames, frame_rate=BASE_FPS)
+    graph.set("Empty audio latent", frames_number=plan.base_frames, frame_rate=float(BASE_FPS))
     graph.set("Stage 1 noise", noise_seed=plan.seed)
 
 
@@ -263,7 +263,13 @@ def _set_detailer(graph: Graph, plan: Plan) -> None:
 def _set_output(graph: Graph, plan: Plan, prefix: str, crf: float) -> None:
     if not plan.audio:
         graph.bypass("Decoded audio")
+    graph.set(
+        "Exact size",
+        width=plan.delivered.width,
+        height=plan.delivered.height,
+        x=(plan.canvas.width - plan.delivered.width) // 2,
+        y=(plan.canvas.height - plan.delivered.height) // 2,
+    )
     graph.set("Exact frames", length=plan.frames)
-    graph.set("Exact size", width=plan.delivered.width, height=plan.delivered.height)
     graph.set("Video", fps=float(plan.fps))
     graph.set("Save video", filename_prefix=prefix, **{"codec.encoding.crf": crf})

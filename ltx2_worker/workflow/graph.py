@@ -4,7 +4,7 @@ Nothing here knows what the graph is for. A bypass means what Ctrl+B means in Co
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -61,10 +61,10 @@ def node_kinds() -> Mapping[str, NodeKinds]:
 
 def as_link(value: object) -> Link | None:
     """Read an input's value as a connection; None if it is a value that was typed in."""
-    match value:
-        case [str(node), int(output)] if not isinstance(output, bool):
-            return node, output
-    return None
+    if not (isinstance(value, list) and len(value) == 2):
+        return None
+    node, output = value
+    return (node, output) if isinstance(node, str) and type(output) is int else None
 
 
 class Graph:
@@ -143,19 +143,18 @@ class Graph:
         waiting = [key for key in self._nodes if self._kinds_of(key).saves and key not in self._bypassed]
         while waiting:
             key = waiting.pop()
-            if key not in kept:
-                kept[key] = {**self._nodes[key], "inputs": dict(self._resolved_inputs(key))}
-                waiting += (link[0] for link in map(as_link, kept[key]["inputs"].values()) if link)
+            if key in kept:
+                continue
+            inputs: dict[str, Any] = {}
+            for name, value in self._nodes[key]["inputs"].items():
+                link = as_link(value)
+                if link is None:
+                    inputs[name] = value
+                elif source := self._behind_bypasses(link):
+                    inputs[name] = list(source)
+                    waiting.append(source[0])
+            kept[key] = {**self._nodes[key], "inputs": inputs}
         return {key: kept[key] for key in self._nodes if key in kept}
-
-    def _resolved_inputs(self, key: str) -> Iterator[tuple[str, object]]:
-        for name, value in self._nodes[key]["inputs"].items():
-            link = as_link(value)
-            source = self._behind_bypasses(link) if link else None
-            if source:
-                yield name, list(source)
-            elif link is None:
-                yield name, value
 
     def _behind_bypasses(self, link: Link) -> Link | None:
         """Follow a connection backwards through bypassed nodes to one that runs, if there is one."""

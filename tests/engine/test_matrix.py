@@ -1,0 +1,230 @@
+"""Every combination of the options, as a graph, judged by the real engine's node definitions."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+
+from ltx2_worker.engine import Engine
+from ltx2_worker.errors import ErrorCode, WorkerError
+from ltx2_worker.job import Camera, ControlType, JobInput
+from ltx2_worker.limits import Limits
+from ltx2_worker.models import ModelFile, manifest
+from ltx2_worker.plan import Plan, make_plan
+from ltx2_worker.workflow import Media, build
+from ltx2_worker.workflow.build import workflow
+from ltx2_worker.workflow.graph import Prompt, node_kinds
+from tests.engine.definitions import TYPES, Definitions
+
+pytestmark = pytest.mark.engine
+
+Raw = dict[str, Any]
+
+URL = "https://example.org/file"
+IMAGE: Raw = {"image_url": URL}
+SIZES: list[Raw] = [
+    {"preview": True},
+    *(
+        {"resolution": resolution, "duration": duration}
+        for resolution in ("720p", "1080p")
+        for duration in (10, 15, 20)
+    ),
+]
+CAMERAS: list[Raw] = [{"camera": camera} for camera in get_args(Camera)]
+CONTROLS: list[Raw] = [
+    IMAGE | {"control": {"type": kind} | video}
+    for kind in get_args(ControlType)
+    for video in ({}, {"video_url": URL}, {"video_url": URL, "preprocessed": True})
+]
+MEDIA: list[Raw] = [{}, IMAGE, *CONTROLS]
+MODEL_NAMES = {file.name for file in manifest().values()}
+SWITCHES = ("spatial_upscaler", "temporal_upscaler", "detailer", "audio")
+
+
+@pytest.fixture(scope="module")
+def definitions(session_engine: Engine) -> Definitions:
+    limits = Limits(90)
+    session_engine.wait_ready(limits)
+    return Definitions(
+        session_engine.object_info(limits), also_installed=(file.name for file in manifest().values())
+    )
+
+
+def switches(*names: str) -> Iterator[Raw]:
+    for values in itertools.product((False, True), repeat=len(names)):
+        yield dict(zip(names, values, strict=True))
+
+
+def combine(*dimensions: list[Raw]) -> Iterator[Raw]:
+    for parts in itertools.product(*dimensions):
+        yield {"prompt": "a cat", "seed": 2**53 - 1} | {key: v for part in parts for key, v in part.items()}
+
+
+def plan_of(raw: Raw, *, union: bool = False) -> Plan:
+    def installed(file: ModelFile) -> bool:
+        return union or file.id != "control_union"
+
+    def without_singles(file: ModelFile) -> bool:
+        return not file.id.startswith("control_") or file.id == "control_union"
+
+    return make_plan(JobInput.parse(raw)[0], installed=without_singles if union else installed)
+
+
+def graph_of(plan: Plan) -> Prompt:
+    media = Media(
+        image="job/image.png" if plan.mode == "i2v" else None,
+        control="job/control.mp4" if plan.control else None,
+    )
+    return build(plan, media, "job/video", crf=18.0).prompt
+
+
+def files_named(prompt: Prompt) -> set[str]:
+    values = (value for node in prompt.values() for value in node["inputs"].values())
+    return MODEL_NAMES.intersection(value for value in values if isinstance(value, str))
+
+
+def files_needed(plan: Plan) -> set[str]:
+    return {need.file.name for need in plan.needs}
+
+
+@pytest.mark.parametrize("precision", ["fp8", "full"])
+@pytest.mark.parametrize("quality", ["fast", "pro"])
+def test_every_legal_job_becomes_a_graph_that_the_engine_takes(
+    definitions: Definitions, quality: str, precision: str
+) -> None:
+    jobs = 0
+    fixed: list[Raw] = [{"quality": quality, "precision": precision}]
+    for raw in combine(fixed, SIZES, MEDIA, CAMERAS, list(switches(*SWITCHES))):
+        plan = plan_of(raw)
+        prompt = graph_of(plan)
+        assert not definitions.faults(prompt), raw
+        assert files_named(prompt) == files_needed(plan), raw
+        jobs += 1
+    assert jobs == 7 * 11 * 8 * 2**4
+
+
+@pytest.mark.parametrize("quality", ["fast", "pro"])
+def test_the_union_control_lora_can_stand_in_everywhere(definitions: Definitions, quality: str) -> None:
+    for raw in combine([{"quality": quality}], SIZES, CONTROLS, list(switches(*SWITCHES))):
+        plan = plan_of(raw, union=True)
+        prompt = graph_of(plan)
+        assert not definitions.faults(prompt), raw
+        assert files_named(prompt) == files_needed(plan), raw
+        latent = next(n["inputs"] for n in prompt.values() if n["class_type"] == "EmptyLTXVLatentVideo")
+        assert latent["width"] // 32 % 2 == latent["height"] // 32 % 2 == 0, raw
+
+
+@pytest.mark.parametrize("steps", range(20, 41))
+def test_every_number_of_steps_is_taken(definitions: Definitions, steps: int) -> None:
+    plan = plan_of({"prompt": "a cat", "quality": "pro", "steps": steps})
+    prompt = graph_of(plan)
+    assert not definitions.faults(prompt)
+    (scheduler,) = (node for node in prompt.values() if node["class_type"] == "LTXVScheduler")
+    assert scheduler["inputs"]["steps"] == steps
+
+
+FORBIDDEN: list[tuple[str, list[Raw]]] = [
+    (
+        "steps",
+        [
+            {"quality": "fast", "steps": 20},
+            {"steps": 40},
+            *({"quality": "pro", "steps": s} for s in (19, 41)),
+        ],
+    ),
+    ("image_url", [{"mode": "i2v"}]),
+    ("mode", [{"mode": "t2v"} | IMAGE]),
+    ("image_base64", [IMAGE | {"image_base64": "QUJD"}]),
+    ("image_strength", [{"image_strength": 0.5}, IMAGE | {"image_strength": 1.1}]),
+    ("camera_strength", [{"camera": "none", "camera_strength": 1.0}, {"camera_strength": 1.6}]),
+    (
+        "control",
+        [
+            {key: v for key, v in control.items() if key == "control"}
+            for control in CONTROLS
+            if control["control"].get("preprocessed") is None
+        ],
+    ),
+    (
+        "control.preprocessed",
+        [IMAGE | {"control": {"type": kind, "preprocessed": True}} for kind in get_args(ControlType)],
+    ),
+    (
+        "control.video_base64",
+        [IMAGE | {"control": {"type": "canny", "video_url": URL, "video_base64": "QUJD"}}],
+    ),
+    ("seed", [{"seed": -1}, {"seed": 2**53}]),
+]
+
+
+@pytest.mark.parametrize(("field", "wrong"), FORBIDDEN, ids=[field for field, _ in FORBIDDEN])
+def test_a_forbidden_combination_is_refused_whatever_else_the_job_asks_for(
+    field: str, wrong: list[Raw]
+) -> None:
+    others = list(switches(*SWITCHES))
+    for fault, size, other in itertools.product(wrong, SIZES, others):
+        with pytest.raises(WorkerError) as refused:
+            JobInput.parse({"prompt": "a cat"} | size | other | fault)
+        assert refused.value.code is ErrorCode.INVALID_INPUT
+        assert field in {each.field for each in refused.value.faults}, fault
+
+
+@pytest.mark.parametrize("quality", ["fast", "pro"])
+def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, quality: Any) -> None:
+    prompt = workflow(quality)
+    spare = {"Depth map", "Pose skeletons"}  # the files are connected to the canny edges
+    assert {fault.split(" (")[0] for fault in definitions.faults(prompt)} == spare
+
+
+def test_the_table_of_kinds_is_the_engine_s(session_engine: Engine, definitions: Definitions) -> None:
+    actual = session_engine.object_info(Limits(90))
+    for name, kinds in node_kinds().items():
+        inputs = actual[name]["input"]
+        in_order = [
+            (key, inputs[group][key][0])
+            for group in ("required", "optional")
+            for key in actual[name]["input_order"].get(group, ())
+        ]
+        connectable = {
+            key: kind
+            for key, kind in in_order
+            if isinstance(kind, str)
+            and not set(kind.split(",")) <= {*TYPES, "COMBO", "COMFY_DYNAMICCOMBO_V3"}
+        }
+        assert list(kinds.inputs.items()) == list(connectable.items()), name
+        assert list(kinds.outputs) == actual[name]["output"], name
+        assert kinds.saves == actual[name]["output_node"], name
+
+
+def test_the_table_of_kinds_lists_the_classes_in_use_and_no_other() -> None:
+    used = {node["class_type"] for quality in ("fast", "pro") for node in workflow(quality).values()}
+    assert used == set(node_kinds())
+
+
+def broken(prompt: Prompt, class_type: str, **changes: Any) -> Prompt:
+    (key,) = (key for key, node in prompt.items() if node["class_type"] == class_type)
+    inputs = {name: v for name, v in {**prompt[key]["inputs"], **changes}.items() if v is not None}
+    return {**prompt, key: {**prompt[key], "inputs": inputs}}
+
+
+@pytest.mark.parametrize(
+    ("class_type", "changes", "complaint"),
+    [
+        ("EmptyLTXVLatentVideo", {"width": 650}, "not a step of 32"),
+        ("EmptyLTXVLatentVideo", {"width": 32}, "not within"),
+        ("EmptyLTXVLatentVideo", {"width": 640.0}, "takes INT"),
+        ("EmptyLTXVLatentVideo", {"width": None}, "width is required"),
+        ("EmptyLTXVLatentVideo", {"widht": 640}, "no input widht"),
+        ("SaveVideo", {"codec": "auto"}, "no input codec.encoding"),
+        ("CheckpointLoaderSimple", {"ckpt_name": "x.safetensors"}, "not one of"),
+        ("CreateVideo", {"images": ["1", 0]}, "is connected to MODEL"),
+        ("CreateVideo", {"images": ["99", 0]}, "a node that is not there"),
+        ("CreateVideo", {"audio": None}, "nothing needs it"),
+    ],
+)
+def test_the_judge_sees_what_is_wrong(
+    definitions: Definitions, class_type: str, changes: Raw, complaint: str
+) -> None:
+    prompt = graph_of(plan_of({"prompt": "a cat"}))
+    assert any(complaint in fault for fault in definitions.faults(broken(prompt, class_type, **changes)))
