@@ -1,8 +1,4 @@
-"""Fetch model files: `python -m ltx2_worker.download --set fast --dest models`; download_models.sh calls it.
-
-Exit codes: 0 everything is there; 1 some files could not be fetched or do not pass the check, a sentence
-for each; 2 wrong usage; 3 not enough free disk, nothing was begun; 130 interrupted.
-"""
+"""The command that fetches model files: `python -m ltx2_worker.download`; download_models.sh calls it."""
 
 import argparse
 import sys
@@ -17,6 +13,14 @@ from rich.table import Table
 from .downloader import FAILED, INTERRUPTED, OK, Downloader
 from .hub import Hub, Stopped
 from .models import MANIFEST, SETS, ModelFile, in_sets, load_manifest
+
+EXIT_CODES = """\
+exit codes: 0 everything is there; 1 some files could not be fetched or do not pass the check, a sentence for
+each; 2 wrong usage; 3 not enough free disk, nothing was begun; 4 Python lacks a package; 130 interrupted.
+
+HF_ENDPOINT names a mirror of the hub, HF_TOKEN opens gated repositories. A run that was interrupted goes on
+where it stopped. What has its final name has the hub's size and sha256.
+"""
 
 
 def show_list(files: Sequence[ModelFile], console: Console) -> None:
@@ -34,7 +38,12 @@ def show_list(files: Sequence[ModelFile], console: Console) -> None:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="download_models.sh", description="Fetch the model files.")
+    parser = argparse.ArgumentParser(
+        prog="download_models.sh",
+        description="Fetch the model files.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--set", dest="sets", action="append", choices=(*SETS, "all"), help="repeatable")
     parser.add_argument("--file", dest="ids", action="append", help="of the sets, only this id; repeatable")
     parser.add_argument("--dest", type=Path, help="models folder, with ComfyUI's layout")
