@@ -1,0 +1,63 @@
+"""The noise levels that the samplers go through, computed by the engine's own nodes for every kind of job."""
+
+import itertools
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ltx2_worker.engine import EngineOptions
+from ltx2_worker.job import JobInput
+from ltx2_worker.plan import make_plan
+from ltx2_worker.workflow import Media, build
+
+pytestmark = pytest.mark.engine
+
+SCRIPT = Path(__file__).with_name("sigmas.py")
+
+#: What a job may ask for that has ever changed a list of sigmas: size and length too, in other graphs.
+SIZES = (
+    {"preview": True},
+    {"resolution": "720p", "duration": 10},
+    {"resolution": "720p", "duration": 20},
+    {"resolution": "1080p", "duration": 10},
+    {"resolution": "1080p", "duration": 20},
+)
+STEPS = ({"quality": "fast"}, *({"quality": "pro", "steps": steps} for steps in range(20, 41)))
+STAGES = (
+    {},
+    {"spatial_upscaler": False},
+    {"spatial_upscaler": False, "temporal_upscaler": True},
+    {"detailer": True, "temporal_upscaler": True},
+)
+
+
+def test_every_list_of_sigmas_falls_from_one_to_zero_in_the_steps_asked_for(
+    engine_options: EngineOptions,
+) -> None:
+    wanted: dict[str, int] = {}
+    for size, steps, stages in itertools.product(SIZES, STEPS, STAGES):
+        plan = make_plan(
+            JobInput.parse({"prompt": "a cat", "seed": 1} | size | steps | stages)[0],
+            installed=lambda _: True,
+        )
+        for node in build(plan, Media(), "x", crf=18.0).prompt.values():
+            if node["class_type"] in ("LTXVScheduler", "ManualSigmas"):
+                first = node["_meta"]["title"] == "Stage 1 sigmas"
+                wanted[json.dumps([node["class_type"], node["inputs"]])] = plan.steps if first else 3
+    assert len(wanted) == 21 + 2
+
+    answer = subprocess.run(
+        [engine_options.python, SCRIPT, engine_options.comfyui_dir],
+        input=f"[{','.join(wanted)}]",
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    for (asked, steps), sigmas in zip(wanted.items(), json.loads(answer.stdout), strict=True):
+        assert len(sigmas) == steps + 1, asked
+        assert sigmas[0] == pytest.approx(1.0 if steps > 3 else 0.909375), asked
+        assert all(after < before for before, after in itertools.pairwise(sigmas)), asked  # false for NaN too
+        assert sigmas[-1] == 0.0, asked
