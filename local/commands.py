@@ -1,0 +1,186 @@
+"""The commands: `run` makes a video, `serve` answers HTTP, `test` checks everything."""
+
+import argparse
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from local import weights
+from local.environments import HANDLER, TESTS
+from local.places import HOME, ROOT
+from local.problem import Problem
+from local.setup import set_up
+from local.weights import TINY_WEIGHTS, Weights
+
+#: Settings of another deployment must not reach a test: it might write into a real bucket.
+_FOREIGN = ("LTX2_", "BUCKET_", "RUNPOD_", "AWS_")
+
+_CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit status; what goes wrong on the way is one sentence."""
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and options.command is not _test:
+        _parser().error(f"unknown: {shlex.join(rest)}")
+    try:
+        return int(options.command(options, rest))
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = error.filename or HOME
+        print(f"{where}: {error.strerror or error}: put that right and run it again.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; the next time it goes on with what was not finished.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m local", description=__doc__, allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    comfyui = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    comfyui.add_argument(
+        "--comfyui", type=Path, metavar="DIR", help="an existing ComfyUI to use (or LTX2_COMFYUI_DIR)"
+    )
+    models = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    models.add_argument(
+        "--models", type=Path, metavar="DIR", help="real weights, for a GPU (or LTX2_MODELS_DIRS)"
+    )
+    run = commands.add_parser(
+        "run", parents=[comfyui, models], allow_abbrev=False, help="set up, then make the video of a job"
+    )
+    run.add_argument("--input", type=Path, metavar="FILE", help="the job; test_input.json if left out")
+    run.set_defaults(command=_run)
+    serve = commands.add_parser(
+        "serve", parents=[comfyui, models], allow_abbrev=False, help="set up, then serve the HTTP API here"
+    )
+    serve.add_argument("--port", type=int, default=8000, help="on 127.0.0.1; 8000 if left out")
+    serve.set_defaults(command=_serve)
+    test = commands.add_parser(
+        "test",
+        parents=[comfyui],
+        allow_abbrev=False,
+        help="set up, then check and test; takes pytest's options",
+    )
+    test.set_defaults(command=_test)
+    return parser
+
+
+def _run(options: argparse.Namespace, _: Sequence[str]) -> int:
+    folder = stage_input(options.input, HOME / "input") if options.input else ROOT
+    environment = _ready_to_handle(options)
+    os.chdir(folder)  # the SDK takes the job from test_input.json where it is started
+    return _become(HANDLER.python, [ROOT / "handler.py"], environment)
+
+
+def _serve(options: argparse.Namespace, _: Sequence[str]) -> int:
+    check_port(options.port)
+    environment = _ready_to_handle(options)
+    check_port(options.port)
+    address = ["--rp_api_host", "127.0.0.1", "--rp_api_port", str(options.port)]
+    return _become(HANDLER.python, [ROOT / "handler.py", "--rp_serve_api", *address], environment)
+
+
+def _test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
+    source, engine = set_up(TESTS, _named_comfyui(options), tiny=True)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
+    environment |= worker_environment(source, engine.python, TINY_WEIGHTS)
+    failed = []
+    for check in _CHECKS:
+        print(f"$ {' '.join(check)}", flush=True)
+        if _tool(check, environment):
+            failed.append(" ".join(check))
+    for check_failed in failed:
+        print(f"{check_failed} found faults (above); the tests run all the same.", flush=True)
+    print(f"$ pytest {shlex.join(pytest_arguments)}".rstrip(), flush=True)
+    return _tool(("pytest", *pytest_arguments), environment) or bool(failed)
+
+
+def _tool(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    command = [str(TESTS.python), "-m", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _ready_to_handle(options: argparse.Namespace) -> dict[str, str]:
+    """Set up for the handler, and return the environment variables to start it with."""
+    listed = [Path(part) for part in os.environ.get("LTX2_MODELS_DIRS", "").split(":") if part]
+    models = [options.models] if options.models else listed
+    chosen = weights.choose(tuple(models), insist=bool(options.models))
+    is_tiny = chosen is TINY_WEIGHTS
+    source, engine = set_up(HANDLER, _named_comfyui(options), tiny=is_tiny)
+    if is_tiny:
+        print("Tiny weights on the CPU: a video of coloured mist. With a GPU, --models DIR makes real ones.")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RUNPOD_")}
+    environment.pop("LTX2_ENGINE_NODES_DIR", None)
+    return environment | worker_environment(source, engine.python, chosen)
+
+
+def worker_environment(source: Path, engine_python: Path, chosen: Weights) -> dict[str, str]:
+    """The settings (ltx2_worker/settings.py) that make the worker use what was set up here."""
+    environment = {
+        "LTX2_COMFYUI_DIR": str(source),
+        "LTX2_ENGINE_PYTHON": str(engine_python),
+        "LTX2_ENGINE_DEVICE": chosen.device,
+        "LTX2_MODELS_DIRS": ":".join(map(str, chosen.models)),
+        "LTX2_OUTPUT_DIR": str(ROOT / "output"),
+        "LTX2_WORK_DIR": str(HOME / "work"),
+    }
+    if chosen.nodes:
+        environment["LTX2_ENGINE_NODES_DIR"] = str(chosen.nodes)
+    return environment
+
+
+def stage_input(file: Path, folder: Path) -> Path:
+    """Put a job where the SDK looks for it, and return that folder.
+
+    The SDK also takes a job as an argument, but Linux allows an argument no more than 128 KiB: too little for
+    an image.
+
+    Raises:
+        Problem: the file is not there, or is no job.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        job = json.loads(text)
+    except OSError as error:
+        raise Problem(f"{file} cannot be read ({error.strerror}): name a JSON file with a job.") from None
+    except ValueError as error:
+        raise Problem(f"{file} is not JSON: {error}.") from None
+    if not isinstance(job, dict) or not isinstance(job.get("input"), dict):
+        raise Problem(f'{file} is no job: it must look like {{"input": {{"prompt": "..."}}}}.')
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "test_input.json").write_text(text, encoding="utf-8")
+    return folder
+
+
+def check_port(port: int) -> None:
+    """Refuse a port that cannot be listened on.
+
+    Raises:
+        Problem: it is taken, not allowed, or no port at all.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            why = error.strerror if isinstance(error, OSError) else "out of range"
+            raise Problem(f"Port {port} cannot be used ({why}): name another one with --port.") from None
+
+
+def _named_comfyui(options: argparse.Namespace) -> Path | None:
+    named = options.comfyui or os.environ.get("LTX2_COMFYUI_DIR")
+    return Path(named) if named else None
+
+
+def _become(python: Path, arguments: Sequence[str | Path], environment: Mapping[str, str]) -> int:
+    """Hand terminal, signals and exit status over to the program."""
+    sys.stdout.flush()
+    os.execve(python, [str(part) for part in (python, *arguments)], environment)  # noqa: S606 - no shell wanted
