@@ -27,6 +27,8 @@ _IDLE_TIMEOUT = 60.0
 #: After this much silence the websocket is renewed: when a client comes back before ComfyUI has noticed that
 #: the old connection is gone, closing the old one unregisters the new one (`websocket_handler`, 0.30.0).
 _RENEW_AFTER = 10.0
+#: Gives ComfyUI the time to notice the end of the old connection first.
+_RECONNECT_DELAY = 0.05
 _SUBMIT_TRIES = 5
 
 
@@ -73,7 +75,7 @@ class Listener:
     def receive(self) -> str | bytes | None:
         """The next message, or None if none came within a tick."""
         if self._socket is None:
-            time.sleep(_TICK)
+            time.sleep(_RECONNECT_DELAY)
             self.connect()
             return None
         try:

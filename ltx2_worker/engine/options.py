@@ -38,8 +38,9 @@ MODEL_FOLDERS = (
     "vae_approx",
 )
 
-#: What the engine has no use for: the worker's and the platform's settings, among them every secret.
-WITHHELD = ("AWS_", "BUCKET_", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "LTX2_", "RUNPOD_")
+#: What the engine has no use for: the worker's and the platform's settings, among them every secret; and how
+#: the worker's own Python was started (without bytecode, each boot would compile all of ComfyUI again).
+WITHHELD = ("AWS_", "BUCKET_", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "LTX2_", "PYTHON", "RUNPOD_")
 
 
 @dataclass(frozen=True)

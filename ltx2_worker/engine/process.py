@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ engine_log = logging.getLogger(f"{__package__}.output")
 _LAUNCHER = Path(__file__).with_name("launch.py")
 _KEPT_LINES = 200
 _LONGEST_LINE = 2000
+_COLOR = re.compile("\x1b\\[[0-9;]*m")
 
 
 class EngineProcess:
@@ -64,7 +66,7 @@ class EngineProcess:
 
     def port_was_taken(self) -> bool:
         """Whether it ended because another process had got the port first."""
-        return any("address already in use" in line.lower() for line in list(self._lines))
+        return any("already in use" in line.lower() for line in list(self._lines))
 
     def end(self, grace_seconds: float = 0) -> None:
         """End the whole process group: SIGTERM, at most `grace_seconds`, SIGKILL; then reap it."""
@@ -107,6 +109,10 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
         *whole, rest = (rest + chunk).replace(b"\r", b"\n").split(b"\n")
         if len(rest) > _LONGEST_LINE:
             whole, rest = [*whole, rest], b""
-        yield from (line.decode(errors="replace")[:_LONGEST_LINE] for line in whole if line.strip())
+        yield from (_text(line) for line in whole if line.strip())
     if rest.strip():
-        yield rest.decode(errors="replace")[:_LONGEST_LINE]
+        yield _text(rest)
+
+
+def _text(line: bytes) -> str:
+    return _COLOR.sub("", line.decode(errors="replace"))[:_LONGEST_LINE]

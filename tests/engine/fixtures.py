@@ -38,7 +38,7 @@ def engine_options(tmp_path_factory: pytest.TempPathFactory) -> EngineOptions:
         nodes_dirs=(*options.nodes_dirs, FAULT_NODES),
         start_timeout=90,
         answer_timeout=8,
-        stall_timeout=12,
+        stall_timeout=60,
         max_crashes=20,
     )
 
