@@ -126,11 +126,11 @@ class Job:
 
 @pytest.fixture
 def start_job(engine: Engine) -> Iterator[Callable[..., Job]]:
-    """Run graphs on threads: start_job(graph, seconds=60)."""
+    """Run graphs on threads: start_job(graph, seconds=110)."""
     pool = ThreadPoolExecutor(4)
     jobs: list[Job] = []
 
-    def start(graph: dict[str, Any], seconds: float = 60, on: Engine | None = None) -> Job:
+    def start(graph: dict[str, Any], seconds: float = 110, on: Engine | None = None) -> Job:
         jobs.append(Job(on or engine, pool, graph, seconds))
         return jobs[-1]
 
