@@ -43,7 +43,7 @@ _SIGNS = (
         "a file may not be written: check who owns the project's folder and run it again",
     ),
 )
-_NEWS = re.compile(r"^\s*(?:Collecting|Downloading|Installing collected packages)\b.*", re.MULTILINE)
+_NEWS = re.compile(r"^\s*(?:Downloading (?P<file>\S+)|Installing collected packages: (?P<names>.*))", re.M)
 
 
 def explain(what: str, log: str, log_file: str) -> str:
@@ -61,9 +61,13 @@ def explain(what: str, log: str, log_file: str) -> str:
 
 
 def latest_news(log: str) -> str:
-    """What pip is doing, from its log: its last line of that kind, shortened; "" when there is none."""
-    lines = [match.group(0).strip() for match in _NEWS.finditer(log)]
-    return lines[-1].split(" (from ")[0][:70] if lines else ""
+    """What pip is doing, from its log."""
+    found = list(_NEWS.finditer(log))
+    if not found:
+        return "working"
+    if names := found[-1]["names"]:
+        return f"installing {len(names.split(','))} packages"
+    return "downloading " + " ".join(found[-1]["file"].rsplit("/", 1)[-1].split("-")[:2])
 
 
 class Steps:
@@ -119,7 +123,7 @@ class Steps:
                 raise Problem(f"{name} was given up after an hour; {shown(log_file)} says how far it came.")
             if now - spoken > SILENCE:
                 spoken = now
-                self.progress.say(f"{name}: {latest_news(log_file.read_text(errors='replace')) or 'working'}")
+                self.progress.say(f"{name}: {latest_news(log_file.read_text(errors='replace'))}")
             time.sleep(_POLL)
         return status
 
