@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import av
 from av.container import InputContainer
@@ -25,8 +25,35 @@ _EBML = b"\x1aE\xdf\xa3"
 
 #: Enough to keep up with an encoder; more would only hold more frames in memory.
 THREADS = 4
+#: Calls a file answers, besides one for each kilobyte: a sane one takes two for each sample at most.
+CALLS = 100_000
 #: A file whose video ends this much before its header says has lost its end (share, and seconds).
 _SHORT_SHARE, _SHORT_SECONDS = 0.9, 1.0
+
+
+class _Metered:
+    """A file that answers so many calls and then is at its end.
+
+    FFmpeg's demuxer (mov, libavformat 62.12) can seek to and fro for ever over a damaged index.
+    """
+
+    def __init__(self, file: BinaryIO, calls: int) -> None:
+        self._file, self._left = file, calls
+
+    @property
+    def spent(self) -> bool:
+        return self._left <= 0
+
+    def read(self, size: int) -> bytes:
+        self._left -= 1
+        return b"" if self.spent else self._file.read(size)
+
+    def seek(self, offset: int, whence: int) -> int:
+        self._left -= 1
+        return -1 if self.spent else self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 class Clip:
@@ -41,14 +68,14 @@ class Clip:
     """
 
     def __init__(
-        self, container: InputContainer, stream: VideoStream, field: str, max_seconds: float
+        self, container: InputContainer, stream: VideoStream, file: _Metered, field: str, max_seconds: float
     ) -> None:
         self.width, self.height = stream.codec_context.width, stream.codec_context.height
         self.pixel_aspect = stream.sample_aspect_ratio or Fraction(1)
         self.declared = _declared_seconds(container, stream)
         self.end = 0.0
         self.finished = False
-        self._container, self._stream = container, stream
+        self._container, self._stream, self._file = container, stream, file
         self._field, self._max_seconds = field, max_seconds
 
     def frames(self) -> Iterator[tuple[float, VideoFrame]]:
@@ -77,6 +104,8 @@ class Clip:
             self.end = seconds + (seconds / (shown - 1) if shown > 1 else 0)
             yield seconds, frame
         self.finished = True
+        if self._file.spent:
+            _reject(self._field, "is damaged or incomplete")
         if not shown:
             _reject(self._field, "holds no picture")
         if self.declared and self.end < self.declared * _SHORT_SHARE - _SHORT_SECONDS:
@@ -110,15 +139,18 @@ def open_clip(source: Path, field: str, max_seconds: float, max_side: int) -> It
         if demuxer is None:
             _reject(field, f"must be {ALLOWED}")
         file.seek(0)
+        metered = _Metered(file, CALLS + source.stat().st_size // 1024)
         try:
             # From an open file, by a named demuxer: a playlist is not recognised, and what would open
             # another file or URL is refused.
-            container = av.open(file, "r", format=demuxer, io_open=_open_nothing, metadata_errors="replace")
+            container = av.open(
+                metered, "r", format=demuxer, io_open=_open_nothing, metadata_errors="replace"
+            )
         except (av.FFmpegError, ValueError) as error:
             _reject(field, f"is damaged: it must be {ALLOWED}", error)
         with container:
             stream = _video_stream(container, field, max_side)
-            clip = Clip(container, stream, field, max_seconds)
+            clip = Clip(container, stream, metered, field, max_seconds)
             if clip.declared and clip.declared > max_seconds:
                 _reject(field, f"is {clip.declared:.0f} s long; at most {max_seconds:g} s are allowed")
             yield clip

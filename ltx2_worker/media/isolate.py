@@ -134,7 +134,12 @@ def _sentences(reply: dict[str, Any], crashed: WorkerError) -> list[str]:
     match reply:
         case {"sentences": [*sentences]}:
             return [str(sentence) for sentence in sentences]
-        case {"code": str(code), "message": str(message), "field": field, "retryable": bool(retryable)}:
+        case {
+            "code": str(code),
+            "message": str(message),
+            "field": str() | None as field,
+            "retryable": bool(retryable),
+        } if code in set(ErrorCode):
             log.info("media refused: %s, %.2000r", code, reply.get("detail"))
             raise WorkerError(ErrorCode(code), message, field=field, retryable=retryable)
         case {"memory": True}:

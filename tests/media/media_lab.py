@@ -1,6 +1,7 @@
 """Pictures and videos for the tests, made here: small, valid, one for each format that is allowed."""
 
 import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -12,6 +13,8 @@ import pillow_heif
 from PIL import Image, ImageDraw
 
 from ltx2_worker.media.fit import Frame
+
+os.environ.setdefault("SVT_LOG", "1")  # its encoder is talkative, and asks no one else
 
 #: The preview's size on the canvas that the union-control LoRA needs: a margin left and right.
 PREVIEW = Frame(448, 256, 512, 256)
@@ -48,6 +51,9 @@ def pictures() -> dict[str, bytes]:
         "jpeg progressive": encoded(base, "JPEG", progressive=True),
         "jpeg grey": encoded(base.convert("L"), "JPEG"),
         "jpeg cmyk": encoded(base.convert("CMYK"), "JPEG"),
+        "jpeg of a phone": encoded(
+            base, "MPO", save_all=True, append_images=[Image.new("RGB", (96, 64), BLUE)]
+        ),
         "png": encoded(base, "PNG"),
         "png alpha": encoded(base.convert("RGBA"), "PNG"),
         "png palette": encoded(base.quantize(16), "PNG"),

@@ -26,6 +26,7 @@ from media_lab import (
 from PIL import Image
 
 from ltx2_worker.errors import ErrorCode, WorkerError
+from ltx2_worker.media import clip
 from ltx2_worker.media.control import fit_video, nearest, still_video
 from ltx2_worker.media.fit import Frame
 
@@ -255,6 +256,12 @@ def test_a_movie_that_claims_to_lie_in_another_file_is_read_from_its_own_bytes(t
     assert content.count(own) == 1
     (tmp_path / "in").write_bytes(content.replace(own, b"alis\0\0\0\0"))
     assert close(fitted(tmp_path / "in")[0].getpixel((8, 8)), RED)
+
+
+def test_a_demuxer_that_seeks_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    source = write_video(tmp_path / "in", frames=300)
+    monkeypatch.setattr(clip, "CALLS", -source.stat().st_size // 1024 + 3)
+    assert "damaged" in refusal(source)
 
 
 def test_timestamps_that_do_not_advance_are_refused(tmp_path: Path):

@@ -12,7 +12,7 @@ from hostile_lab import hostile_picture, hostile_video
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from measure_lab import measured
-from media_lab import PREVIEW, SMALL
+from media_lab import PREVIEW, SMALL, encoded
 from PIL import Image
 
 from ltx2_worker.errors import ErrorCode, WorkerError
@@ -138,3 +138,16 @@ def test_any_bytes_at_all(head: bytes, rest: bytes, tmp_path: Path):
     with pytest.raises(WorkerError) as caught:
         fit_video(source, target, "video_url", SMALL, fps=24, frames=9, max_seconds=60, max_side=4096)
     assert caught.value.code is ErrorCode.MEDIA_REJECTED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "I;16", "P", "1", "HEIC"])
+def test_the_largest_allowed_picture_fits_into_memory(mode: str, tmp_path: Path):
+    kind = {"CMYK": "JPEG", "HEIC": "HEIF"}.get(mode, "PNG")
+    picture = Image.new("RGB" if mode == "HEIC" else mode, (7071, 7071), 1)
+    (tmp_path / "in").write_bytes(encoded(picture, kind))
+    fit = partial(fit_image, tmp_path / "in", tmp_path / "out", "image_url", PREVIEW, 50_000_000)
+    assert outcome(fit, tmp_path / "kb") is None
+    kilobytes = int((tmp_path / "kb").read_text())
+    print(f"\n{mode}: {kilobytes / 1000:.0f} MB")
+    assert kilobytes < MEMORY
