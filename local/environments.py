@@ -44,8 +44,8 @@ class Environment:
     @property
     def stamp(self) -> str:
         """What it is made from: the requirements, this Python, and its own place."""
-        files = (*self.requirements, self.constraints)
-        return digest(files, sys.version, sys.base_prefix, str(self.folder))
+        files = [part for file in self.requirements for part in with_included(file)]
+        return digest([*files, self.constraints], sys.version, sys.base_prefix, str(self.folder))
 
     def is_ready(self) -> bool:
         """Tell whether it is complete and made from the requirements as they are now."""
@@ -77,6 +77,13 @@ class Environment:
         what = f"Installing the {self.name} environment"
         steps.run(f"{self.name}-install", what, self.pip("install", *options, *wanted))
         put_stamp(self.folder, self.stamp)
+
+
+def with_included(file: Path) -> list[Path]:
+    """A requirements file, and those that it includes with -r."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    included = [file.parent / line[3:].split("#")[0].strip() for line in lines if line.startswith("-r ")]
+    return [file, *(part for other in included for part in with_included(other))]
 
 
 def can_make_environments(has_module: Callable[[str], bool]) -> bool:

@@ -1,0 +1,212 @@
+"""The commands before and around the set-up: arguments, sentences, what the worker is started with."""
+
+import ast
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import commands, steps
+from local.__main__ import wrong_python
+from local.commands import check_port, main, stage_input, worker_environment
+from local.places import ROOT
+from local.problem import Problem
+from local.progress import Progress
+from local.steps import Steps, explain, latest_news
+from local.weights import TINY_NODES, TINY_WEIGHTS, Weights
+
+
+@pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 1), (3, 13, 9)])
+def test_a_python_that_the_pins_are_made_for_is_accepted(version: tuple[int, ...]) -> None:
+    assert wrong_python(version) == ""
+
+
+@pytest.mark.parametrize("version", [(3, 8, 18), (3, 10, 2), (3, 14, 0), (2, 7, 18)])
+def test_another_python_gets_one_sentence(version: tuple[int, ...]) -> None:
+    sentence = wrong_python(version, which=lambda _: None)
+    assert sentence.startswith(f"This needs Python 3.11, 3.12 or 3.13, and this is {version[0]}.{version[1]}")
+    assert sentence.endswith("install one of these.")
+
+
+def test_the_sentence_names_a_python_that_is_there() -> None:
+    sentence = wrong_python(
+        (3, 10), which=lambda name: "/usr/bin/python3.12" if name == "python3.12" else None
+    )
+    assert sentence.endswith("run the same command with python3.12.")
+
+
+@pytest.mark.parametrize("file", ["__init__.py", "__main__.py"])
+def test_old_pythons_can_read_far_enough_to_print_the_sentence(file: str) -> None:
+    assert ast.parse((ROOT / "local" / file).read_text(), feature_version=(3, 8)).body
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["make"], ["run", "--inptu", "x"], ["run", "--in", "x"], ["serve", "--port", "high"]],
+)
+def test_arguments_that_mean_nothing_are_refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_a_problem_is_one_sentence_and_status_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--input", str(tmp_path / "none.json")]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "cannot be read" in error
+
+
+def test_pytest_gets_the_options_that_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, ...]] = []
+    monkeypatch.setattr(commands, "set_up", lambda *_, **__: (Path("/comfyui"), commands.TESTS))
+    monkeypatch.setattr(commands, "_tool", lambda arguments, _: bool(seen.append(tuple(arguments))))
+    assert main(["test", "-k", "plan", "--maxfail=1"]) == 0
+    assert seen == [*commands._CHECKS, ("pytest", "-k", "plan", "--maxfail=1")]
+
+
+def test_a_fault_that_the_linter_finds_fails_the_test_command_after_the_tests_ran(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+
+    def tool(arguments: tuple[str, ...], _: object) -> int:
+        seen.append(arguments[0])
+        return int(arguments[0] == "ruff")
+
+    monkeypatch.setattr(commands, "set_up", lambda *_, **__: (Path("/comfyui"), commands.TESTS))
+    monkeypatch.setattr(commands, "_tool", tool)
+    assert main(["test"]) == 1
+    assert seen[-1] == "pytest"
+
+
+def test_settings_of_another_deployment_do_not_reach_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, str]] = []
+
+    def tool(_: object, environment: dict[str, str]) -> int:
+        seen.append(environment)
+        return 0
+
+    monkeypatch.setattr(commands, "set_up", lambda *_, **__: (Path("/comfyui"), commands.TESTS))
+    monkeypatch.setattr(commands, "_tool", tool)
+    for name in ("BUCKET_NAME", "RUNPOD_POD_ID", "LTX2_VIDEO_CRF", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "theirs")
+    assert main(["test"]) == 0
+    assert all("theirs" not in environment.values() for environment in seen)
+
+
+def test_tiny_weights_bring_their_nodes_and_real_ones_do_not() -> None:
+    tiny = worker_environment(Path("/comfyui"), Path("/python"), TINY_WEIGHTS)
+    real = worker_environment(Path("/comfyui"), Path("/python"), Weights("gpu", (Path("/a"), Path("/b"))))
+    assert tiny["LTX2_ENGINE_DEVICE"] == "cpu"
+    assert tiny["LTX2_ENGINE_NODES_DIR"] == str(TINY_NODES)
+    assert real["LTX2_ENGINE_DEVICE"] == "gpu"
+    assert real["LTX2_MODELS_DIRS"] == "/a:/b"
+    assert "LTX2_ENGINE_NODES_DIR" not in real
+
+
+def test_a_job_of_any_size_is_put_where_the_sdk_looks(tmp_path: Path) -> None:
+    job = {"input": {"prompt": "a cat", "image_base64": "A" * 300_000}}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    folder = stage_input(tmp_path / "job.json", tmp_path / "staged")
+    assert json.loads((folder / "test_input.json").read_text()) == job
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"input": "a cat"}'])
+def test_a_file_that_is_no_job_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "job.json").write_text(text)
+    with pytest.raises(Problem, match=r"is not JSON|is no job"):
+        stage_input(tmp_path / "job.json", tmp_path / "staged")
+
+
+def test_a_port_that_is_taken_is_refused() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Problem, match=f"Port {port} cannot be used .*--port"):
+            check_port(port)
+    with pytest.raises(Problem, match="out of range"):
+        check_port(70_000)
+
+
+@pytest.mark.parametrize(
+    ("log", "advice"),
+    [
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "do not use what came"),
+        ("OSError: [Errno 28] No space left on device", "free some space"),
+        ("NameResolutionError: Temporary failure in name resolution", "check the network"),
+        (
+            "WARNING: Retrying after connection broken by 'NewConnectionError'\n"
+            "ERROR: No matching distribution found for runpod==1.12.0",
+            "check the network",
+        ),
+        ("ERROR: No matching distribution found for torch==2.11.0", "has no torch==2.11.0 for this Python"),
+        ("PermissionError: [Errno 13] Permission denied", "check who owns"),
+        ("Segmentation fault", "the last lines of some.log say why"),
+    ],
+)
+def test_what_fails_in_pip_becomes_advice(log: str, advice: str) -> None:
+    sentence = explain("Installing", log, "some.log")
+    assert advice in sentence
+    assert "some.log" in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("log", "news"),
+    [
+        ("", "working"),
+        (
+            "Collecting torch\n  Downloading torch-2.11.0-cp312-x86_64.whl (9 MB)\n",
+            "downloading torch 2.11.0",
+        ),
+        ("Downloading https://somewhere/files/av-18.1.0.whl\n", "downloading av 18.1.0.whl"),
+        ("Downloading a-1.whl\nInstalling collected packages: a, b, c\n", "installing 3 packages"),
+    ],
+)
+def test_what_pip_is_doing_is_read_from_its_log(log: str, news: str) -> None:
+    assert latest_news(log) == news
+
+
+@pytest.fixture
+def quiet_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Steps:
+    monkeypatch.setattr(steps, "LOGS", tmp_path / "logs")
+    monkeypatch.setattr(steps, "TEMPORARY", tmp_path / "tmp")
+    return Steps(Progress())
+
+
+def test_a_step_that_fails_names_its_log(quiet_steps: Steps, tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"Making it failed, and the last lines of .*it\.log say why"):
+        quiet_steps.run("it", "Making it", [sys.executable, "-c", "raise SystemExit('no luck')"])
+    assert "no luck" in (tmp_path / "logs" / "it.log").read_text()
+
+
+def test_stopping_ends_a_running_step(quiet_steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    popen = subprocess.Popen
+
+    def remembered(*args: object, **kwargs: object) -> "subprocess.Popen[bytes]":
+        started.append(popen(*args, **kwargs))  # type: ignore[call-overload]
+        quiet_steps.stop()
+        return started[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", remembered)
+    with pytest.raises(Problem, match="was stopped"):
+        quiet_steps.run("it", "Making it", [sys.executable, "-c", "import time; time.sleep(100)"])
+    assert started[0].returncode is not None
+
+
+def test_a_step_is_not_led_astray_by_another_environment(
+    quiet_steps: Steps, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.fspath(tmp_path))
+    quiet_steps.run("it", "Making it", [sys.executable, "-c", "import os; print('PYTHONPATH' in os.environ)"])
+    assert (tmp_path / "logs" / "it.log").read_text().strip() == "False"
