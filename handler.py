@@ -8,6 +8,7 @@ On the platform the SDK finds its queue in the environment. The SDK's heartbeat 
 again, so importing it does no work.
 """
 
+import multiprocessing
 import sys
 from functools import cache
 from typing import Any
@@ -61,4 +62,7 @@ def _refuse(why: str) -> int:
 
 
 if __name__ == "__main__":
+    # The SDK's heartbeat must not be a fork: one made while the engine is being started would keep the pipe
+    # open on which that start waits, and no job would ever be done.
+    multiprocessing.set_start_method("spawn")
     sys.exit(main())
