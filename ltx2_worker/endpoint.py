@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 from runpod.serverless.modules.worker_state import JobsProgress
 
-from . import logs, reporters
+from . import logs, reporters, result_posts
 from .assignment import Assignment
 from .drain import Drain
 from .errors import Cancelled, ErrorCode, WorkerError
@@ -85,6 +85,7 @@ class Endpoint:
         """
         if self._mode is Mode.PLATFORM:
             self._drain.wrap_sdk()
+            result_posts.wrap_sdk()
         self._worker.start()
         threading.Thread(target=self._end_when_given_up, daemon=True, name="end-when-given-up").start()
 
@@ -96,8 +97,10 @@ class Endpoint:
 
     def concurrency(self, _current: int) -> int:
         """How many jobs the SDK may have in hand; constant once it has any, as it changes only when idle."""
-        self._drain.install()
-        return self._settings.jobs_in_hand if self._worker.takes_jobs else 0
+        self._drain.attend()
+        # With 0, a job that lies in the SDK's queue would neither start nor let the SDK end.
+        idle = JobsProgress().get_job_count() == 0
+        return 0 if idle and not self._worker.takes_jobs else self._settings.jobs_in_hand
 
     async def handle(self, job: dict[str, Any]) -> dict[str, Any]:
         """Run one of RunPod's jobs; every failure is a reply, only a cancel is raised."""
@@ -189,6 +192,8 @@ class Endpoint:
         self._exit_status = 1
         for in_hand in list(self._in_hand.values()):
             in_hand.assignment.limits.cancel(unfit())
+        if self._mode is Mode.PLATFORM:
+            self._drain.listening.wait()
         if self._mode is not Mode.SINGLE:
             os.kill(os.getpid(), signal.SIGTERM)
 
