@@ -1,15 +1,27 @@
 """What every platform test starts from: a queue, and workers that talk to it."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.engine.fixtures import NEEDED
 from tests.platform.control_plane import ControlPlane
 from tests.platform.worker_process import WorkerProcess
 
 SDK_HANDLER = Path(__file__).with_name("sdk_handler.py")
+HANDLER = Path(__file__).parents[2] / "handler.py"
+
+StartWorker = Callable[..., WorkerProcess]
+
+
+def worker_environment(plane: ControlPlane, home: Path) -> dict[str, str]:
+    """What the real worker is started with: the queue, the tiny weights, and folders of its own."""
+    missing = [name for name in NEEDED if not os.environ.get(name)]
+    assert not missing, f"platform tests need {', '.join(missing)}; `python3 -m local test` sets them"
+    return plane.environment | {"LTX2_WORK_DIR": str(home / "work"), "LTX2_OUTPUT_DIR": str(home / "videos")}
 
 
 @pytest.fixture
@@ -19,14 +31,25 @@ def plane() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture
-def start(plane: ControlPlane, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
-    """Start a script as a worker of `plane`; its output is shown when the test fails."""
+def start(tmp_path: Path) -> Iterator[StartWorker]:
+    """Start a script as a worker; what it wrote is shown when the test fails."""
     with ExitStack() as stack:
 
-        def start_one(script: Path, **environment: str) -> WorkerProcess:
-            worker = WorkerProcess.python(script, {**plane.environment, **environment}, tmp_path)
-            stack.enter_context(worker)
+        def start_one(script: Path, environment: dict[str, str]) -> WorkerProcess:
+            worker = stack.enter_context(WorkerProcess.python(script, environment, tmp_path))
             stack.callback(lambda: print(worker.output))
             return worker
 
         yield start_one
+
+
+@pytest.fixture
+def start_sdk(plane: ControlPlane, start: StartWorker) -> StartWorker:
+    """Start the SDK's loop around a handler that obeys its jobs."""
+    return lambda **environment: start(SDK_HANDLER, plane.environment | environment)
+
+
+@pytest.fixture
+def start_worker(plane: ControlPlane, start: StartWorker, tmp_path: Path) -> StartWorker:
+    """Start the real worker on the real engine."""
+    return lambda **environment: start(HANDLER, worker_environment(plane, tmp_path) | environment)

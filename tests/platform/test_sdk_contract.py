@@ -1,12 +1,12 @@
 """What the worker relies on in RunPod's SDK, and what it works around: a new SDK must pass this first."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.platform.conftest import SDK_HANDLER
+from tests.platform.conftest import SDK_HANDLER, StartWorker
 from tests.platform.control_plane import (
     HOST_NAME,
     LOST_REPLY,
@@ -19,8 +19,6 @@ from tests.platform.control_plane import (
     unanswered,
 )
 from tests.platform.worker_process import WorkerProcess
-
-StartSdk = Callable[..., WorkerProcess]
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +37,6 @@ def queue(shared: tuple[ControlPlane, WorkerProcess]) -> ControlPlane:
 @pytest.fixture
 def worker(shared: tuple[ControlPlane, WorkerProcess]) -> WorkerProcess:
     return shared[1]
-
-
-@pytest.fixture
-def start_sdk(start: Callable[..., WorkerProcess]) -> StartSdk:
-    return lambda **environment: start(SDK_HANDLER, **environment)
 
 
 def wait_finished(worker: WorkerProcess, job: PlatformJob) -> None:
@@ -159,7 +152,7 @@ def test_the_heartbeat_names_the_jobs_in_hand(queue: ControlPlane, tmp_path: Pat
 
 
 def test_sigterm_lets_jobs_in_flight_finish_but_loses_one_that_arrives_later(
-    plane: ControlPlane, start_sdk: StartSdk, tmp_path: Path
+    plane: ControlPlane, start_sdk: StartWorker, tmp_path: Path
 ) -> None:
     plane.hold = 3
     worker = start_sdk()
@@ -179,7 +172,7 @@ def test_sigterm_lets_jobs_in_flight_finish_but_loses_one_that_arrives_later(
 
 
 def test_a_handler_that_ends_the_process_leaves_its_job_unanswered(
-    plane: ControlPlane, start_sdk: StartSdk
+    plane: ControlPlane, start_sdk: StartWorker
 ) -> None:
     job = plane.submit({"exit": 3})
     assert start_sdk().wait_exit(10) == 3
@@ -188,7 +181,7 @@ def test_a_handler_that_ends_the_process_leaves_its_job_unanswered(
 
 
 def test_a_modifier_that_returns_0_stops_job_taking(
-    plane: ControlPlane, start_sdk: StartSdk, tmp_path: Path
+    plane: ControlPlane, start_sdk: StartWorker, tmp_path: Path
 ) -> None:
     switch = tmp_path / "take-nothing"
     switch.touch()

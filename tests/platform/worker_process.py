@@ -27,6 +27,7 @@ class WorkerProcess:
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], home: Path) -> None:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("RUNPOD_", "BUCKET_"))}
+        self.command = list(command)
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._known: dict[int, psutil.Process] = {}

@@ -1,0 +1,222 @@
+"""Jobs on the real worker: the SDK's own loop takes them, the real engine makes them, faults and all."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.platform.conftest import HANDLER, worker_environment
+from tests.platform.control_plane import (
+    HOST_NAME,
+    LOST_REPLY,
+    ControlPlane,
+    Fault,
+    PlatformJob,
+    Route,
+    refused,
+    slow,
+    unanswered,
+)
+from tests.platform.worker_process import WorkerProcess
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
+
+PREVIEW = {"prompt": "A cat purrs on a warm window sill.", "preview": True, "seed": 7}
+#: Long enough to be stopped in the middle.
+LONG = PREVIEW | {"quality": "pro", "steps": 20}
+#: Goes all the way through the platform and asks nothing of the engine.
+DRY_RUN = PREVIEW | {"dry_run": True}
+#: Bounds for a busy machine; a quiet one boots in 7 s and makes a preview in 3 s.
+BOOT_SECONDS = 120
+JOB_SECONDS = 180
+
+
+@pytest.fixture(scope="module")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[ControlPlane, WorkerProcess, Path]]:
+    """One queue and one worker with a warm engine, for all tests of this file."""
+    home = tmp_path_factory.mktemp("home")
+    with (
+        ControlPlane() as plane,
+        WorkerProcess.python(HANDLER, worker_environment(plane, home), home) as worker,
+    ):
+        worker.wait_output('"event": "engine ready"', BOOT_SECONDS)
+        yield plane, worker, home
+        print(worker.output)
+
+
+@pytest.fixture
+def queue(shared: tuple[ControlPlane, WorkerProcess, Path]) -> ControlPlane:
+    return shared[0]
+
+
+@pytest.fixture
+def worker(shared: tuple[ControlPlane, WorkerProcess, Path]) -> WorkerProcess:
+    return shared[1]
+
+
+@pytest.fixture
+def videos(shared: tuple[ControlPlane, WorkerProcess, Path]) -> Path:
+    return shared[2] / "videos"
+
+
+@pytest.fixture
+def scratch(shared: tuple[ControlPlane, WorkerProcess, Path]) -> Callable[[], list[Path]]:
+    """The files of jobs that lie in the worker's scratch folders now."""
+    engine = shared[2] / "work" / "engine"
+    folders = [engine / name for name in ("input", "output", "temp")]
+    return lambda: [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+
+def log_of(worker: WorkerProcess, job: PlatformJob) -> list[dict[str, Any]]:
+    """What the worker wrote about a job."""
+    lines = [json.loads(line) for line in worker.output.splitlines() if line.startswith('{"time"')]
+    return [line for line in lines if line.get("job_id") == job.id]
+
+
+def in_stage(worker: WorkerProcess, job: PlatformJob, stage: str) -> None:
+    """Return once a job has reached a stage."""
+    worker.wait_output(f'"event": "job stage", "job_id": "{job.id}", "stage": "{stage}"', JOB_SECONDS)
+
+
+def test_a_job_ends_in_one_result_after_orderly_progress(queue: ControlPlane, videos: Path) -> None:
+    job = queue.submit(PREVIEW)
+    video = queue.wait_result(job, JOB_SECONDS)["output"]
+    assert Path(video["path"]) == videos / f"{job.id}.mp4"
+    assert Path(video["path"]).stat().st_size == video["bytes"]
+    assert video["seed"] == PREVIEW["seed"]
+    queue.wait_result(queue.submit(DRY_RUN))
+    assert len(job.results) == 1
+    assert job.shown_status == "COMPLETED"
+    percents = [post.body["output"]["percent"] for post in job.progress]
+    assert len(percents) >= 2
+    assert percents == sorted(percents)
+    sent = [request.at for request in queue.seen(Route.PROGRESS, job)]
+    assert all(later - earlier > 1.4 for earlier, later in pairwise(sent))
+
+
+def test_the_second_job_starts_on_the_engine_while_the_first_is_delivered(
+    queue: ControlPlane, worker: WorkerProcess
+) -> None:
+    first = queue.submit(PREVIEW)
+    second = queue.submit(PREVIEW | {"seed": 8})
+    queue.wait_progress(second, timeout=JOB_SECONDS)
+    assert second.progress[0].body["output"]["stage"] == "waiting"
+    assert not first.results
+    queue.wait_result(second, JOB_SECONDS)
+    assert first.results[0].at < second.results[0].at
+    started = next(line["time"] for line in log_of(worker, second) if line.get("stage") == "loading")
+    delivered = next(line["time"] for line in log_of(worker, first) if line["event"] == "job done")
+    assert started < delivered
+
+
+@pytest.mark.parametrize("stopped_one", [0, 1], ids=["generating", "waiting"])
+def test_stopping_one_of_two_jobs_leaves_the_other_alone(
+    queue: ControlPlane,
+    worker: WorkerProcess,
+    videos: Path,
+    scratch: Callable[[], list[Path]],
+    stopped_one: int,
+) -> None:
+    jobs = [queue.submit(LONG), queue.submit(PREVIEW)]
+    in_stage(worker, jobs[0], "sampling")
+    in_stage(worker, jobs[1], "waiting")
+    stopped, other = jobs[stopped_one], jobs[1 - stopped_one]
+    queue.stop(stopped)
+    assert "error" not in queue.wait_result(other, JOB_SECONDS)
+    assert "job cancelled" in [line["event"] for line in log_of(worker, stopped)]
+    assert not stopped.results
+    assert not list(videos.glob(f"{stopped.id}*"))
+    assert not scratch()
+
+
+def test_bad_input_is_answered_with_a_sentence_and_nothing_of_this_machine(queue: ControlPlane) -> None:
+    job = queue.submit({"prompt": "A cat.", "resolution": "4k", "fps": 25})
+    reply = queue.wait_result(job)
+    assert reply["output"]["code"] == "invalid_input"
+    assert {fault["field"] for fault in reply["output"]["faults"]} == {"resolution", "fps"}
+    told = json.dumps(reply)
+    assert not [secret for secret in ("Traceback", HOST_NAME, str(HANDLER.parent), ".py") if secret in told]
+
+
+@pytest.mark.parametrize("raw", [None, "text", [], {}, {"prompt": 1}, {"prompt": "x", "control": [1]}])
+def test_input_of_any_shape_is_answered(queue: ControlPlane, raw: Any) -> None:
+    job = queue.submit(raw)
+    assert queue.wait_result(job)["output"]["code"] == "invalid_input"
+
+
+@pytest.mark.parametrize("fault", [refused(500), refused(429), unanswered(0), unanswered(2), LOST_REPLY])
+def test_a_failed_take_loses_no_job(queue: ControlPlane, fault: Fault) -> None:
+    queue.inject(Route.TAKE_BATCH, fault)
+    jobs = [queue.submit(DRY_RUN) for _ in range(3)]
+    for job in jobs:
+        queue.wait_result(job, 20)
+        assert "error" not in job.result
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        [refused(500), refused(502)],
+        [refused(429)],
+        [unanswered(0), unanswered(0)],
+        [unanswered(2)],
+        [refused(500)] * 4,
+    ],
+    ids=["server error", "too many requests", "cut off", "no answer", "long outage"],
+)
+def test_a_result_is_posted_until_it_arrives(queue: ControlPlane, faults: list[Fault]) -> None:
+    queue.inject(Route.RESULT, *faults)
+    job = queue.submit(DRY_RUN)
+    queue.wait_result(job, 40)
+    assert job.result["output"]["job_id"] == job.id
+
+
+def test_a_result_whose_reply_is_lost_is_posted_again_unchanged(queue: ControlPlane) -> None:
+    queue.inject(Route.RESULT, LOST_REPLY)
+    job = queue.submit(DRY_RUN)
+    queue.wait_for(lambda: len(job.results) == 2, "the result is posted again", 20)
+    assert job.results[0].body == job.results[1].body
+
+
+@pytest.mark.parametrize("fault", [refused(500), unanswered(0), slow(2)])
+def test_a_progress_post_that_fails_or_is_late_never_follows_the_result(
+    queue: ControlPlane, fault: Fault
+) -> None:
+    queue.inject(Route.PROGRESS, *[fault] * 2)
+    job = queue.submit(PREVIEW)
+    queue.wait_result(job, JOB_SECONDS)
+    queue.wait_result(queue.submit(DRY_RUN))
+    assert job.shown_status == "COMPLETED"
+
+
+def test_the_same_job_given_twice_is_generated_once(queue: ControlPlane, worker: WorkerProcess) -> None:
+    job = queue.submit(PREVIEW)
+    queue.wait_result(job, JOB_SECONDS)
+    queue.submit(PREVIEW, job.id)
+    queue.wait_for(lambda: len(job.results) == 2, "the second answer")
+    assert job.results[0].body["output"]["sha256"] == job.results[1].body["output"]["sha256"]
+    assert [line.get("stage") for line in log_of(worker, job)].count("sampling") == 1
+
+
+def test_the_same_job_given_twice_at_once_is_generated_once(
+    queue: ControlPlane, worker: WorkerProcess
+) -> None:
+    job = queue.submit(PREVIEW)
+    queue.submit(PREVIEW, job.id)
+    queue.wait_for(lambda: len(job.results) == 2, "two answers", JOB_SECONDS)
+    assert job.results[0].body["output"]["sha256"] == job.results[1].body["output"]["sha256"]
+    assert [line.get("stage") for line in log_of(worker, job)].count("sampling") == 1
+
+
+def test_an_engine_killed_between_jobs_costs_no_job(queue: ControlPlane, worker: WorkerProcess) -> None:
+    ready = worker.output.count("the engine is ready")
+    (engine,) = worker.descendants("main.py")
+    engine.kill()
+    job = queue.submit(PREVIEW)
+    assert "error" not in queue.wait_result(job, BOOT_SECONDS + JOB_SECONDS)
+    assert worker.output.count("the engine is ready") == ready + 1
