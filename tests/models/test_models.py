@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from ltx2_worker.job import JobInput
 from ltx2_worker.models import MANIFEST, SETS, ModelLibrary, in_sets, link_cached, load_manifest, manifest
+from ltx2_worker.plan import make_plan
 
 
 def put(path, content=b"weights"):
@@ -40,13 +42,17 @@ def test_a_mistake_in_the_list_is_refused(tmp_path, old, new):
         load_manifest(wrong)
 
 
-def test_every_set_has_files_and_fast_and_pro_suffice_for_a_two_stage_video():
+@pytest.mark.parametrize("quality", ["fast", "pro"])
+def test_a_recipes_set_is_just_what_its_plain_job_needs(quality):
+    job, _ = JobInput.parse({"prompt": "a cat", "quality": quality})
+    plan = make_plan(job, installed=lambda _: True)
+    assert {need.file for need in plan.needs} == set(in_sets(manifest().values(), [quality]))
+
+
+def test_every_set_has_files():
     files = manifest()
     for name in SETS:
         assert in_sets(files.values(), [name])
-    ids = {name: {file.id for file in in_sets(files.values(), [name])} for name in SETS}
-    assert {"checkpoint_fast", "text_encoder", "spatial_upscaler"} == ids["fast"]
-    assert {"checkpoint_pro", "text_encoder", "spatial_upscaler", "distilled_lora"} == ids["pro"]
     assert len(in_sets(files.values(), ["all"])) == len(files)
     with pytest.raises(ValueError, match="there is no set 'cameras'"):
         in_sets(files.values(), ["cameras"])
