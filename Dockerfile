@@ -148,6 +148,6 @@ ENV PYTHONUNBUFFERED=1 \
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=300s --retries=3 \
     CMD ["/opt/handler/bin/python", "docker/health.py"]
-# tini passes SIGTERM on, and reaps what ComfyUI may leave behind.
-ENTRYPOINT ["/usr/bin/tini", "--", "/opt/handler/bin/python"]
+# tini passes SIGTERM on, and reaps what ComfyUI may leave behind, be it process 1 or not.
+ENTRYPOINT ["/usr/bin/tini", "-s", "--", "/opt/handler/bin/python"]
 CMD ["handler.py"]

@@ -1,8 +1,8 @@
 # Variants of the image: `docker buildx bake fast`. All are the same Dockerfile with another set of weights.
 #
-#   slim    about 9 GB     no weights: a network volume, a cached model or a folder brings them
-#   fast    about 57 GB    fast, camera, upscalers: 48.4 GB of weights
-#   full    about 98 GB    fast, pro, camera, control, upscalers: 89.2 GB of weights
+#   slim    about 7 GB     no weights: a network volume, a cached model or a folder brings them
+#   fast    about 55 GB    fast, camera, upscalers: 48.4 GB of weights
+#   full    about 96 GB    fast, pro, camera, control, upscalers: 89.2 GB of weights
 #
 # Sizes are unpacked. `HF_TOKEN=... docker buildx bake fast` opens gated repositories; the token stays in the
 # builder's memory and in no layer.
