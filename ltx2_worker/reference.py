@@ -14,7 +14,10 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic_settings import BaseSettings
 
 from .errors import EXPLANATIONS, RETRYABLE
+from .estimate import deadline_seconds, stage_seconds
 from .job import IGNORED_FIELDS, ControlInput, JobInput
+from .models import manifest
+from .plan import make_plan
 from .pricing import CREDITS
 from .result import DryRunResult, FailureResult, VideoResult
 from .settings import Settings
@@ -124,11 +127,51 @@ def _prices_table() -> str:
     )
 
 
+def _times_table() -> str:
+    jobs = [
+        {"quality": quality, "resolution": resolution, "duration": duration, **option}
+        for option in ({}, {"temporal_upscaler": True}, {"detailer": True})
+        for quality in ("fast", "pro")
+        for resolution in ("720p", "1080p")
+        for duration in (10, 20)
+    ]
+    return _table(
+        ("job", "seconds, computed", "deadline"),
+        *(_times(job) for job in jobs),
+    )
+
+
+def _times(fields: dict[str, Any]) -> tuple[str, ...]:
+    job, _ = JobInput.parse({"prompt": "-", **fields})
+    plan = make_plan(job, installed=lambda _: True)
+    options = [name for name, value in fields.items() if value is True]
+    label = ", ".join([f"{job.quality} {job.resolution} {job.duration} s", *options])
+    return (label, f"{sum(stage_seconds(plan).values()):,.0f}", f"{deadline_seconds(plan):,.0f}")
+
+
+def _models_table() -> str:
+    return _table(
+        ("file", "size", "sets", "needed for", "licence"),
+        *(
+            (
+                f"`{file.relative}`",
+                f"{'' if file.size_exact else 'about '}{file.size / 1e9:.2f} GB",
+                ", ".join(file.sets),
+                file.used_by,
+                file.licence,
+            )
+            for file in manifest().values()
+        ),
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "job fields": _job_table,
     "settings": _settings_table,
     "error codes": _errors_table,
     "prices": _prices_table,
+    "times": _times_table,
+    "models": _models_table,
 }
 
 

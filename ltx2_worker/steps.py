@@ -4,6 +4,7 @@ Each takes what it needs and returns what it made; `worker.py` puts them in orde
 """
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,7 @@ from .assignment import Assignment
 from .engine import Engine, Event, NodeProgress, NodeStarted, Preview, Started
 from .errors import ErrorCode, WorkerError
 from .geometry import BASE_FPS
-from .job import ControlInput, JobInput
+from .job import JobInput
 from .media import stills, video
 from .media.fetch import Source
 from .media.fit import Frame
@@ -48,16 +49,26 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
     """
     job, plan, limits = assignment.job, assignment.plan, assignment.limits
     frame = Frame(plan.delivered.width, plan.delivered.height, plan.canvas.width, plan.canvas.height)
-    image = control = None
-    if (source := _image_source(job)) is not None:
-        image = prepare_image(source, frame, inputs, limits, settings)
-    if job.control is not None and image is not None:
-        if (source := _control_source(job.control)) is not None:
-            control = prepare_control(
-                source, frame, inputs, limits, settings, fps=BASE_FPS, frames=plan.base_frames
-            )
-        else:
-            control = still_as_control(image.path, inputs, limits, settings, fps=BASE_FPS)
+    image_source, control_source = _image_source(job), _control_source(job)
+    # Side by side; both end soon after the job does, so leaving the pool waits for nothing long.
+    with ThreadPoolExecutor(2) as pool:
+        fetching_image = image_source and pool.submit(
+            prepare_image, image_source, frame, inputs, limits, settings
+        )
+        fetching_control = control_source and pool.submit(
+            prepare_control,
+            control_source,
+            frame,
+            inputs,
+            limits,
+            settings,
+            fps=BASE_FPS,
+            frames=plan.base_frames,
+        )
+    image = fetching_image.result() if fetching_image else None
+    control = fetching_control.result() if fetching_control else None
+    if job.control is not None and control is None and image is not None:
+        control = still_as_control(image.path, inputs, limits, settings, fps=BASE_FPS)
     graph = build(
         plan,
         Media(_name(image, inputs), _name(control, inputs)),
@@ -157,8 +168,9 @@ def _image_source(job: JobInput) -> Source | None:
     return Source(field, job.image_url, job.image_base64)
 
 
-def _control_source(control: ControlInput) -> Source | None:
-    if not control.has_video:
+def _control_source(job: JobInput) -> Source | None:
+    control = job.control
+    if control is None or not control.has_video:
         return None
     field = "control.video_url" if control.video_url is not None else "control.video_base64"
     return Source(field, control.video_url, control.video_base64)

@@ -18,6 +18,7 @@ from .errors import Cancelled, ErrorCode, WorkerError
 from .estimate import deadline_seconds, stage_seconds
 from .job import JobInput
 from .limits import Limits
+from .media import isolate
 from .media.publish import Publisher
 from .models import ModelLibrary, link_cached, manifest
 from .plan import Plan, make_plan, require_installed
@@ -63,6 +64,7 @@ class Worker:
         self._settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         link_cached(manifest().values(), self._cached_models)
         self._engine.start()
+        threading.Thread(target=isolate.warm_up, daemon=True, name="media-warm-up").start()
         threading.Thread(target=self._get_ready, daemon=True, name="get-ready").start()
         threading.Thread(target=self._publisher.deliver_leftovers, daemon=True, name="leftovers").start()
 

@@ -63,7 +63,7 @@ TITLES: dict[Stage, tuple[str, ...]] = {
         *("Control video frames", "Control size", "Control frames", "Depth estimation"),
         *("Person detection", "Pose keypoints", *STRUCTURE.values(), "Control guide"),
     ),
-    Stage.SAMPLING: ("Stage 1 start image", "Stage 1 sampling"),
+    Stage.SAMPLING: ("Stage 1 sampling",),
     Stage.REFINING: ("Temporal upscaler", "Spatial upscaler", "Stage 2 start image", "Stage 2 sampling"),
     Stage.DETAILING: ("Detailer frames", "Detailer guide", "Detailer sampling"),
     Stage.DECODING: ("Decoded video", "Decoded audio"),
