@@ -13,6 +13,7 @@ import sys
 from functools import cache
 from typing import Any
 
+import ltx2_worker.quick_sdk  # noqa: F401 - before the SDK  # isort: skip
 import runpod
 from pydantic import ValidationError
 from runpod.serverless.modules.rp_logger import RunPodLogger
