@@ -35,6 +35,8 @@ def engine_options(tmp_path_factory: pytest.TempPathFactory) -> EngineOptions:
     return dataclasses.replace(
         options,
         work_dir=tmp_path_factory.mktemp("engine"),
+        # The union-control LoRA lies beside the tiny weights; whether a job uses it is the test's choice.
+        models_dirs=(*options.models_dirs, options.models_dirs[0].with_name("tiny-union")),
         nodes_dirs=(*options.nodes_dirs, FAULT_NODES),
         start_timeout=90,
         answer_timeout=8,

@@ -1,0 +1,191 @@
+"""Makes real videos of a few small frames on the real engine, and measures them."""
+
+import hashlib
+import itertools
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from PIL import Image, ImageDraw
+
+from ltx2_worker.engine import Engine, NodeStarted
+from ltx2_worker.geometry import Size, canvas_for, frames_to_generate
+from ltx2_worker.job import JobInput
+from ltx2_worker.limits import Limits
+from ltx2_worker.models import ModelFile
+from ltx2_worker.plan import Plan, make_plan
+from ltx2_worker.workflow import Media, build
+from ltx2_worker.workflow.graph import Prompt
+
+#: What is delivered: smaller than the canvas both ways, so that the crop is seen.
+DELIVERED = Size(160, 96)
+#: Frames delivered at 24 fps; nine are generated.
+FRAMES = 8
+
+URL = "https://example.org/file"
+IMAGE = {"image_url": URL}
+#: Fixed, so that two jobs differ in what the test makes different only.
+JOB = {"prompt": "a cat purrs on a cushion", "seed": 11, "camera": "none"}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished video, as PyAV sees it.
+
+    Attributes:
+        picture: fingerprint of all decoded frames.
+        ran: titles of the nodes that ran for it.
+    """
+
+    size: Size
+    frames: int
+    fps: Fraction
+    seconds: float
+    sound_seconds: float | None
+    picture: str
+    streams: tuple[str, ...]
+    path: Path = field(compare=False)
+    ran: frozenset[str] = field(compare=False)
+
+
+def single(file: ModelFile) -> bool:
+    """A machine with a control LoRA for each type."""
+    return file.id != "control_union"
+
+
+def union(file: ModelFile) -> bool:
+    """A machine with the union-control LoRA instead."""
+    return not file.id.startswith("control_") or file.id == "control_union"
+
+
+def small_plan(raw: dict[str, Any], installed: Callable[[ModelFile], bool]) -> Plan:
+    """A job's plan, at a size and length that a CPU makes in a second."""
+    plan = make_plan(JobInput.parse(JOB | {"preview": True} | raw)[0], installed=installed)
+    even = plan.control is not None and plan.control.model.id == "control_union"
+    return replace(
+        plan,
+        delivered=DELIVERED,
+        canvas=canvas_for(DELIVERED, even_first_latent=even, two_stage=plan.spatial_upscaler),
+        frames=FRAMES * plan.fps // 24,
+        base_frames=frames_to_generate(FRAMES),
+    )
+
+
+class Studio:
+    """Runs jobs on an engine.
+
+    Arguments:
+        engine: a ready one.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._folder = f"studio-{uuid.uuid4().hex}"
+        self._numbers = itertools.count()
+        (engine.input_dir / self._folder).mkdir()
+
+    def prompt(
+        self, raw: dict[str, Any], installed: Callable[[ModelFile], bool] = single
+    ) -> tuple[Plan, Prompt]:
+        """A job's plan and its graph, with a file name of its own."""
+        plan = small_plan(raw, installed)
+        prefix = f"{self._folder}/{next(self._numbers)}"
+        return plan, build(plan, self._media(plan), prefix, crf=10.0).prompt
+
+    def _media(self, plan: Plan) -> Media:
+        """Put what the plan needs into the engine's input folder, fitted to the canvas as the worker does."""
+        image = control = None
+        if plan.mode == "i2v":
+            image = f"{self._folder}/{plan.canvas}.png"
+            scene(plan.canvas, 0).save(self._engine.input_dir / image)
+        if plan.control:
+            frames = plan.base_frames if plan.control.has_video else 1
+            control = f"{self._folder}/{plan.canvas}-{frames}.mp4"
+            write_video(
+                self._engine.input_dir / control, [scene(plan.canvas, time) for time in range(frames)]
+            )
+        return Media(image, control)
+
+    def run(self, prompt: Prompt) -> Made:
+        """Run a graph and measure the video that it saves."""
+        ran: set[str] = set()
+
+        def listen(event: object) -> None:
+            if isinstance(event, NodeStarted):
+                ran.add(prompt[event.node_id]["_meta"]["title"])
+
+        (path,) = self._engine.run(
+            prompt,
+            turn=self._engine.take_turn(),
+            job_key=uuid.uuid4().hex,
+            limits=Limits(300),
+            on_event=listen,
+        )
+        return measure(path, frozenset(ran))
+
+    def make(self, installed: Callable[[ModelFile], bool] = single, **raw: Any) -> Made:
+        """Make a job's video; it must be what its plan says."""
+        plan, prompt = self.prompt(raw, installed)
+        made = self.run(prompt)
+        assert made.size == plan.delivered
+        assert made.frames == plan.frames
+        assert made.fps == plan.fps
+        assert abs(made.seconds - plan.frames / plan.fps) < 1e-3
+        assert made.streams == (("h264", "aac") if plan.audio else ("h264",))
+        if made.sound_seconds is not None:
+            assert abs(made.sound_seconds - made.seconds) <= 1 / 24
+        return made
+
+    def saved_latent(self, prompt: Prompt, samples: list[object]) -> bytes:
+        """Run a graph that also saves this latent, and return the file's bytes."""
+        name = f"{self._folder}/latent-{next(self._numbers)}"
+        saver = {"class_type": "SaveLatent", "_meta": {"title": "Latent"}}
+        self.run(prompt | {"latent": saver | {"inputs": {"samples": samples, "filename_prefix": name}}})
+        (path,) = self._engine.output_dir.glob(f"{name}_*.latent")
+        return path.read_bytes()
+
+
+def measure(path: Path, ran: frozenset[str]) -> Made:
+    """Decode a video to its end."""
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        sound = next(iter(container.streams.audio), None)
+        digest = hashlib.sha256()
+        frames = 0
+        for frame in container.decode(video):
+            frames += 1
+            for plane in frame.planes:
+                digest.update(bytes(plane))
+        return Made(
+            size=Size(video.width, video.height),
+            frames=frames,
+            fps=video.average_rate or Fraction(0),
+            seconds=float((video.duration or 0) * (video.time_base or 0)),
+            sound_seconds=float((sound.duration or 0) * (sound.time_base or 0)) if sound else None,
+            picture=digest.hexdigest(),
+            streams=tuple(stream.codec_context.name for stream in container.streams),
+            path=path,
+            ran=ran,
+        )
+
+
+def scene(size: Size, time: int) -> Image.Image:
+    """A ball before a gradient: something with edges, that moves."""
+    picture = Image.linear_gradient("L").resize((size.width, size.height)).convert("RGB")
+    left, top, ball = 20 + 4 * time, size.height // 4, size.height // 2
+    ImageDraw.Draw(picture).ellipse((left, top, left + ball, top + ball), fill=(250, 200, 30))
+    return picture
+
+
+def write_video(path: Path, pictures: list[Image.Image]) -> None:
+    """Write pictures as an MP4 of 24 fps, as the worker hands control videos to the engine."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = *pictures[0].size, "yuv420p"
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        container.mux(stream.encode(None))
