@@ -1,0 +1,38 @@
+"""How long a job takes from its JSON to the graph for the engine."""
+
+import json
+import time
+
+from bench.lab import ROOT
+from bench.table import Row, spread
+from ltx2_worker.job import JobInput
+from ltx2_worker.plan import make_plan
+from ltx2_worker.workflow.build import Media, build
+
+ROUNDS = 50
+
+
+def rows() -> list[Row]:
+    """Measure every example, again and again."""
+    jobs = [
+        json.loads(path.read_text(encoding="utf-8"))["input"] for path in (ROOT / "examples").glob("*.json")
+    ]
+    for job in jobs:
+        _graph(job)
+    taken = []
+    for _ in range(ROUNDS):
+        for job in jobs:
+            begun = time.perf_counter()
+            _graph(job)
+            taken.append(time.perf_counter() - begun)
+    return [Row("job to graph: check, plan, build", spread(taken, "ms", scale=1000, digits=2), "under 2 ms")]
+
+
+def _graph(raw: object) -> None:
+    job, _ = JobInput.parse(raw)
+    plan = make_plan(job, installed=lambda _: True, default_camera="static")
+    media = Media(
+        image=None if plan.image_strength is None else "start.png",
+        control=None if plan.control is None else "control.mp4",
+    )
+    build(plan, media, "prefix/video", crf=18, resident=True)

@@ -1,0 +1,93 @@
+"""What a job takes beyond the engine's own execution: small videos end to end, a large one's delivery."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+from bench.lab import PREVIEW, bucket_environment, running_worker, scratch, store
+from bench.table import Row, milliseconds
+from bench.videos import write_noise
+from ltx2_worker.limits import Limits
+from ltx2_worker.media import stills, video
+from ltx2_worker.media.publish import Publisher
+from ltx2_worker.settings import Settings
+from tests.media.s3_lab import BUCKET, client
+
+PREVIEWS = 10
+LARGE_MEGABYTES = 100
+REPEATS = 3
+
+
+def rows() -> list[Row]:
+    """Measure both."""
+    return [*_previews(), _large_delivery()]
+
+
+def _previews() -> list[Row]:
+    """Previews through the SDK's loop; the first one, which loads the weights, does not count."""
+    with store() as url, running_worker(url) as lab:
+        lab.run(PREVIEW)
+        jobs = [lab.run(PREVIEW | {"seed": seed}) for seed in range(PREVIEWS)]
+        # What the job's three objects cost this store when nothing but the upload happens.
+        size = jobs[0].reply["bytes"]
+        upload = [_seconds(lambda: _plain_upload(url, size)) for _ in range(PREVIEWS)]
+    before = [job.prompt.started - job.taken for job in jobs]
+    after = [job.answered - job.prompt.ended for job in jobs]
+    both = [job.seconds - job.prompt.seconds for job in jobs]
+    return [
+        Row("overhead per job, a preview", milliseconds(both), "60 ms + the upload"),
+        Row("... from given to execution_start", milliseconds(before)),
+        Row("... from execution_success to answered", milliseconds(after)),
+        Row(f"... upload alone: video of {size / 1000:.0f} kB, poster, record", milliseconds(upload)),
+    ]
+
+
+def _plain_upload(url: str, size: int) -> None:
+    s3 = client(url)
+    for name, bytes_ in (("plain.mp4", size), ("plain.jpg", 20_000), ("plain.json", 1_000)):
+        s3.put_object(Bucket=BUCKET, Key=name, Body=bytes(bytes_))
+
+
+def _large_delivery() -> Row:
+    """Finishing, checking, poster and delivery of a large video, less its plain upload."""
+    with scratch() as folder, store() as url, _settings(folder, url) as settings:
+        source = write_noise(folder / "engine.mp4", LARGE_MEGABYTES)
+        publisher, s3 = Publisher(settings), client(url)
+        s3.upload_file(str(source), BUCKET, "warm.mp4")
+        differences, uploads = [], []
+        for index in range(REPEATS):
+            uploads.append(_seconds(lambda: s3.upload_file(str(source), BUCKET, "plain.mp4")))
+            whole = _seconds(lambda name=f"job-{index}": deliver(publisher, source, folder, name))
+            differences.append(whole - uploads[-1])
+    mega = LARGE_MEGABYTES
+    return Row(
+        f"overhead of a {mega} MB video: finish, check, poster, digest, verify",
+        f"{milliseconds(differences)} beside an upload of {milliseconds(uploads)}",
+        "60 ms + the upload",
+    )
+
+
+def deliver(publisher: Publisher, source: Path, folder: Path, name: str) -> None:
+    """What is done to the engine's file after a job: `steps.finish`, then the delivery."""
+    limits = Limits(600)
+    finished, poster = folder / "finished.mp4", folder / "poster.jpg"
+    video.finish(source, finished, {}, limits)
+    video.inspect(finished)
+    stills.poster(finished, poster, limits)
+    publisher.deliver(name, "digest", finished, {}, limits, poster=poster)
+
+
+@contextmanager
+def _settings(folder: Path, url: str) -> Iterator[Settings]:
+    own = {"LTX2_WORK_DIR": str(folder / "work"), "LTX2_VOLUME_DIR": str(folder / "no-volume")}
+    with patch.dict(os.environ, bucket_environment(url) | own):
+        yield Settings()
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.monotonic()
+    work()
+    return time.monotonic() - begun
