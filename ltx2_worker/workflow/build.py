@@ -34,9 +34,6 @@ NEGATIVE_PROMPT = (
 #: ltx-pipelines; its workflows take 0.6, ComfyUI's templates 1.0.
 DISTILLED_LORA_STRENGTH = 0.8
 
-#: Seeds are 64 bits wide (RandomNoise.noise_seed).
-SEEDS = 2**64
-
 #: The loaders whose file is the same for every job: node title, input, model file id.
 FIXED_FILES = (
     ("Text encoder", "text_encoder", "text_encoder"),
@@ -249,7 +246,7 @@ def _set_second_stage(graph: Graph, plan: Plan) -> None:
         graph.bypass("Stage 2 start image", "Stage 2 sampling")
         return
     graph.set("Stage 2 conditioning", frame_rate=float(plan.fps))
-    graph.set("Stage 2 noise", noise_seed=(plan.seed + 1) % SEEDS)
+    graph.set("Stage 2 noise", noise_seed=plan.seed + 1)
 
 
 def _set_detailer(graph: Graph, plan: Plan) -> None:
@@ -257,7 +254,7 @@ def _set_detailer(graph: Graph, plan: Plan) -> None:
         graph.bypass("Detailer guide", "Detailer sampling", "Detailer guide removal")
         return
     graph.set("Detailer conditioning", frame_rate=float(plan.fps))
-    graph.set("Detailer noise", noise_seed=(plan.seed + 2) % SEEDS)
+    graph.set("Detailer noise", noise_seed=plan.seed + 2)
 
 
 def _set_output(graph: Graph, plan: Plan, prefix: str, crf: float) -> None:

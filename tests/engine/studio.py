@@ -89,12 +89,12 @@ class Studio:
         (engine.input_dir / self._folder).mkdir()
 
     def prompt(
-        self, raw: dict[str, Any], installed: Callable[[ModelFile], bool] = single
+        self, raw: dict[str, Any], installed: Callable[[ModelFile], bool] = single, *, resident: bool = False
     ) -> tuple[Plan, Prompt]:
         """A job's plan and its graph, with a file name of its own."""
         plan = small_plan(raw, installed)
         prefix = f"{self._folder}/{next(self._numbers)}"
-        return plan, build(plan, self._media(plan), prefix, crf=10.0).prompt
+        return plan, build(plan, self._media(plan), prefix, crf=10.0, resident=resident).prompt
 
     def _media(self, plan: Plan) -> Media:
         """Put what the plan needs into the engine's input folder, fitted to the canvas as the worker does."""

@@ -1,0 +1,292 @@
+"""From a plan to a graph: what is connected to what, for each option."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from ltx2_worker.job import JobInput
+from ltx2_worker.models import manifest
+from ltx2_worker.plan import Plan, make_plan
+from ltx2_worker.progress import Stage
+from ltx2_worker.workflow import BuiltGraph, Media, build
+from ltx2_worker.workflow.build import (
+    DISTILLED_LORA_STRENGTH,
+    GUIDANCE_SCALE,
+    NEGATIVE_PROMPT,
+    TITLES,
+    workflow,
+)
+from ltx2_worker.workflow.graph import Prompt, as_link
+
+URL = "https://example.org/file"
+IMAGE = {"image_url": URL}
+CONTROL = IMAGE | {"control": {"type": "canny", "video_url": URL}}
+PRO = {"quality": "pro"}
+BOTH = pytest.mark.parametrize("quality", ["fast", "pro"])
+
+
+def plan_of(**raw: Any) -> Plan:
+    job, _ = JobInput.parse({"prompt": "a cat", "seed": 5} | raw)
+    return make_plan(job, installed=lambda file: file.id != "control_union")
+
+
+def built(*, resident: bool = False, **raw: Any) -> BuiltGraph:
+    plan = plan_of(**raw)
+    media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
+    return build(plan, media, "job/video", crf=18.0, resident=resident)
+
+
+def node(prompt: Prompt, title: str) -> dict[str, Any]:
+    (found,) = (each for each in prompt.values() if each["_meta"]["title"] == title)
+    return found
+
+
+def titles(prompt: Prompt) -> set[str]:
+    return {each["_meta"]["title"] for each in prompt.values()}
+
+
+def source(prompt: Prompt, title: str, name: str) -> tuple[str, int]:
+    link = as_link(node(prompt, title)["inputs"][name])
+    assert link
+    return prompt[link[0]]["_meta"]["title"], link[1]
+
+
+def models(prompt: Prompt, guider: str) -> list[str]:
+    """The titles of the checkpoint and the LoRAs that a guider samples with, in their order."""
+    chain = [source(prompt, guider, "model")[0]]
+    while "model" in node(prompt, chain[0])["inputs"]:
+        chain.insert(0, source(prompt, chain[0], "model")[0])
+    return chain
+
+
+def value(prompt: Prompt, title: str, name: str) -> object:
+    return node(prompt, title)["inputs"][name]
+
+
+def test_the_camera_lora_works_in_both_stages() -> None:
+    prompt = built(camera="dolly_in", camera_strength=0.7).prompt
+    assert (
+        models(prompt, "Stage 1 guider") == models(prompt, "Stage 2 guider") == ["Checkpoint", "Camera LoRA"]
+    )
+    assert value(prompt, "Camera LoRA", "strength_model") == 0.7
+    assert models(built(camera="none").prompt, "Stage 2 guider") == ["Checkpoint"]
+
+
+def test_the_distilled_lora_works_in_the_second_stage_of_pro_only() -> None:
+    prompt = built(**PRO).prompt
+    assert "Distilled LoRA" not in models(prompt, "Stage 1 guider")
+    assert models(prompt, "Stage 2 guider")[-1] == "Distilled LoRA"
+    assert "Distilled LoRA" not in titles(built().prompt)
+    assert "Distilled LoRA" not in titles(built(**PRO, spatial_upscaler=False).prompt)
+
+
+@BOTH
+def test_the_control_lora_and_its_guide_stay_in_the_first_stage(quality: str) -> None:
+    prompt = built(**CONTROL, quality=quality).prompt
+    assert models(prompt, "Stage 1 guider")[-1] == "Control LoRA"
+    assert "Control LoRA" not in models(prompt, "Stage 2 guider")
+    assert source(prompt, "Stage 1 guider", "positive") == ("Control guide", 0)
+    assert source(prompt, "Stage 1 latent", "video_latent") == ("Control guide", 2)
+    assert source(prompt, "Stage 2 conditioning", "negative") == ("Control guide removal", 1)
+    assert source(prompt, "Spatial upscaler", "samples") == ("Control guide removal", 2)
+    # Only the loader of the control LoRA itself has the LoRA's own parameters.
+    assert source(prompt, "Control LoRA parameters", "iclora_model") == ("Control LoRA", 0)
+
+
+@BOTH
+def test_the_detailer_works_alone_on_the_last_video_and_the_sound_goes_past_it(quality: str) -> None:
+    prompt = built(**CONTROL, quality=quality, detailer=True, temporal_upscaler=True).prompt
+    assert models(prompt, "Detailer guider") == ["Checkpoint", "Detailer LoRA"]
+    assert value(prompt, "Detailer prompt", "text") == ""
+    assert source(prompt, "Detailer guide", "latent") == ("Stage 2 result", 0)
+    assert source(prompt, "Decoded video", "samples") == ("Detailer guide removal", 2)
+    assert source(prompt, "Decoded audio", "samples") == ("Stage 2 result", 1)
+
+
+@BOTH
+@pytest.mark.parametrize("temporal", [False, True])
+def test_the_sound_of_the_first_stage_goes_through_the_second(quality: str, temporal: bool) -> None:
+    prompt = built(quality=quality, temporal_upscaler=temporal).prompt
+    assert source(prompt, "Stage 2 latent", "audio_latent") == ("Stage 1 result", 1)
+    assert source(prompt, "Decoded audio", "samples") == ("Stage 2 result", 1)
+    assert source(prompt, "Video", "audio") == ("Decoded audio", 0)
+
+
+def test_time_is_the_same_everywhere_at_24_frames_per_second() -> None:
+    prompt = built(detailer=True).prompt
+    assert value(prompt, "Stage 1 conditioning", "frame_rate") == 24.0
+    assert value(prompt, "Empty audio latent", "frame_rate") == 24.0
+    assert value(prompt, "Stage 2 conditioning", "frame_rate") == 24.0
+    assert value(prompt, "Detailer conditioning", "frame_rate") == 24.0
+    assert value(prompt, "Video", "fps") == 24.0
+
+
+def test_time_doubles_after_the_temporal_upscaler_and_the_sound_s_does_not() -> None:
+    prompt = built(detailer=True, temporal_upscaler=True).prompt
+    assert value(prompt, "Stage 1 conditioning", "frame_rate") == 24.0
+    assert (
+        value(prompt, "Empty audio latent", "frame_rate"),
+        value(prompt, "Empty audio latent", "frames_number"),
+    ) == (24.0, 241)
+    assert value(prompt, "Stage 2 conditioning", "frame_rate") == 48.0
+    assert value(prompt, "Detailer conditioning", "frame_rate") == 48.0
+    assert (value(prompt, "Video", "fps"), value(prompt, "Exact frames", "length")) == (48.0, 480)
+
+
+@pytest.mark.parametrize(
+    ("options", "between"),
+    [
+        ({}, ["Spatial upscaler"]),
+        ({"temporal_upscaler": True}, ["Temporal upscaler", "Spatial upscaler"]),
+        ({"temporal_upscaler": True, "spatial_upscaler": False}, ["Temporal upscaler"]),
+        ({"spatial_upscaler": False}, []),
+    ],
+)
+def test_one_refining_pass_follows_the_upscalers_in_time_and_then_in_space(
+    options: dict[str, Any], between: list[str]
+) -> None:
+    prompt = built(**IMAGE, **options).prompt
+    assert {"Temporal upscaler", "Spatial upscaler"} & titles(prompt) == set(between)
+    assert ("Stage 2 sampling" in titles(prompt)) == bool(between)
+    # Upscalers drop what holds on to the start image, so it is put in again.
+    assert ("Stage 2 start image" in titles(prompt)) == bool(between)
+    at = "Stage 2 start image" if between else "Stage 2 latent"
+    name = "latent" if between else "video_latent"
+    for upscaler in reversed(between):
+        assert source(prompt, at, name) == (upscaler, 0)
+        at, name = upscaler, "samples"
+    assert source(prompt, at, name) == ("Stage 1 result", 0)
+
+
+def test_the_start_image_is_held_as_asked_first_and_fully_later() -> None:
+    prompt = built(**IMAGE, image_strength=0.4).prompt
+    assert value(prompt, "Start image", "image") == "image.png"
+    assert value(prompt, "Stage 1 start image", "strength") == 0.4
+    assert value(prompt, "Stage 2 start image", "strength") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "picture", "others"),
+    [
+        ("canny", "Canny edges", {"Depth model", "Pose model", "Person detector model"}),
+        ("depth", "Depth map", {"Canny edges", "Pose model", "Person detector model"}),
+        ("pose", "Pose skeletons", {"Canny edges", "Depth model"}),
+    ],
+)
+def test_a_control_runs_its_own_preprocessor_only(kind: str, picture: str, others: set[str]) -> None:
+    prompt = built(**IMAGE, control={"type": kind, "video_url": URL, "strength": 0.6}).prompt
+    assert source(prompt, "Control guide", "image") == (picture, 0)
+    assert value(prompt, "Control guide", "strength") == 0.6
+    assert not others & titles(prompt)
+    ready_made = built(**IMAGE, control={"type": kind, "video_url": URL, "preprocessed": True}).prompt
+    assert source(ready_made, "Control guide", "image") == ("Control frames", 0)
+    assert not {picture, "Depth model", "Pose model"} & titles(ready_made)
+
+
+def test_without_sound_none_is_decoded() -> None:
+    prompt = built(audio=False).prompt
+    assert "Decoded audio" not in titles(prompt)
+    assert "audio" not in node(prompt, "Video")["inputs"]
+
+
+def test_the_stages_have_noise_of_their_own() -> None:
+    prompt = built(detailer=True, seed=2**53 - 1).prompt
+    seeds = [value(prompt, f"{stage} noise", "noise_seed") for stage in ("Stage 1", "Stage 2", "Detailer")]
+    assert seeds == [2**53 - 1, 2**53, 2**53 + 1]
+
+
+def test_the_scheduler_is_not_told_the_size_of_the_video() -> None:
+    prompt = built(**PRO, steps=33, resolution="1080p", duration=20, spatial_upscaler=False).prompt
+    inputs = node(prompt, "Stage 1 sigmas")["inputs"]
+    assert inputs == {"steps": 33, "max_shift": 2.05, "base_shift": 0.95, "stretch": True, "terminal": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("raw", "crop"),
+    [
+        ({"resolution": "720p"}, {"width": 1280, "height": 720, "x": 0, "y": 24}),
+        ({"resolution": "1080p"}, {"width": 1920, "height": 1080, "x": 0, "y": 4}),
+        ({"preview": True}, {"width": 448, "height": 256, "x": 0, "y": 0}),
+    ],
+)
+def test_the_middle_of_the_canvas_is_delivered(raw: dict[str, Any], crop: dict[str, int]) -> None:
+    inputs = node(built(**raw).prompt, "Exact size")["inputs"]
+    assert {name: inputs[name] for name in crop} == crop
+
+
+@BOTH
+def test_every_sampler_decoder_and_encoder_has_a_stage_for_the_progress(quality: str) -> None:
+    graph = built(**CONTROL, quality=quality, detailer=True, temporal_upscaler=True)
+    staged = {graph.prompt[key]["_meta"]["title"]: stage for key, stage in graph.stage_of.items()}
+    assert staged["Stage 1 sampling"] is Stage.SAMPLING
+    assert staged["Stage 2 sampling"] is Stage.REFINING
+    assert staged["Detailer sampling"] is Stage.DETAILING
+    assert staged["Decoded video"] is staged["Decoded audio"] is Stage.DECODING
+    assert staged["Save video"] is Stage.ENCODING
+    assert staged.keys() <= titles(graph.prompt)
+
+
+@BOTH
+def test_resident_loaders_of_the_other_recipe_are_connected_to_each_other_only(quality: str) -> None:
+    graph = built(quality=quality, resident=True)
+    alone = built(quality=quality).prompt
+    assert {key: graph.prompt[key] for key in alone} == alone
+    resident = {key: each for key, each in graph.prompt.items() if key not in alone}
+    other = built(quality="pro" if quality == "fast" else "fast").prompt
+    loaders = {"Checkpoint", "Text encoder", "Audio VAE", "Camera LoRA", "Spatial upscaler model"}
+    assert titles(resident) == (loaders if quality == "pro" else loaders | {"Distilled LoRA"})
+    assert value(resident, "Checkpoint", "ckpt_name") == value(other, "Checkpoint", "ckpt_name")
+    for each in resident.values():
+        assert all(link[0] in resident for link in map(as_link, each["inputs"].values()) if link)
+
+
+@pytest.mark.parametrize(
+    ("raw", "media"),
+    [
+        ({}, Media(image="image.png")),
+        (IMAGE, Media()),
+        (IMAGE, Media("image.png", "control.mp4")),
+        (CONTROL, Media("image.png")),
+    ],
+)
+def test_media_that_the_plan_does_not_need_or_lacks_are_refused(raw: dict[str, Any], media: Media) -> None:
+    with pytest.raises(ValueError, match="media"):
+        build(plan_of(**raw), media, "x", crf=18.0)
+
+
+@BOTH
+def test_building_leaves_the_workflow_file_s_graph_as_it_was(quality: Any) -> None:
+    before = copy.deepcopy(workflow(quality))
+    built(**CONTROL, quality=quality, detailer=True, temporal_upscaler=True, resident=True)
+    assert workflow(quality) == before
+
+
+def test_the_files_hold_the_values_that_the_code_names() -> None:
+    pro = workflow("pro")
+    assert value(pro, "Stage 1 guider", "cfg") == GUIDANCE_SCALE
+    assert value(pro, "Negative prompt", "text") == NEGATIVE_PROMPT
+    assert value(pro, "Distilled LoRA", "strength_model") == DISTILLED_LORA_STRENGTH
+
+
+@BOTH
+def test_every_model_that_a_file_names_is_on_the_list(quality: Any) -> None:
+    named = {
+        v
+        for each in workflow(quality).values()
+        for v in each["inputs"].values()
+        if str(v).endswith(".safetensors")
+    }
+    assert named <= {file.name for file in manifest().values()}
+
+
+@BOTH
+def test_the_stages_name_nodes_that_the_files_have(quality: Any) -> None:
+    assert {title for group in TITLES.values() for title in group} <= titles(workflow(quality))
+
+
+def test_the_two_recipes_give_the_same_node_the_same_number() -> None:
+    fast, pro = workflow("fast"), workflow("pro")
+    assert {key: each["_meta"]["title"] for key, each in fast.items()}.items() <= {
+        key: each["_meta"]["title"] for key, each in pro.items()
+    }.items()
