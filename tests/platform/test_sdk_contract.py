@@ -7,17 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.platform.conftest import SDK_HANDLER, StartWorker
-from tests.platform.control_plane import (
-    HOST_NAME,
-    LOST_REPLY,
-    ControlPlane,
-    Fault,
-    PlatformJob,
-    Route,
-    refused,
-    slow,
-    unanswered,
-)
+from tests.platform.control_plane import HOST_NAME, ControlPlane
+from tests.platform.messages import LOST_REPLY, Fault, PlatformJob, Route, refused, slow, unanswered
 from tests.platform.worker_process import WorkerProcess
 
 

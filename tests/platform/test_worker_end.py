@@ -7,8 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.platform.conftest import StartWorker
-from tests.platform.control_plane import ControlPlane, Route
-from tests.platform.test_worker_jobs import BOOT_SECONDS, DRY_RUN, JOB_SECONDS, PREVIEW, in_stage
+from tests.platform.control_plane import ControlPlane
+from tests.platform.jobs import (
+    BOOT_SECONDS,
+    DRY_RUN,
+    ENGINE,
+    JOB_SECONDS,
+    in_stage,
+    long_preview,
+    preview,
+)
+from tests.platform.messages import Route
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
 
@@ -17,12 +26,13 @@ def test_sigterm_lets_both_jobs_in_hand_finish_takes_no_other_and_leaves_no_proc
     plane: ControlPlane, start_worker: StartWorker
 ) -> None:
     worker = start_worker(LTX2_SHUTDOWN_GRACE="300")
-    jobs = [plane.submit(PREVIEW), plane.submit(PREVIEW)]
+    jobs = [plane.submit(long_preview()), plane.submit(preview())]
     in_stage(worker, jobs[0], "sampling")
-    in_stage(worker, jobs[1], "waiting")
-    worker.terminate()
-    worker.wait_output('"event": "shutting down"')
-    late = plane.submit(PREVIEW)
+    with worker.paused(ENGINE):
+        in_stage(worker, jobs[1], "waiting")
+        worker.terminate()
+        worker.wait_output('"event": "shutting down", "jobs_in_hand": 2')
+        late = plane.submit(preview())
     for job in jobs:
         plane.wait_result(job, JOB_SECONDS)
         assert "error" not in job.result
@@ -35,7 +45,7 @@ def test_jobs_that_cannot_finish_in_the_grace_time_are_handed_back_as_retryable(
     plane: ControlPlane, start_worker: StartWorker
 ) -> None:
     worker = start_worker(LTX2_SHUTDOWN_GRACE="0")
-    jobs = [plane.submit(PREVIEW), plane.submit(PREVIEW)]
+    jobs = [plane.submit(preview()), plane.submit(preview())]
     in_stage(worker, jobs[0], "waiting")
     in_stage(worker, jobs[1], "waiting")
     worker.terminate()
@@ -90,9 +100,9 @@ def test_the_heartbeat_is_no_fork_that_keeps_the_pipes_of_the_starting_engine_op
 
 def test_a_killed_worker_leaves_no_engine(plane: ControlPlane, start_worker: StartWorker) -> None:
     worker = start_worker()
-    job = plane.submit(PREVIEW)
+    job = plane.submit(long_preview())
     in_stage(worker, job, "sampling")
-    engines = worker.descendants("main.py")
+    engines = worker.descendants(ENGINE)
     assert engines
     worker.kill()
     assert worker.wait_exit(10) == -signal.SIGKILL
@@ -116,7 +126,7 @@ def test_a_worker_whose_engine_never_starts_ends_with_an_error_and_answers_its_j
     broken = tmp_path / "python"
     broken.write_text(f"#!{sys.executable}\nraise SystemExit(1)\n")
     broken.chmod(0o700)
-    job = plane.submit(PREVIEW)
+    job = plane.submit(preview())
     worker = start_worker(LTX2_ENGINE_PYTHON=str(broken), LTX2_ENGINE_MAX_CRASHES="4")
     plane.wait_result(job, 60)
     assert job.result["output"]["retryable"] is True

@@ -9,29 +9,21 @@ from typing import Any
 import pytest
 
 from tests.platform.conftest import HANDLER, worker_environment
-from tests.platform.control_plane import (
-    HOST_NAME,
-    LOST_REPLY,
-    ControlPlane,
-    Fault,
-    PlatformJob,
-    Route,
-    refused,
-    slow,
-    unanswered,
+from tests.platform.control_plane import HOST_NAME, ControlPlane
+from tests.platform.jobs import (
+    BOOT_SECONDS,
+    DRY_RUN,
+    ENGINE,
+    JOB_SECONDS,
+    in_stage,
+    log_of,
+    long_preview,
+    preview,
 )
+from tests.platform.messages import LOST_REPLY, Fault, Route, refused, slow, unanswered
 from tests.platform.worker_process import WorkerProcess
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
-
-PREVIEW = {"prompt": "A cat purrs on a warm window sill.", "preview": True, "seed": 7}
-#: Long enough to be stopped in the middle.
-LONG = PREVIEW | {"quality": "pro", "steps": 20}
-#: Goes all the way through the platform and asks nothing of the engine.
-DRY_RUN = PREVIEW | {"dry_run": True}
-#: Bounds for a busy machine; a quiet one boots in 7 s and makes a preview in 3 s.
-BOOT_SECONDS = 120
-JOB_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +42,9 @@ def shared(
 
 
 @pytest.fixture
-def queue(shared: tuple[ControlPlane, WorkerProcess, Path]) -> ControlPlane:
-    return shared[0]
+def queue(shared: tuple[ControlPlane, WorkerProcess, Path]) -> Iterator[ControlPlane]:
+    yield shared[0]
+    shared[0].heal()
 
 
 @pytest.fixture
@@ -72,28 +65,22 @@ def scratch(shared: tuple[ControlPlane, WorkerProcess, Path]) -> Callable[[], li
     return lambda: [path for folder in folders for path in folder.rglob("*") if path.is_file()]
 
 
-def log_of(worker: WorkerProcess, job: PlatformJob) -> list[dict[str, Any]]:
-    """What the worker wrote about a job."""
-    lines = [json.loads(line) for line in worker.output.splitlines() if line.startswith('{"time"')]
-    return [line for line in lines if line.get("job_id") == job.id]
-
-
-def in_stage(worker: WorkerProcess, job: PlatformJob, stage: str) -> None:
-    """Return once a job has reached a stage."""
-    worker.wait_output(f'"event": "job stage", "job_id": "{job.id}", "stage": "{stage}"', JOB_SECONDS)
-
-
-def test_a_job_ends_in_one_result_after_orderly_progress(queue: ControlPlane, videos: Path) -> None:
-    job = queue.submit(PREVIEW)
+def test_a_job_ends_in_one_result_after_orderly_progress(
+    queue: ControlPlane, worker: WorkerProcess, videos: Path
+) -> None:
+    asked = long_preview()
+    job = queue.submit(asked)
+    in_stage(worker, job, "sampling")
+    with worker.paused(ENGINE):
+        queue.wait_progress(job, 3)
     video = queue.wait_result(job, JOB_SECONDS)["output"]
     assert Path(video["path"]) == videos / f"{job.id}.mp4"
     assert Path(video["path"]).stat().st_size == video["bytes"]
-    assert video["seed"] == PREVIEW["seed"]
+    assert video["seed"] == asked["seed"]
     queue.wait_result(queue.submit(DRY_RUN))
     assert len(job.results) == 1
     assert job.shown_status == "COMPLETED"
     percents = [post.body["output"]["percent"] for post in job.progress]
-    assert len(percents) >= 2
     assert percents == sorted(percents)
     sent = [request.at for request in queue.seen(Route.PROGRESS, job)]
     assert all(later - earlier > 1.4 for earlier, later in pairwise(sent))
@@ -102,11 +89,12 @@ def test_a_job_ends_in_one_result_after_orderly_progress(queue: ControlPlane, vi
 def test_the_second_job_starts_on_the_engine_while_the_first_is_delivered(
     queue: ControlPlane, worker: WorkerProcess
 ) -> None:
-    first = queue.submit(PREVIEW)
-    second = queue.submit(PREVIEW | {"seed": 8})
-    queue.wait_progress(second, timeout=JOB_SECONDS)
-    assert second.progress[0].body["output"]["stage"] == "waiting"
-    assert not first.results
+    first = queue.submit(long_preview())
+    second = queue.submit(preview())
+    in_stage(worker, first, "sampling")
+    with worker.paused(ENGINE):
+        in_stage(worker, second, "waiting")
+        assert not first.results
     queue.wait_result(second, JOB_SECONDS)
     assert first.results[0].at < second.results[0].at
     started = next(line["time"] for line in log_of(worker, second) if line.get("stage") == "loading")
@@ -122,11 +110,13 @@ def test_stopping_one_of_two_jobs_leaves_the_other_alone(
     scratch: Callable[[], list[Path]],
     stopped_one: int,
 ) -> None:
-    jobs = [queue.submit(LONG), queue.submit(PREVIEW)]
-    in_stage(worker, jobs[0], "sampling")
-    in_stage(worker, jobs[1], "waiting")
+    jobs = [queue.submit(long_preview()), queue.submit(preview())]
     stopped, other = jobs[stopped_one], jobs[1 - stopped_one]
-    queue.stop(stopped)
+    in_stage(worker, jobs[0], "sampling")
+    with worker.paused(ENGINE):
+        in_stage(worker, jobs[1], "waiting")
+        queue.stop(stopped)
+        worker.wait_output(f'{{"requestId": "{stopped.id}", "message": "Stopping job."')
     assert "error" not in queue.wait_result(other, JOB_SECONDS)
     assert "job cancelled" in [line["event"] for line in log_of(worker, stopped)]
     assert not stopped.results
@@ -185,19 +175,23 @@ def test_a_result_whose_reply_is_lost_is_posted_again_unchanged(queue: ControlPl
 
 @pytest.mark.parametrize("fault", [refused(500), unanswered(0), slow(2)])
 def test_a_progress_post_that_fails_or_is_late_never_follows_the_result(
-    queue: ControlPlane, fault: Fault
+    queue: ControlPlane, worker: WorkerProcess, fault: Fault
 ) -> None:
     queue.inject(Route.PROGRESS, *[fault] * 2)
-    job = queue.submit(PREVIEW)
+    job = queue.submit(long_preview())
+    in_stage(worker, job, "sampling")
+    with worker.paused(ENGINE):
+        queue.wait_for(lambda: len(queue.seen(Route.PROGRESS, job)) > 2, "progress posts", 20)
     queue.wait_result(job, JOB_SECONDS)
+    assert [request.fault for request in queue.seen(Route.PROGRESS, job)][:2] == [fault] * 2
     queue.wait_result(queue.submit(DRY_RUN))
     assert job.shown_status == "COMPLETED"
 
 
 def test_the_same_job_given_twice_is_generated_once(queue: ControlPlane, worker: WorkerProcess) -> None:
-    job = queue.submit(PREVIEW)
+    job = queue.submit(preview())
     queue.wait_result(job, JOB_SECONDS)
-    queue.submit(PREVIEW, job.id)
+    queue.submit(job.input, job.id)
     queue.wait_for(lambda: len(job.results) == 2, "the second answer")
     assert job.results[0].body["output"]["sha256"] == job.results[1].body["output"]["sha256"]
     assert [line.get("stage") for line in log_of(worker, job)].count("sampling") == 1
@@ -206,8 +200,8 @@ def test_the_same_job_given_twice_is_generated_once(queue: ControlPlane, worker:
 def test_the_same_job_given_twice_at_once_is_generated_once(
     queue: ControlPlane, worker: WorkerProcess
 ) -> None:
-    job = queue.submit(PREVIEW)
-    queue.submit(PREVIEW, job.id)
+    job = queue.submit(preview())
+    queue.submit(job.input, job.id)
     queue.wait_for(lambda: len(job.results) == 2, "two answers", JOB_SECONDS)
     assert job.results[0].body["output"]["sha256"] == job.results[1].body["output"]["sha256"]
     assert [line.get("stage") for line in log_of(worker, job)].count("sampling") == 1
@@ -215,8 +209,8 @@ def test_the_same_job_given_twice_at_once_is_generated_once(
 
 def test_an_engine_killed_between_jobs_costs_no_job(queue: ControlPlane, worker: WorkerProcess) -> None:
     ready = worker.output.count("the engine is ready")
-    (engine,) = worker.descendants("main.py")
+    (engine,) = worker.descendants(ENGINE)
     engine.kill()
-    job = queue.submit(PREVIEW)
+    job = queue.submit(preview())
     assert "error" not in queue.wait_result(job, BOOT_SECONDS + JOB_SECONDS)
     assert worker.output.count("the engine is ready") == ready + 1

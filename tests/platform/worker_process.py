@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -115,6 +116,19 @@ class WorkerProcess:
         for process in found:
             self._known.setdefault(process.pid, process)
         return [process for process in found if name in _command_line(process)]
+
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """Hold the descendants whose command line contains `name`, so that a test meets them at work."""
+        held = self.descendants(name)
+        assert held, f"no process {name}"
+        for process in held:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in held:
+                process.resume()
 
     def survivors(self, timeout: float) -> list[psutil.Process]:
         """Descendants that still live after at most `timeout` seconds: orphans, once the worker ended."""

@@ -1,0 +1,40 @@
+"""The jobs that platform tests give to the real worker, and how to see where they are."""
+
+import itertools
+import json
+from typing import Any
+
+from tests.platform.messages import PlatformJob
+from tests.platform.worker_process import WorkerProcess
+
+PREVIEW = {"prompt": "A cat purrs on a warm window sill.", "preview": True}
+#: Goes all the way through the platform and asks nothing of the engine.
+DRY_RUN = PREVIEW | {"dry_run": True}
+#: What tells the engine's process from the worker's others.
+ENGINE = "main.py"
+#: Bounds for a busy machine; a quiet one boots in 7 s and makes a preview in 3 s.
+BOOT_SECONDS = 120
+JOB_SECONDS = 180
+
+_seeds = itertools.count(1)
+
+
+def preview() -> dict[str, Any]:
+    """A short job of which the engine has nothing in its cache."""
+    return PREVIEW | {"seed": next(_seeds)}
+
+
+def long_preview() -> dict[str, Any]:
+    """A job of many steps, to be met in the middle."""
+    return preview() | {"quality": "pro", "steps": 40}
+
+
+def log_of(worker: WorkerProcess, job: PlatformJob) -> list[dict[str, Any]]:
+    """What the worker wrote about a job."""
+    lines = [json.loads(line) for line in worker.output.splitlines() if line.startswith('{"time"')]
+    return [line for line in lines if line.get("job_id") == job.id]
+
+
+def in_stage(worker: WorkerProcess, job: PlatformJob, stage: str) -> None:
+    """Return once a job has reached a stage."""
+    worker.wait_output(f'"event": "job stage", "job_id": "{job.id}", "stage": "{stage}"', JOB_SECONDS)

@@ -1,0 +1,101 @@
+"""Two hundred jobs, a random fault in every third: each is answered once, and nothing piles up; on demand."""
+
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.platform.conftest import StartWorker
+from tests.platform.control_plane import ControlPlane
+from tests.platform.jobs import BOOT_SECONDS, ENGINE, JOB_SECONDS, in_stage, preview
+from tests.platform.messages import LOST_REPLY, PlatformJob, Route, refused
+from tests.platform.worker_process import WorkerProcess
+
+JOBS = 200
+#: Jobs after which memory is taken as the worker's own.
+SETTLED = 30
+SEED = 20
+IN_HAND = 4
+
+#: Stages that no job skips; the same prompt as before is in the engine's cache.
+STAGES = ("waiting", "sampling", "refining", "decoding", "encoding", "delivering")
+
+
+def kill_engine(_: ControlPlane, worker: WorkerProcess, __: PlatformJob) -> None:
+    for process in worker.descendants(ENGINE):
+        process.send_signal(signal.SIGKILL)
+
+
+def stop_job(queue: ControlPlane, _: WorkerProcess, job: PlatformJob) -> None:
+    queue.stop(job)
+
+
+def refuse_result(queue: ControlPlane, _: WorkerProcess, __: PlatformJob) -> None:
+    queue.inject(Route.RESULT, refused(500), refused(429))
+
+
+def lose_reply_to_result(queue: ControlPlane, _: WorkerProcess, __: PlatformJob) -> None:
+    queue.inject(Route.RESULT, LOST_REPLY)
+
+
+def refuse_take(queue: ControlPlane, _: WorkerProcess, __: PlatformJob) -> None:
+    queue.inject(Route.TAKE, refused(500), LOST_REPLY)
+
+
+Chaos = Callable[[ControlPlane, WorkerProcess, PlatformJob], None]
+FAULTS: tuple[Chaos, ...] = (
+    kill_engine,
+    kill_engine,
+    stop_job,
+    refuse_result,
+    lose_reply_to_result,
+    refuse_take,
+)
+
+
+@pytest.mark.slow
+@pytest.mark.engine
+@pytest.mark.timeout(3600)
+def test_every_job_of_two_hundred_is_answered_once_and_nothing_piles_up(
+    plane: ControlPlane, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    chance = random.Random(SEED)
+    worker = start_worker(LTX2_ENGINE_MAX_CRASHES="10")
+    worker.wait_output('"event": "engine ready"', BOOT_SECONDS)
+    jobs: list[PlatformJob] = []
+    stopped: set[str] = set()
+    memory: list[int] = []
+    for number in range(JOBS):
+        if len(jobs) >= IN_HAND and jobs[-IN_HAND].id not in stopped:
+            plane.wait_result(jobs[-IN_HAND], JOB_SECONDS)
+        quality = chance.choice(("fast", "fast", "pro"))
+        job = plane.submit(preview() | {"quality": quality} | ({"steps": 20} if quality == "pro" else {}))
+        jobs.append(job)
+        if number % 3 == 2:
+            fault = chance.choice(FAULTS)
+            in_stage(worker, job, chance.choice(STAGES))
+            fault(plane, worker, job)
+            stopped |= {job.id} if fault is stop_job else set()
+        memory.append(worker.memory)
+    for job in jobs:
+        if job.id not in stopped:
+            plane.wait_result(job, JOB_SECONDS)
+
+    for job in jobs:
+        bodies = [result.body for result in job.results]
+        assert all(body == bodies[0] for body in bodies), "a job was answered in two ways"
+        if job.id in stopped:
+            continue
+        assert "error" not in bodies[0] or bodies[0]["output"]["retryable"]
+    failed = [job for job in jobs if job.results and "error" in job.results[0].body]
+    assert len(failed) <= JOBS // 10
+    grown = memory[-1] - memory[SETTLED]
+    assert grown < 30e6, f"the handler grew by {grown / 1e6:.0f} MB"
+    folders = [tmp_path / "work" / "engine" / name for name in ("input", "output", "temp")]
+    left = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert not left
+    worker.terminate()
+    assert worker.wait_exit(60) == 0
+    assert not worker.survivors(timeout=10)
