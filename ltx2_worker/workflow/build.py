@@ -16,7 +16,8 @@ from ..models import manifest
 from ..plan import Plan
 from ..pricing import Quality
 from ..progress import Stage
-from .graph import Graph, Prompt, as_link, node_kinds
+from .graph import Graph, Prompt, node_kinds
+from .resident import unconnected_loaders
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
@@ -66,9 +67,6 @@ TITLES: dict[Stage, tuple[str, ...]] = {
     Stage.DECODING: ("Decoded video", "Decoded audio"),
     Stage.ENCODING: ("Save video",),
 }
-
-#: Kinds of output that are weights read from a file.
-MODEL_KINDS = frozenset({"MODEL", "CLIP", "VAE", "LATENT_UPSCALE_MODEL", "DA3_MODEL"})
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ def build(plan: Plan, media: Media, prefix: str, *, crf: float, resident: bool =
     stage_of = {graph.id_of(title): stage for stage, titles in TITLES.items() for title in titles}
     if resident:
         other = _graph(_in_other_recipe(plan), media, prefix, crf)
-        prompt = prompt | _renamed(_loaders(other.prompt()))
+        prompt = prompt | unconnected_loaders(other.prompt(), node_kinds())
     return BuiltGraph(prompt, {key: stage for key, stage in stage_of.items() if key in prompt})
 
 
@@ -151,30 +149,6 @@ def _in_other_recipe(plan: Plan) -> Plan:
     other: Quality = "pro" if plan.quality == "fast" else "fast"
     checkpoint = manifest()[plan.checkpoint.id.replace(plan.quality, other)]
     return replace(plan, quality=other, checkpoint=checkpoint)
-
-
-def _loaders(prompt: Prompt) -> Prompt:
-    """The nodes of a prompt that read weights; they are connected to each other only."""
-    kinds = node_kinds()
-    return {
-        key: node
-        for key, node in prompt.items()
-        if not MODEL_KINDS.isdisjoint(kinds[node["class_type"]].outputs)
-    }
-
-
-def _renamed(prompt: Prompt) -> Prompt:
-    """Give nodes ids that no workflow file has."""
-    return {
-        f"resident-{key}": {
-            **node,
-            "inputs": {
-                name: [f"resident-{link[0]}", link[1]] if (link := as_link(value)) else value
-                for name, value in node["inputs"].items()
-            },
-        }
-        for key, node in prompt.items()
-    }
 
 
 def _set_models(graph: Graph, plan: Plan) -> None:

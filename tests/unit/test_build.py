@@ -6,17 +6,10 @@ from typing import Any
 import pytest
 
 from ltx2_worker.job import JobInput
-from ltx2_worker.models import manifest
 from ltx2_worker.plan import Plan, make_plan
 from ltx2_worker.progress import Stage
 from ltx2_worker.workflow import BuiltGraph, Media, build
-from ltx2_worker.workflow.build import (
-    DISTILLED_LORA_STRENGTH,
-    GUIDANCE_SCALE,
-    NEGATIVE_PROMPT,
-    TITLES,
-    workflow,
-)
+from ltx2_worker.workflow.build import workflow
 from ltx2_worker.workflow.graph import Prompt, as_link
 
 URL = "https://example.org/file"
@@ -260,33 +253,3 @@ def test_building_leaves_the_workflow_file_s_graph_as_it_was(quality: Any) -> No
     before = copy.deepcopy(workflow(quality))
     built(**CONTROL, quality=quality, detailer=True, temporal_upscaler=True, resident=True)
     assert workflow(quality) == before
-
-
-def test_the_files_hold_the_values_that_the_code_names() -> None:
-    pro = workflow("pro")
-    assert value(pro, "Stage 1 guider", "cfg") == GUIDANCE_SCALE
-    assert value(pro, "Negative prompt", "text") == NEGATIVE_PROMPT
-    assert value(pro, "Distilled LoRA", "strength_model") == DISTILLED_LORA_STRENGTH
-
-
-@BOTH
-def test_every_model_that_a_file_names_is_on_the_list(quality: Any) -> None:
-    named = {
-        v
-        for each in workflow(quality).values()
-        for v in each["inputs"].values()
-        if str(v).endswith(".safetensors")
-    }
-    assert named <= {file.name for file in manifest().values()}
-
-
-@BOTH
-def test_the_stages_name_nodes_that_the_files_have(quality: Any) -> None:
-    assert {title for group in TITLES.values() for title in group} <= titles(workflow(quality))
-
-
-def test_the_two_recipes_give_the_same_node_the_same_number() -> None:
-    fast, pro = workflow("fast"), workflow("pro")
-    assert {key: each["_meta"]["title"] for key, each in fast.items()}.items() <= {
-        key: each["_meta"]["title"] for key, each in pro.items()
-    }.items()

@@ -1,0 +1,40 @@
+"""Loaders that a graph names without using them, so that the engine keeps what they have loaded.
+
+ComfyUI's classic cache (`--cache-classic`) keeps the results of the nodes in the last prompt and drops all others. It
+looks at a node's class and inputs, not at its id; and a node that no saving node needs never runs.
+"""
+
+from collections.abc import Mapping
+
+from .graph import NodeKinds, Prompt, as_link
+
+#: Kinds of output that are weights read from a file.
+MODEL_KINDS = frozenset({"MODEL", "CLIP", "VAE", "LATENT_UPSCALE_MODEL", "DA3_MODEL"})
+
+
+def unconnected_loaders(prompt: Prompt, kinds: Mapping[str, NodeKinds]) -> Prompt:
+    """Return the nodes of a prompt that read weights, under ids that no workflow file has.
+
+    Arguments:
+        prompt: another graph than the one that is to name them.
+        kinds: kinds of its node classes.
+    """
+    loaders = {
+        key: node
+        for key, node in prompt.items()
+        if not MODEL_KINDS.isdisjoint(kinds[node["class_type"]].outputs)
+    }
+    return {
+        _renamed(key): {
+            **node,
+            "inputs": {
+                name: [_renamed(link[0]), link[1]] if (link := as_link(value)) else value
+                for name, value in node["inputs"].items()
+            },
+        }
+        for key, node in loaders.items()
+    }
+
+
+def _renamed(key: str) -> str:
+    return f"resident-{key}"
