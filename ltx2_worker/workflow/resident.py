@@ -1,7 +1,7 @@
 """Loaders that a graph names without using them, so that the engine keeps what they have loaded.
 
-ComfyUI's classic cache (`--cache-classic`) keeps the results of the nodes in the last prompt and drops all others. It
-looks at a node's class and inputs, not at its id; and a node that no saving node needs never runs.
+ComfyUI's classic cache (`--cache-classic`) keeps the results of the nodes in the last prompt and drops all
+others. It looks at a node's class and inputs, not at its id; and a node that no saving node needs never runs.
 """
 
 from collections.abc import Mapping
