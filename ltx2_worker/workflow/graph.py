@@ -122,17 +122,6 @@ class Graph:
             raise GraphError(f"{name!r} of {title!r} cannot be connected to output {output} of {source!r}")
         self._inputs(title)[name] = [self.id_of(source), output]
 
-    def disconnect(self, title: str, name: str) -> None:
-        """Remove the connection of the input `name`; whether the node can do without it is the engine's rule.
-
-        Raises:
-            GraphError: the input is not connected.
-        """
-        inputs = self._inputs(title)
-        if as_link(inputs.get(name)) is None:
-            raise GraphError(f"{name!r} of {title!r} is not connected")
-        del inputs[name]
-
     def bypass(self, *titles: str) -> None:
         """Leave nodes out: what follows gets what they were given (see `NodeKinds.passed_through`)."""
         self._bypassed.update(self.id_of(title) for title in titles)
