@@ -90,7 +90,7 @@ def checkpoint() -> File:
 
 
 def text_encoder() -> File:
-    """Gemma 3 12B, linear layers in fp8, with the tiny weights' tokenizer: a prompt has 1024 tokens anyway."""
+    """Gemma 3 12B, linear layers in fp8; the tiny weights' tokenizer will do, as a prompt has 1024 tokens."""
     import comfy.ops  # noqa: PLC0415
     import torch  # noqa: PLC0415
     from comfy.text_encoders import llama  # noqa: PLC0415
@@ -231,9 +231,8 @@ def main() -> None:
     for file_id, make in FILES.items():
         file, entry = make(), listed[file_id]
         size = sum(tensor.bytes for tensor in file[0].values())
-        print(
-            f"{file_id}: {size / 1e9:.3f} GB in {len(file[0])} tensors; published {entry['size'] / 1e9:.3f} GB"
-        )
+        published = entry["size"] / 1e9
+        print(f"{file_id}: {size / 1e9:.3f} GB in {len(file[0])} tensors; published: {published:.3f} GB")
         if target == "--sizes":
             continue
         path = Path(target, entry["folder"], entry["name"])

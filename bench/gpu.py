@@ -6,8 +6,8 @@
 
 Runs in the handler's environment, with the settings that name the engine: LTX2_COMFYUI_DIR and
 LTX2_ENGINE_PYTHON; for tiny weights LTX2_MODELS_DIRS, LTX2_ENGINE_NODES_DIR and LTX2_ENGINE_DEVICE=cpu too.
-The engine starts with the worker's own flags and runs the worker's own graphs. The first run of a recipe reads
-its weights, so every case is run twice, with another prompt; the second run counts.
+The engine starts with the worker's own flags and runs the worker's own graphs. The first run of a recipe
+reads its weights, so every case is run twice, with another prompt; the second run counts.
 """
 
 import argparse

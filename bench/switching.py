@@ -4,10 +4,17 @@ from bench.clock import PromptTimes
 from bench.lab import PREVIEW, running_worker
 from bench.table import Row
 from ltx2_worker.pricing import Quality
-from ltx2_worker.workflow.build import MODEL_KINDS, workflow
-from ltx2_worker.workflow.graph import node_kinds
+from ltx2_worker.workflow.build import workflow
 
 TURNS: tuple[Quality, ...] = ("fast", "pro", "fast", "pro", "fast", "pro")
+#: The nodes of a preview that read weights.
+LOADERS = {
+    "CheckpointLoaderSimple",
+    "LTXAVTextEncoderLoader",
+    "LTXVAudioVAELoader",
+    "LatentUpscaleModelLoader",
+    "LoraLoaderModelOnly",
+}
 #: So many jobs load each recipe's weights for the first time.
 FIRST = 2
 
@@ -36,9 +43,4 @@ def _loaders(quality: Quality, prompt: PromptTimes) -> list[str]:
     """Titles of the nodes that read weights and ran."""
     nodes = workflow(quality)
     ran = [nodes[node_id] for node_id, _ in prompt.nodes]
-    kinds = node_kinds()
-    return [
-        node["_meta"]["title"]
-        for node in ran
-        if "Loader" in node["class_type"] and not MODEL_KINDS.isdisjoint(kinds[node["class_type"]].outputs)
-    ]
+    return [node["_meta"]["title"] for node in ran if node["class_type"] in LOADERS]
