@@ -1,4 +1,4 @@
-"""The commands: `run` makes a video, `serve` answers HTTP, `test` checks everything."""
+"""The commands: `run` makes a video, `serve` answers HTTP, `test` checks everything, `bench` measures it."""
 
 import argparse
 import json
@@ -26,7 +26,7 @@ _CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit status; what goes wrong on the way is one sentence."""
     options, rest = _parser().parse_known_args(arguments)
-    if rest and options.command is not _test:
+    if rest and options.command not in {_test, _bench}:
         _parser().error(f"unknown: {shlex.join(rest)}")
     try:
         return int(options.command(options, rest))
@@ -70,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
         help="set up, then check and test; takes pytest's options",
     )
     test.set_defaults(command=_test)
+    bench = commands.add_parser(
+        "bench",
+        parents=[comfyui],
+        allow_abbrev=False,
+        help="set up, then measure what the worker costs; takes bench's options",
+    )
+    bench.set_defaults(command=_bench)
     return parser
 
 
@@ -89,9 +96,7 @@ def _serve(options: argparse.Namespace, _: Sequence[str]) -> int:
 
 
 def _test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
-    source, engine = set_up(TESTS, _named_comfyui(options), tiny=True)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
-    environment |= worker_environment(source, engine.python, TINY_WEIGHTS)
+    environment = _ready_to_test(options)
     failed = []
     for check in _CHECKS:
         print(f"$ {' '.join(check)}", flush=True)
@@ -106,6 +111,19 @@ def _test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
 def _tool(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     command = [str(TESTS.python), "-m", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _bench(options: argparse.Namespace, bench_arguments: Sequence[str]) -> int:
+    environment = _ready_to_test(options)
+    os.chdir(ROOT)
+    return _become(TESTS.python, ["-m", "bench", *bench_arguments], environment)
+
+
+def _ready_to_test(options: argparse.Namespace) -> dict[str, str]:
+    """Set up for tests, and return the environment variables to start them with."""
+    source, engine = set_up(TESTS, _named_comfyui(options), tiny=True)
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
+    return environment | worker_environment(source, engine.python, TINY_WEIGHTS)
 
 
 def _ready_to_handle(options: argparse.Namespace) -> dict[str, str]:
