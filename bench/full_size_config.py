@@ -1,11 +1,11 @@
 """LTX-2 19B's configuration, as far as sizes depend on it, and where each value comes from.
 
 Transformer, connectors, VAEs, vocoder, spatial upscaler: huggingface/diffusers,
-scripts/convert_ltx2_to_diffusers.py (the functions that return version "2.0"), in ComfyUI's own words. Which
-blocks of the fp8 files stay in bf16: the LTX-2 examples of ModelTC/LightX2V (`skip_fp8_block_index`). How such a
-layer is stored: pull request 172 of Lightricks/LTX-2. With these the checkpoint has the published 43.3 GB in bf16
-and 27.1 GB in fp8, and each upscaler the published number of bytes but for its header
-(`python -m bench.full_size COMFYUI_DIR --sizes`).
+scripts/convert_ltx2_to_diffusers.py (the functions that return version "2.0"), in ComfyUI's own words.
+Blocks of the fp8 files that stay in bf16: the LTX-2 examples of ModelTC/LightX2V (`skip_fp8_block_index`).
+How such a layer is stored: pull request 172 of Lightricks/LTX-2.
+With these the checkpoint has the published 43.3 GB in bf16, 27.1 GB in fp8, and each upscaler the published
+number of bytes but for its header (`python -m bench.full_size COMFYUI_DIR --sizes`).
 """
 
 from collections.abc import Callable

@@ -1,5 +1,6 @@
 """The real worker on the SDK's real loop, with the engine's clock, a queue and a bucket on loopback."""
 
+import json
 import multiprocessing
 import os
 import shutil
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,13 @@ class Lab:
     def run(self, job: dict[str, Any]) -> JobTimes:
         """Do one job and wait for its answer."""
         return self.wait([self.plane.submit(job)])[0]
+
+    def accepted(self, job: JobTimes) -> float:
+        """When the worker itself got a job from the SDK, by its log (milliseconds, as time.monotonic())."""
+        lines = (json.loads(line) for line in self.worker.output.splitlines() if line.startswith('{"time"'))
+        mine = (line for line in lines if line.get("job_id") == job.reply["job_id"])
+        written = next(line["time"] for line in mine if line["event"] == "job accepted")
+        return datetime.fromisoformat(written).timestamp() - time.time() + time.monotonic()
 
     def wait(self, jobs: list[PlatformJob]) -> list[JobTimes]:
         """Wait for the answers to jobs that were submitted in this order, and are the last ones."""
