@@ -60,8 +60,8 @@ RUN python3 -m venv /opt/downloader \
     && /opt/downloader/bin/pip install --no-cache-dir \
         -r requirements/download.txt -c requirements/handler.lock
 WORKDIR /src
-COPY ltx2_worker/__init__.py ltx2_worker/models.py ltx2_worker/hub.py \
-     ltx2_worker/downloader.py ltx2_worker/download.py ltx2_worker/
+COPY ltx2_worker/__init__.py ltx2_worker/models.py ltx2_worker/
+COPY ltx2_worker/download/ ltx2_worker/download/
 ARG MODELS_LIST=ltx2_worker/models.toml
 COPY ${MODELS_LIST} ltx2_worker/models.toml
 COPY docker/fetch.sh /usr/local/bin/fetch

@@ -15,9 +15,9 @@ import pytest
 from local_hub import LocalHub, Served
 from rich.console import Console
 
-from ltx2_worker.download import main
-from ltx2_worker.downloader import DISK_FULL, FAILED, INCOMPLETE, INTERRUPTED, OK, Downloader
-from ltx2_worker.hub import Hub
+from ltx2_worker.download.__main__ import main
+from ltx2_worker.download.downloader import DISK_FULL, FAILED, INCOMPLETE, INTERRUPTED, OK, Downloader
+from ltx2_worker.download.hub import Hub
 from ltx2_worker.models import ModelFile
 
 ROOT = Path(__file__).parents[2]

@@ -80,6 +80,11 @@ class WorkerProcess:
     def running(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def memory(self) -> int:
+        """What the worker's own process holds, in bytes (resident set)."""
+        return int(self._self.memory_info().rss)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the worker alone, as a container's runtime does."""
         self.descendants()

@@ -32,7 +32,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented 
     hf_raise_for_status,
 )
 
-from .models import ModelFile
+from ..models import ModelFile
 
 #: What is lost at most when a connection is cut, in bytes.
 CHUNK = 256 * 1024

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from ..models import MANIFEST, SETS, ModelFile, in_sets, load_manifest
 from .downloader import FAILED, INTERRUPTED, OK, Downloader
 from .hub import Hub, Stopped
-from .models import MANIFEST, SETS, ModelFile, in_sets, load_manifest
 
 EXIT_CODES = """\
 exit codes: 0 everything is there; 1 some files could not be fetched or do not pass the check, a sentence for

@@ -16,14 +16,15 @@ from typing import Any
 from rich.console import Console
 from runpod.serverless.modules.worker_state import JobsProgress
 
-from . import logs, reporters, result_posts
-from .assignment import Assignment
+from .. import logs
+from ..assignment import Assignment
+from ..errors import Cancelled, ErrorCode, WorkerError
+from ..result import DryRunResult, FailureResult, VideoResult
+from ..settings import Settings
+from ..worker import Worker, unfit
+from . import reporters, result_posts
 from .drain import Drain
-from .errors import Cancelled, ErrorCode, WorkerError
-from .result import DryRunResult, FailureResult, VideoResult
-from .settings import Settings
 from .terminal import tell
-from .worker import Worker, unfit
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from .progress import Progress as JobProgress
-from .result import DryRunResult, FailureResult, VideoResult
+from ..progress import Progress as JobProgress
+from ..result import DryRunResult, FailureResult, VideoResult
 
 
 class Bar:
@@ -16,6 +16,7 @@ class Bar:
             BarColumn(bar_width=36),
             TextColumn("{task.description}"),
             console=console,
+            transient=True,
         )
         self._task: TaskID = self._bar.add_task("starting", total=100)
         self._bar.start()
@@ -27,7 +28,7 @@ class Bar:
         self._bar.update(self._task, completed=progress.percent, description=f"{progress.stage}{step}{left}")
 
     def close(self) -> None:
-        """Leave the bar as it stands."""
+        """Remove the bar: how the job ended is told in words."""
         self._bar.stop()
 
 
@@ -41,8 +42,13 @@ def tell(outcome: VideoResult | DryRunResult | FailureResult, console: Console) 
         return
     sound = "with sound" if outcome.audio else "without sound"
     size = f"{outcome.width}x{outcome.height}, {outcome.duration:g} s, {outcome.fps:g} fps, {sound}"
-    console.print(f"Video:  {outcome.path or outcome.url}  ({size})", soft_wrap=True, markup=False)
+    _line(console, f"Video:  {outcome.path or outcome.url}  ({size})")
     if outcome.poster_path or outcome.poster_url:
-        console.print(f"Poster: {outcome.poster_path or outcome.poster_url}", soft_wrap=True, markup=False)
+        _line(console, f"Poster: {outcome.poster_path or outcome.poster_url}")
     for warning in outcome.warnings:
-        console.print(f"Note:   {warning}", style="yellow", markup=False)
+        _line(console, f"Note:   {warning}")
+
+
+def _line(console: Console, text: str) -> None:
+    """Print a line as it is and in one piece, so that paths and URLs can be copied."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -27,8 +27,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from ..models import ModelFile, ModelLibrary
 from .hub import Hub, HubError, NotOnHub, Remote, hash_file
-from .models import ModelFile, ModelLibrary
 
 OK, FAILED, DISK_FULL, INTERRUPTED = 0, 1, 3, 130
 INCOMPLETE = ".incomplete"

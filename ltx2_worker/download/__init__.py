@@ -1,0 +1,1 @@
+"""Fetching the weights from the Hugging Face hub: whole, verified, or not at all."""
