@@ -89,3 +89,10 @@ def test_waiting_for_other_jobs_teaches_nothing() -> None:
     pace = StagePace()
     pace.learn({**EXPECTED, Stage.WAITING: 1.0}, {Stage.WAITING: 500.0})
     assert pace.expected(EXPECTED) == EXPECTED
+
+
+def test_a_picture_of_the_emerging_video_is_posted_as_base64_and_left_out_otherwise() -> None:
+    meter = Meter(EXPECTED, Clock())
+    assert "picture" not in meter.snapshot().as_json()
+    meter.show(b"\xff\xd8jpeg")
+    assert meter.snapshot().as_json()["picture"] == "/9hqcGVn"
