@@ -19,6 +19,9 @@ WANTED = frozenset(
     {"execution_start", "execution_cached", "executing", "execution_success", "execution_error"}
 )
 
+#: Seconds that each prompt takes longer, for an engine as slow as with real weights.
+PAUSE = float(os.environ.get("BENCH_PAUSE", "0"))
+
 
 def _install(server: Any, path: Path) -> None:
     send = server.send_sync
@@ -35,6 +38,8 @@ def _install(server: Any, path: Path) -> None:
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(note) + "\n")
         send(event, data, sid)
+        if event == "execution_start":
+            time.sleep(PAUSE)
 
     server.send_sync = send_and_note
 
