@@ -4,6 +4,9 @@
 set -eu
 here="$(CDPATH='' cd "$(dirname "$0")" && pwd)"
 python="${PYTHON:-python3}"
+if [ -z "${PYTHON:-}" ] && [ -x "$here/.local/handler/bin/python" ]; then
+    python="$here/.local/handler/bin/python" # what `python3 -m local run` has made
+fi
 if ! "$python" -c "import huggingface_hub, filelock, pydantic, rich" 2>/dev/null; then
     echo "$python has no huggingface_hub; run: $python -m pip install -r requirements/download.txt" >&2
     exit 4

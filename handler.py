@@ -8,7 +8,9 @@ On the platform the SDK finds its queue in the environment. The SDK's heartbeat 
 again, so importing it does no work.
 """
 
+import logging
 import multiprocessing
+import os
 import sys
 from functools import cache
 from typing import Any
@@ -21,7 +23,7 @@ from runpod.serverless.modules.rp_logger import RunPodLogger
 from ltx2_worker import logs
 from ltx2_worker.endpoint import Endpoint, Mode
 from ltx2_worker.errors import WorkerError
-from ltx2_worker.settings import Settings
+from ltx2_worker.settings import Settings, unknown_variables, variable
 
 
 @cache
@@ -43,13 +45,17 @@ def main() -> int:
     logs.set_up(as_json=mode is Mode.PLATFORM, level=level)
     # By default the SDK writes whole jobs and results, prompts included, into the log.
     RunPodLogger().set_level(level.removesuffix("ING"))
+    for name in unknown_variables(os.environ):
+        logging.getLogger("ltx2_worker").warning("no setting is called %s", name)
     try:
         endpoint().start()
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        wrong = "; ".join(f"{variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors())
         return _refuse(f"The settings are wrong: {wrong}.")
     except WorkerError as error:
         return _refuse(error.message)
+    except OSError as error:
+        return _refuse(f"{error.filename}: {error.strerror}.")
     try:
         runpod.serverless.start({"handler": handler, "concurrency_modifier": endpoint().concurrency})
     finally:

@@ -124,6 +124,8 @@ class JobInput(_Input):
         """
         if not isinstance(raw, Mapping):
             raise _refused((Fault("input", "input must be a JSON object with at least a prompt."),))
+        if odd := [_printable(str(name)) for name in raw if not _is_text(name)]:
+            raise _refused(tuple(Fault(name, f"{name} is not a field of this job.") for name in odd))
         warnings = tuple(
             f"{name} is not a setting of this worker and was ignored."
             for name in IGNORED_FIELDS
@@ -240,6 +242,10 @@ def _fault(detail: Any) -> Fault:
         return Fault(field, f"{field} is required.")
     if kind == "literal_error":
         return Fault(field, f"{field} must be {context['expected']}.")
+    if kind in {"greater_than_equal", "less_than_equal"}:
+        return Fault(field, f"{field} must be {_range(path)}.")
+    if kind == "model_type":
+        return Fault(field, f"{field} must be a JSON object.")
     if kind == "string_pattern_mismatch":
         return Fault(field, f"{field} must hold more than white space.")
     requirement = str(detail["msg"]).removeprefix("Input should be ").removeprefix("Input should ")
@@ -247,6 +253,23 @@ def _fault(detail: Any) -> Fault:
         requirement = str(detail["msg"])[0].lower() + str(detail["msg"])[1:]
         return Fault(field, f"{field}: {requirement}.")
     return Fault(field, f"{field} must be {requirement}.")
+
+
+def _range(path: list[str]) -> str:
+    """The range of a number, as its JSON Schema has it: both ends, whichever was passed."""
+    model = ControlInput if path[0] == "control" else JobInput
+    field = model.model_json_schema()["properties"][path[-1]]
+    number = next(option for option in field.get("anyOf", [field]) if "minimum" in option)
+    most = number.get("maximum")
+    return f"{number['minimum']} or more" if most is None else f"{number['minimum']} to {most}"
+
+
+def _is_text(name: object) -> bool:
+    """Whether a field's name is text that can be written: JSON allows halves of surrogate pairs."""
+    try:
+        return isinstance(name, str) and name.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def _printable(name: str) -> str:

@@ -117,7 +117,8 @@ def make_plan(
         default_camera: the operator's choice for jobs that name no camera.
 
     Raises:
-        WorkerError: OVER_BUDGET if the job costs more than its max_credits.
+        WorkerError: OVER_BUDGET if the job costs more than its max_credits; INVALID_INPUT for a
+            camera_strength without a camera.
     """
     price = credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
     if job.max_credits is not None and price > job.max_credits:
@@ -173,7 +174,8 @@ def require_installed(plan: Plan, installed: Callable[[ModelFile], bool]) -> Non
         names = ", ".join(need.file.name for need in missing)
         raise WorkerError(
             ErrorCode.MODEL_NOT_INSTALLED,
-            f"This endpoint has no {names}: ask its operator to install it, or leave the option out.",
+            f"This endpoint has no {names}, which {missing[0].field} needs: ask its operator to install it, "
+            f"or ask for another {missing[0].field}.",
             field=missing[0].field,
         )
 
@@ -181,6 +183,12 @@ def require_installed(plan: Plan, installed: Callable[[ModelFile], bool]) -> Non
 def _camera(job: JobInput, default: Camera) -> CameraPlan | None:
     camera = job.camera or default
     if camera == "none":
+        if job.given("camera_strength"):
+            raise WorkerError(
+                ErrorCode.INVALID_INPUT,
+                "camera_strength needs a camera: name one, as this endpoint's default is none.",
+                field="camera_strength",
+            )
         return None
     return CameraPlan(manifest()[f"camera_{camera}"], job.camera_strength)
 

@@ -10,6 +10,7 @@ from .engine import Engine
 from .errors import WorkerError
 from .limits import Limits
 from .models import ModelLibrary, manifest
+from .settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,15 @@ RECIPES = {
 
 #: How long the engine is waited for: several boots.
 ENGINE_SECONDS = 1800.0
+
+
+def missing_engine(settings: Settings) -> str | None:
+    """Say which setting does not lead to an engine, if one does not."""
+    if not (settings.comfyui_dir / "main.py").is_file():
+        return "LTX2_COMFYUI_DIR does not name a ComfyUI"
+    if not settings.engine_python.is_file():
+        return "LTX2_ENGINE_PYTHON does not name a Python"
+    return None
 
 
 def why_unfit(engine: Engine, library: ModelLibrary) -> str | None:

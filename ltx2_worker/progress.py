@@ -75,10 +75,10 @@ class StagePace:
         return {stage: seconds * ratios.get(stage, overall) for stage, seconds in computed.items()}
 
     def learn(self, computed: Mapping[Stage, float], measured: Mapping[Stage, float]) -> None:
-        """Take in the stage timings of a job that finished; waiting for other jobs teaches nothing."""
+        """Take in the stage timings of a job that finished; waiting and loading teach nothing."""
         with self._lock:
             for stage, seconds in measured.items():
-                if stage is Stage.WAITING or computed.get(stage, 0) <= 0:
+                if stage in {Stage.WAITING, Stage.LOADING} or computed.get(stage, 0) <= 0:
                     continue
                 ratio = seconds / computed[stage]
                 known = self._ratios.get(stage, ratio)

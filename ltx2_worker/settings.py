@@ -3,6 +3,8 @@
 The table in docs/operations.md is made from this file.
 """
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +12,19 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEGABYTE = 1_000_000
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field of `Settings`."""
+    known = Settings.model_fields.get(field)
+    alias = known.validation_alias if known else None
+    return str(alias) if alias else field if field.isupper() else f"LTX2_{field.upper()}"
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables that look like settings of this worker and are none: mistyped, most likely."""
+    known = {variable(field) for field in Settings.model_fields}
+    return sorted(name for name in environment if name.startswith("LTX2_") and name not in known)
 
 
 class Settings(BaseSettings):
@@ -50,10 +65,16 @@ class Settings(BaseSettings):
         description="2: the next job is prepared while one generates; 1: strictly one after the other.",
     )
     job_timeout: float | None = Field(
-        None, gt=0, description="One deadline for every job, in seconds; default: from the job's plan."
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="One deadline for every job, in seconds; default: from the job's plan.",
     )
     execution_timeout: float = Field(
-        600, gt=0, description="The endpoint's execution timeout, in seconds; deadlines stay below it."
+        600,
+        ge=60,
+        allow_inf_nan=False,
+        description="The endpoint's execution timeout, in seconds; deadlines stay 30 s below it.",
     )
     default_camera: Literal[
         "static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"
@@ -155,6 +176,22 @@ class Settings(BaseSettings):
     )
     spool_max_videos: int = Field(50, ge=1, description="Most videos kept there; the oldest go first.")
     spool_max_bytes: int = Field(5_000 * MEGABYTE, gt=0, description="Most bytes kept there.")
+
+    @field_validator("engine_args")
+    @classmethod
+    def _splits(cls, value: str) -> str:
+        shlex.split(value)  # ValueError: a quotation mark without its partner
+        return value
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _absolute(cls, value: object) -> object:
+        # The engine is started in another folder: what is relative would mean two places.
+        if isinstance(value, Path):
+            return value.expanduser().absolute()
+        if isinstance(value, tuple):
+            return tuple(path.expanduser().absolute() for path in value)
+        return value
 
     @field_validator("models_dirs", mode="before")
     @classmethod

@@ -4,7 +4,9 @@ Each takes what it needs and returns what it made; `worker.py` puts them in orde
 """
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +17,7 @@ from .engine import Engine, Event, NodeProgress, NodeStarted, Preview, Started
 from .errors import ErrorCode, WorkerError
 from .geometry import BASE_FPS
 from .job import JobInput
+from .limits import Limits
 from .media import stills, video
 from .media.fetch import Source
 from .media.fit import Frame
@@ -50,21 +53,23 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
     job, plan, limits = assignment.job, assignment.plan, assignment.limits
     frame = Frame(plan.delivered.width, plan.delivered.height, plan.canvas.width, plan.canvas.height)
     image_source, control_source = _image_source(job), _control_source(job)
-    # Side by side; both end soon after the job does, so leaving the pool waits for nothing long.
-    with ThreadPoolExecutor(2) as pool:
+    with _ended_together(limits) as (pool, shared):
         fetching_image = image_source and pool.submit(
-            prepare_image, image_source, frame, inputs, limits, settings
+            prepare_image, image_source, frame, inputs, shared, settings
         )
         fetching_control = control_source and pool.submit(
             prepare_control,
             control_source,
             frame,
             inputs,
-            limits,
+            shared,
             settings,
             fps=BASE_FPS,
             frames=plan.base_frames,
         )
+        fetching = [future for future in (fetching_image, fetching_control) if future]
+        for future in as_completed(fetching):
+            future.result()
     image = fetching_image.result() if fetching_image else None
     control = fetching_control.result() if fetching_control else None
     if job.control is not None and control is None and image is not None:
@@ -132,10 +137,8 @@ def finish(
     video.finish(made, finished, provenance if settings.provenance else {}, limits)
     facts = video.inspect(finished)
     _check_exact(plan, facts)
-    if settings.poster:
-        stills.poster(finished, poster, limits)
-    if settings.animated_preview:
-        stills.animation(finished, animation, limits)
+    with_poster = settings.poster and _made(stills.poster, finished, poster, limits)
+    with_animation = settings.animated_preview and _made(stills.animation, finished, animation, limits)
     record = VideoRecord(
         job_id=assignment.job_id,
         width=facts.width,
@@ -155,10 +158,36 @@ def finish(
     )
     return Product(
         finished,
-        poster if settings.poster else None,
-        animation if settings.animated_preview else None,
+        poster if with_poster else None,
+        animation if with_animation else None,
         record,
     )
+
+
+@contextmanager
+def _ended_together(limits: Limits) -> Iterator[tuple[ThreadPoolExecutor, Limits]]:
+    """Threads for work side by side, and limits for it: when one fails, or the job ends, all end at once."""
+    shared = Limits(limits.remaining())
+    limits.on_cancel(shared.cancel)
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            yield pool, shared
+        except BaseException:
+            shared.cancel()
+            limits.check()  # the job's own end, if that is what it was
+            raise
+
+
+def _made(
+    picture: Callable[[Path, Path, Limits], None], finished: Path, target: Path, limits: Limits
+) -> bool:
+    """Make a picture of the finished video; it is worth having, but not worth losing the video for."""
+    try:
+        picture(finished, target, limits)
+    except (WorkerError, OSError):
+        log.warning("no %s could be made", target.name, exc_info=True)
+        return False
+    return True
 
 
 def _image_source(job: JobInput) -> Source | None:

@@ -11,10 +11,12 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from . import preflight, replies, steps
 from .assignment import Assignment
 from .engine import Engine, EngineOptions
-from .errors import Cancelled, ErrorCode, WorkerError
+from .errors import ErrorCode, WorkerError
 from .estimate import deadline_seconds, stage_seconds
 from .job import JobInput
 from .limits import Limits
@@ -62,8 +64,13 @@ class Worker:
         """
         self._publisher.check()
         self._settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._engine.input_dir, self._engine.output_dir):
+            # What a worker that was killed has left there belongs to nobody any more.
+            shutil.rmtree(folder, ignore_errors=True)
         link_cached(manifest().values(), self._cached_models)
-        self._engine.start()
+        self._unfit = preflight.missing_engine(self._settings)
+        if self._unfit is None:
+            self._engine.start()
         threading.Thread(target=isolate.warm_up, daemon=True, name="media-warm-up").start()
         threading.Thread(target=self._get_ready, daemon=True, name="get-ready").start()
         threading.Thread(target=self._publisher.deliver_leftovers, daemon=True, name="leftovers").start()
@@ -103,6 +110,11 @@ class Worker:
                 raise unfit()
         computed = stage_seconds(plan)
         limits = Limits(self._deadline(plan))
+        if (expected := sum(computed.values())) > limits.seconds:
+            warnings += (
+                f"The job is expected to take about {expected:.0f} s, and this endpoint ends it after "
+                f"{limits.seconds:.0f} s.",
+            )
         with self._lock:
             self._in_hand.add(limits)
         facts = {
@@ -115,7 +127,8 @@ class Worker:
             "deadline": round(limits.seconds),
         }
         log.info(
-            "job accepted", extra=facts | ({"prompt": plan.prompt} if self._settings.log_prompts else {})
+            "dry run" if job.dry_run else "job accepted",
+            extra=facts | ({"prompt": plan.prompt} if self._settings.log_prompts else {}),
         )
         return Assignment(
             job_id=job_id,
@@ -158,8 +171,13 @@ class Worker:
         )
         if found is None:
             return None
+        try:
+            record = VideoRecord.model_validate(found.result)
+        except ValidationError:
+            log.warning("the job's record is another version's; the job is done again")
+            return None
         log.info("job answered from its record")
-        return replies.finished(VideoRecord.model_validate(found.result), found.delivery)
+        return replies.finished(record, found.delivery)
 
     def _make(self, assignment: Assignment) -> VideoResult:
         settings = self._settings
@@ -185,7 +203,8 @@ class Worker:
                 preview=product.animation,
                 s3_config=assignment.s3_config,
             )
-        self._pace.learn(assignment.computed, assignment.meter.timings)
+        if not assignment.plan.preview:  # a preview is all fixed costs: it says nothing of other jobs
+            self._pace.learn(assignment.computed, assignment.meter.timings)
         log.info("job done", extra={"bytes": delivery.bytes, "timings": product.record.timings})
         return replies.finished(product.record, delivery)
 
@@ -209,22 +228,24 @@ class Worker:
 
     def _deadline(self, plan: Plan) -> float:
         """Seconds for a job: its own time, after what the jobs ahead of it may still take."""
+        most = self._settings.execution_timeout - DEADLINE_MARGIN
         if self._settings.job_timeout is not None:
-            return self._settings.job_timeout
+            return min(most, self._settings.job_timeout)
         with self._lock:
             ahead = max((limits.remaining() for limits in self._in_hand), default=0.0)
-        most = max(self._settings.execution_timeout - DEADLINE_MARGIN, DEADLINE_MARGIN)
         return min(most, ahead + deadline_seconds(plan))
 
     def _get_ready(self) -> None:
         """Check the engine, then load weights before the first job if the operator wants that."""
-        self._unfit = preflight.why_unfit(self._engine, self._library)
-        if self._settings.warmup and self._unfit is None:
-            try:
+        try:
+            self._unfit = self._unfit or preflight.why_unfit(self._engine, self._library)
+            if self._settings.warmup and self._unfit is None:
                 self._warm_up()
-            except (WorkerError, Cancelled) as error:
-                log.warning("the warm-up failed", extra={"error": str(error)})
-        self._warm.set()
+        except Exception:
+            # A volume that fails, say: jobs will tell. A worker that takes none for ever would be worse.
+            log.exception("the worker could not get ready as it should")
+        finally:
+            self._warm.set()
 
     def _warm_up(self) -> None:
         """Generate one preview and throw it away."""

@@ -34,6 +34,8 @@ Outcome = VideoResult | DryRunResult | FailureResult
 MAX_IN_HAND = 16
 #: How long a cancelled job may take to clean up before its thread is left to itself.
 CANCEL_SECONDS = 10.0
+#: Failures that need no engineer: their causes would fill the log at any caller's will.
+CALLERS_FAULTS = {ErrorCode.INVALID_INPUT, ErrorCode.MEDIA_REJECTED, ErrorCode.MEDIA_UNREACHABLE}
 #: The id that the SDK gives to every job of `python handler.py`.
 SDK_LOCAL_ID = "local_test"
 
@@ -125,7 +127,7 @@ class Endpoint:
             log.warning(
                 "job failed",
                 extra={"code": error.code, "field": error.field, "error": error.message},
-                exc_info=error.__cause__,
+                exc_info=None if error.code in CALLERS_FAULTS else error.__cause__,
             )
             return FailureResult.of(error, job_id)
         except Exception:
@@ -156,6 +158,7 @@ class Endpoint:
         try:
             return await asyncio.shield(in_hand.future)
         except asyncio.CancelledError:
+            done.set()  # the platform has closed the job: progress would open it again
             in_hand.assignment.limits.cancel()
             await asyncio.wait({in_hand.future}, timeout=CANCEL_SECONDS)
             log.info("job cancelled")

@@ -57,8 +57,14 @@ async def transmit(session: ClientSession, url: str, body: str) -> None:
                 raise (
                     error if isinstance(error, ClientError) else ClientConnectionError("no answer")
                 ) from error
+            # Not the error itself: it shows the request, and with it the platform's key.
             log.warning(
-                "a post to the platform is tried again", extra={"attempt": attempt, "error": repr(error)}
+                "a post to the platform is tried again",
+                extra={
+                    "attempt": attempt,
+                    "error": type(error).__name__,
+                    "status": getattr(error, "status", None),
+                },
             )
             await asyncio.sleep(min(LONGEST_PAUSE, 2.0 ** (attempt - 1)))
         else:

@@ -43,6 +43,7 @@ _LAST_BREATH = 10
 _INHERITED = frozenset({"PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"})
 
 _PRELOAD = [
+    "ltx2_worker.quick_sdk",
     "__main__",
     "runpod.serverless.utils.rp_ssrf",
     "ltx2_worker.media.fetch",

@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -69,8 +69,21 @@ def pictures() -> dict[str, bytes]:
 
 @contextmanager
 def muxer(path: Path, container: str) -> Iterator[av.container.OutputContainer]:
-    with av.open(str(path), "w", format=container) as output:
-        yield output
+    try:
+        with av.open(str(path), "w", format=container) as output:
+            yield output
+    finally:
+        be_an_ordinary_process()
+
+
+def be_an_ordinary_process() -> None:
+    """Undo what SVT-AV1 does to a process of root's: it makes it, and its children, real-time (SCHED_FIFO).
+
+    Two busy ones then starve everything else on a machine of two cores.
+    """
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):
+            os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
 
 
 def add_video(

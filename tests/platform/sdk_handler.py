@@ -5,7 +5,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-import runpod
+import cpuinfo
+
+cpuinfo.get_cpu_info = dict  # as in ltx2_worker/quick_sdk.py, which a script here cannot import
+import runpod  # noqa: E402
 
 
 async def handler(job: dict[str, Any]) -> Any:

@@ -59,6 +59,9 @@ def test_an_image_makes_it_image_to_video() -> None:
         ({"prompt": "a", "duraton": 10}, "duraton", "did you mean duration?"),
         ({"prompt": "a", "zzz": 10}, "zzz", "allowed are mode, prompt"),
         ({"prompt": "a", "max_credits": -1}, "max_credits", "0"),
+        ({"prompt": "a", "steps": 41, "quality": "pro"}, "steps", "20 to 40"),
+        ({"prompt": "a", "\ud800": 1}, "?", "not a field"),
+        ({"prompt": "a", **IMAGE, "control": "canny"}, "control", "JSON object"),
         ({"prompt": "a", **IMAGE, "control": {}}, "control.type", "required"),
         (
             {"prompt": "a", **IMAGE, "control": {"type": "edges"}},

@@ -155,3 +155,10 @@ def test_prices_are_those_of_the_list(job: Any, price: int) -> None:
     assert credits_for(quality, resolution, duration) == price
     assert plan_of(duration=duration, quality=quality, resolution=resolution).credits == price
     assert credits_for(quality, resolution, duration, preview=True) == 0
+
+
+def test_a_camera_strength_without_a_camera_is_not_ignored_where_the_operator_has_none() -> None:
+    job, _ = JobInput.parse({"prompt": "a", "camera_strength": 0.5})
+    with pytest.raises(WorkerError) as caught:
+        make_plan(job, installed=everything, default_camera="none")
+    assert caught.value.field == "camera_strength"
