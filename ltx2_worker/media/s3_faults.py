@@ -96,6 +96,14 @@ def code_of(error: ClientError) -> tuple[str, int]:
     return error.response.get("Error", {}).get("Code") or "", status
 
 
+def detail_of(error: Exception) -> str:
+    """Return what an engineer needs to know of a failure, without its text."""
+    if isinstance(error, ClientError):
+        code, status = code_of(error)
+        return f"{status} {re.sub(r'[^A-Za-z0-9]', '', code)[:40]}"
+    return type(error).__name__
+
+
 def _of_answer(error: ClientError) -> StoreFault:
     code, status = code_of(error)
     if code in _PERMANENT_CODES:

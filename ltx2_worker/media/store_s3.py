@@ -1,20 +1,19 @@
 """A bucket as a store: boto3's managed upload, retried where that can help, verified, cancellable."""
 
 import logging
+import math
 import random
-import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
-import boto3
 from boto3.s3.transfer import TransferConfig, create_transfer_manager
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from s3transfer.futures import TransferFuture
 from s3transfer.subscribers import BaseSubscriber
@@ -22,19 +21,20 @@ from s3transfer.subscribers import BaseSubscriber
 from ..errors import Cancelled, WorkerError
 from ..limits import Limits
 from .bucket import Bucket
-from .s3_faults import code_of, fault_of
+from .s3_calls import read_small, within
+from .s3_client import PARALLEL_PARTS, s3_client
+from .s3_faults import code_of, detail_of, fault_of
 from .store import PART_BYTES, Digest, Link, StoreFault, digest
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_CONNECT_SECONDS = 5
-_SILENCE_SECONDS = 30
-#: Parts in flight. s3transfer reads each from the file as it is sent, so this bounds sockets, not memory.
-_PARALLEL_PARTS = 4
+#: One small request from its first byte to its last, and all tries of a look-up together.
+_REQUEST_SECONDS = 15.0
+_LOOK_UP_SECONDS = 10.0
+#: How long an upload that must not go on may take to remove its parts; then it does so in the background.
+_CLEAN_UP_SECONDS = 5.0
+_RECORD_BYTES = 256 * 1024
 _PROBE_KEY = "ltx2-worker-check.txt"
 #: A job's files never change under their key, and may hold what only the caller should see.
 _CACHE_CONTROL = "private, max-age=31536000, immutable"
@@ -45,7 +45,7 @@ class Patience:
     """How often and how long a failing bucket is tried.
 
     Arguments:
-        requests: attempts at one HTTP request (one part), made by botocore within seconds.
+        requests: attempts at one part of an upload, made by botocore within seconds.
         attempts: attempts at the whole operation, with a doubling wait between them.
         first_wait: seconds before the second attempt.
         seconds: no further attempt is begun after so long.
@@ -70,32 +70,21 @@ class S3Store:
     def __init__(self, bucket: Bucket, patience: Patience | None = None) -> None:
         self._bucket = bucket
         self._patience = patience or Patience()
-        # Their debug records hold signed headers and URLs, which are as good as keys while they last.
-        for name in ("boto3", "botocore", "s3transfer"):
-            logging.getLogger(name).setLevel(logging.INFO)
-        self._client: S3Client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=bucket.endpoint_url,
-            region_name=bucket.region,
-            aws_access_key_id=bucket.access_key_id.get_secret_value(),
-            aws_secret_access_key=bucket.secret_access_key.get_secret_value(),
-            config=Config(
-                signature_version="s3v4",
-                s3={"addressing_style": bucket.addressing},
-                connect_timeout=_CONNECT_SECONDS,
-                read_timeout=_SILENCE_SECONDS,
-                retries={"mode": "standard", "total_max_attempts": self._patience.requests},
-                max_pool_connections=_PARALLEL_PARTS + 2,
-                request_checksum_calculation=bucket.checksums,
-                response_checksum_validation=bucket.checksums,
-            ),
-        )
+        self._uploads = s3_client(bucket, self._patience.requests)
+        # Tried again here alone, where the job's limits are asked in between.
+        self._client = s3_client(bucket, 1)
 
     def check(self, limits: Limits) -> None:
         """Put a few bytes under a fixed key and remove them; a key that may not delete is good enough."""
         self.put_bytes(_PROBE_KEY, b"ltx2-worker", "text/plain", limits)
         try:
-            self._client.delete_object(Bucket=self._bucket.name, Key=self._key(_PROBE_KEY))
+            within(
+                _REQUEST_SECONDS,
+                lambda: self._client.delete_object(Bucket=self._bucket.name, Key=self._key(_PROBE_KEY)),
+                limits,
+            )
+        except (WorkerError, Cancelled):
+            raise
         except Exception as error:  # noqa: BLE001 - not needed, and worded below
             log.info("the bucket keeps %s: it %s", _PROBE_KEY, fault_of(error).reason)
 
@@ -111,27 +100,28 @@ class S3Store:
 
         def attempt() -> None:
             self._upload(self._key(name), source, extra, limits)
-            self._verify(self._key(name), sent)
+            self._verify(self._key(name), sent, limits)
 
         self._retrying("upload", attempt, limits)
         return sent
 
     def put_bytes(self, name: str, data: bytes, content_type: str, limits: Limits) -> None:
         """Upload a few kilobytes in one request."""
-        self._retrying(
-            "put",
-            lambda: self._client.put_object(
+
+        def put() -> None:
+            self._client.put_object(
                 Bucket=self._bucket.name, Key=self._key(name), Body=data, ContentType=content_type
-            ),
-            limits,
-        )
+            )
+
+        self._retrying("put", lambda: within(_REQUEST_SECONDS, put, limits), limits)
 
     def read(self, name: str, limits: Limits) -> bytes | None:
         """Return a small object's content, None where there is none or this key may not read."""
 
         def attempt() -> bytes:
-            with self._client.get_object(Bucket=self._bucket.name, Key=self._key(name))["Body"] as body:
-                return body.read()
+            answer = self._client.get_object(Bucket=self._bucket.name, Key=self._key(name))
+            with closing(answer["Body"]) as body:
+                return read_small(body, _RECORD_BYTES, limits)
 
         return self._unless_absent("get", attempt, limits)
 
@@ -165,24 +155,34 @@ class S3Store:
         config = TransferConfig(
             multipart_threshold=PART_BYTES,
             multipart_chunksize=PART_BYTES,
-            max_concurrency=_PARALLEL_PARTS,
+            max_concurrency=PARALLEL_PARTS,
             preferred_transfer_client="classic",
         )
-        with create_transfer_manager(self._client, config) as manager:
+        manager = create_transfer_manager(self._uploads, config)
+        try:
             future = manager.upload(str(source), self._bucket.name, key, extra, [_OnDone(ended)])
             ended.wait(limits.remaining())
             if not future.done():
-                # Ends the parts in flight, and with them the multipart upload on the store's side.
+                # Ends the multipart upload on the store's side too, after the parts in flight.
                 future.cancel()
                 limits.check()
             future.result()
+        finally:
+            # A silent store holds the parts in flight for longer than a job may wait for them.
+            ending = threading.Thread(target=manager.shutdown, daemon=True, name="end-upload")
+            ending.start()
+            ending.join(_CLEAN_UP_SECONDS)
 
-    def _verify(self, key: str, sent: Digest) -> None:
+    def _verify(self, key: str, sent: Digest, limits: Limits) -> None:
         """Compare what the bucket says it holds: the size always, the checksum where it gives one."""
         compare = self._bucket.checksums == "when_supported"
         extra: dict[str, Any] = {"ChecksumMode": "ENABLED"} if compare else {}
         try:
-            head = self._client.head_object(Bucket=self._bucket.name, Key=key, **extra)
+            head = within(
+                _REQUEST_SECONDS,
+                lambda: self._client.head_object(Bucket=self._bucket.name, Key=key, **extra),
+                limits,
+            )
         except ClientError as error:
             if code_of(error)[1] == 403:
                 log.info("upload not verified: this access key may write to the bucket but not look at it")
@@ -194,9 +194,11 @@ class S3Store:
             raise StoreFault("holds a damaged copy", transient=True)
 
     def _unless_absent(self, what: str, call: Callable[[], _T], limits: Limits) -> _T | None:
+        until = time.monotonic() + _LOOK_UP_SECONDS
+
         def attempt() -> _T | None:
             try:
-                return call()
+                return within(until - time.monotonic(), call, limits)
             except ClientError as error:
                 code, status = code_of(error)
                 # S3 answers 403 for an absent key when the caller may not list the bucket.
@@ -204,10 +206,10 @@ class S3Store:
                     return None
                 raise
 
-        return self._retrying(what, attempt, limits)
+        return self._retrying(what, attempt, limits, until)
 
-    def _retrying(self, what: str, call: Callable[[], _T], limits: Limits) -> _T:
-        begun, wait = time.monotonic(), self._patience.first_wait
+    def _retrying(self, what: str, call: Callable[[], _T], limits: Limits, until: float = math.inf) -> _T:
+        until, wait = min(until, time.monotonic() + self._patience.seconds), self._patience.first_wait
         for attempt in range(1, self._patience.attempts + 1):
             limits.check()
             try:
@@ -215,9 +217,9 @@ class S3Store:
             except (WorkerError, Cancelled):
                 raise
             except Exception as error:  # noqa: BLE001 - worded, and raised below
-                fault, detail = fault_of(error), _detail(error)
+                fault, detail = fault_of(error), detail_of(error)
             log.warning("bucket %s failed, attempt %d: it %s (%s)", what, attempt, fault.reason, detail)
-            worn_out = time.monotonic() - begun > self._patience.seconds
+            worn_out = time.monotonic() + wait > until
             if not fault.transient or worn_out or attempt == self._patience.attempts:
                 # Outside the handler, so that boto3's exception does not hang on it: its text is the store's.
                 raise fault
@@ -225,14 +227,6 @@ class S3Store:
             limits.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
             wait *= 2
         raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-def _detail(error: Exception) -> str:
-    """What an engineer needs to know of a failure, without its text."""
-    if isinstance(error, ClientError):
-        code, status = code_of(error)
-        return f"{status} {re.sub(r'[^A-Za-z0-9]', '', code)[:40]}"
-    return type(error).__name__
 
 
 class _OnDone(BaseSubscriber):

@@ -36,7 +36,8 @@ class Request:
 
 
 #: What to do to a request: (status, code) is answered, "reset" breaks the connection in the middle of the
-#: body, "hang" never answers, "corrupt" flips a byte of the body, "lie" answers a HEAD with another size.
+#: body, "hang" never answers, "corrupt" flips a byte of the body, "lie" answers with another size than
+#: there is, and ends the connection.
 Fault = tuple[int, str] | str
 
 
@@ -173,6 +174,7 @@ def proxy_before(upstream: str) -> Iterator[Proxy]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
+            self.close_connection = self.close_connection or size != len(content)
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815
 

@@ -183,6 +183,33 @@ def test_a_video_that_the_deadline_overtakes_is_kept(
     assert spool_of(bucket_settings).find(JOB) is not None
 
 
+@pytest.mark.parametrize("silent", ["GET", "PUT"])
+def test_a_silent_bucket_does_not_hold_a_job_beyond_its_deadline(
+    bucket_settings: Settings, proxy: Proxy, video: Path, silent: str
+) -> None:
+    proxy.fail_always("hang", where=lambda request: request.method == silent)
+    publisher = Publisher(bucket_settings)
+    act = publisher.check if silent == "PUT" else lambda limits: publisher.find(JOB, DIGEST, limits)
+    with pytest.raises(WorkerError) as caught:
+        act(Limits(1))
+    assert caught.value.code is ErrorCode.DEADLINE_EXCEEDED
+    # The request is still held: what came back did not wait for the bucket.
+    assert not proxy.released.is_set()
+
+
+def test_a_record_too_large_or_cut_is_no_record(
+    bucket_settings: Settings, proxy: Proxy, bucket, limits: Limits, caplog: pytest.LogCaptureFixture
+) -> None:
+    bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=b" " * 300_000)
+    assert Publisher(bucket_settings, ONCE).find(JOB, DIGEST, limits) is None
+    assert "holds something else under a record's name" in caplog.text
+    bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=b" " * 1000)
+    proxy.fail("lie", times=1, where=lambda request: request.method == "GET")
+    assert Publisher(bucket_settings, TWICE).find(JOB, DIGEST, limits) is None
+    assert "get failed, attempt 1: it broke the connection" in caplog.text
+    assert "attempt 2" not in caplog.text
+
+
 def test_a_cancelled_upload_ends_and_leaves_nothing(
     bucket_settings: Settings, proxy: Proxy, bucket, video: Path
 ) -> None:

@@ -1,0 +1,58 @@
+"""A request that a silent or dripping store cannot stretch; socket time-outs bound each wait alone."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from botocore.response import StreamingBody
+
+from ..limits import Limits
+from .store import StoreFault
+
+_T = TypeVar("_T")
+
+_CHUNK_BYTES = 16 * 1024
+
+
+def within(seconds: float, call: Callable[[], _T], limits: Limits) -> _T:
+    """Return what `call` returns, or raise what it raises, if it ends in time.
+
+    It runs in a thread of its own, which is left to its socket time-outs when the time is up.
+
+    Arguments:
+        seconds: most time that it may take.
+        call: one request, harmless if it still reaches the store later.
+        limits: ends the wait early.
+
+    Raises a transient `StoreFault` when the time is up, and what `limits.check` raises.
+    """
+    ended = threading.Event()
+    future: Future[_T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            future.set_exception(error)
+        ended.set()
+
+    limits.on_cancel(ended.set)
+    threading.Thread(target=work, daemon=True, name="bucket-request").start()
+    ended.wait(limits.remaining(max(0.0, seconds)))
+    if not future.done():
+        limits.check()
+        raise StoreFault("did not answer in time", transient=True)
+    return future.result()
+
+
+def read_small(body: StreamingBody, most: int, limits: Limits) -> bytes:
+    """Return a whole answer of at most `most` bytes; raises `StoreFault` for a longer one."""
+    data = b""
+    # By `read`, never the raw response: it maps exceptions, and notices a connection cut short.
+    while piece := body.read(_CHUNK_BYTES):
+        limits.check()
+        data += piece
+        if len(data) > most:
+            raise StoreFault("holds something else under a record's name", transient=False)
+    return data
