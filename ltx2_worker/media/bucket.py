@@ -5,6 +5,7 @@ RunPod's users write the endpoint in several ways, with the bucket as the first 
 """
 
 import re
+import socket
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -95,7 +96,8 @@ def bucket_from_job(s3_config: object, settings: Settings) -> Bucket:
     later resolves to a private address has no certificate there. Path addressing keeps the host checked here
     the host that is dialled. The SDK's RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS lifts both, as it does for inputs.
 
-    Raises `WorkerError(INVALID_INPUT)`, with a field, when it is not allowed, not complete or not public.
+    Raises `WorkerError(INVALID_INPUT)`, with a field, when it is not allowed, not complete or not public;
+    `WorkerError(STORAGE_UNAVAILABLE)`, retryable, when its host name cannot be looked up.
     """
     if not settings.allow_job_bucket:
         raise _refused("s3Config", "This endpoint does not take `s3Config`: leave it out.")
@@ -166,6 +168,12 @@ def _require_public(endpoint_url: str) -> None:
     try:
         addresses = rp_ssrf.resolve_and_validate(parts.hostname, parts.port or 443)
     except ValueError as error:
+        if isinstance(error.__cause__, socket.gaierror):
+            raise WorkerError(
+                ErrorCode.STORAGE_UNAVAILABLE,
+                "The host name of `s3Config.endpointUrl` could not be looked up.",
+                field="s3Config.endpointUrl",
+            ) from error
         raise _refused(
             "s3Config.endpointUrl", "`s3Config.endpointUrl` must be reachable on the public internet."
         ) from error

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, InvalidRegionError
+
 from ..errors import ErrorCode, WorkerError
 from ..settings import Settings
 from .bucket import bucket_from_job, bucket_from_settings
@@ -41,10 +43,18 @@ class Destination:
 def operators_destination(settings: Settings, patience: Patience | None = None) -> Destination | None:
     """Return where videos go that bring no bucket of their own, None where there is no such place.
 
-    Raises `WorkerError(STORAGE_UNAVAILABLE)` for a bucket that is configured by halves.
+    Raises `WorkerError(STORAGE_UNAVAILABLE)` for a bucket that is configured by halves, or as none can be.
     """
     if (bucket := bucket_from_settings(settings)) is not None:
-        return Destination(Where.BUCKET, S3Store(bucket, patience))
+        try:
+            return Destination(Where.BUCKET, S3Store(bucket, patience))
+        except (ValueError, BotoCoreError) as error:
+            setting = "BUCKET_REGION" if isinstance(error, InvalidRegionError) else "BUCKET_ENDPOINT_URL"
+            raise WorkerError(
+                ErrorCode.STORAGE_UNAVAILABLE,
+                f"No S3 client can be made for the bucket: correct {setting}.",
+                retryable=False,
+            ) from error
     if settings.output_dir is not None:
         return Destination(Where.FOLDER, FolderStore(settings.output_dir))
     if settings.volume_dir.is_dir():
@@ -58,8 +68,20 @@ def operators_destination(settings: Settings, patience: Patience | None = None) 
 
 
 def jobs_destination(s3_config: object, settings: Settings, patience: Patience | None = None) -> Destination:
-    """Return the bucket that a job brings; raises `WorkerError(INVALID_INPUT)` where that must not be."""
-    return Destination(Where.JOB_BUCKET, S3Store(bucket_from_job(s3_config, settings), patience))
+    """Return the bucket that a job brings.
+
+    Raises `WorkerError(INVALID_INPUT)` where that must not be, `WorkerError(STORAGE_UNAVAILABLE)` where its
+    host name cannot be looked up.
+    """
+    bucket = bucket_from_job(s3_config, settings)
+    try:
+        return Destination(Where.JOB_BUCKET, S3Store(bucket, patience))
+    except (ValueError, BotoCoreError) as error:
+        raise WorkerError(
+            ErrorCode.INVALID_INPUT,
+            "No S3 client can be made for the bucket of `s3Config`: correct its endpointUrl.",
+            field="s3Config",
+        ) from error
 
 
 def spool_folder(settings: Settings) -> Path:

@@ -117,7 +117,7 @@ class Publisher:
         try:
             delivery = hand_over(destination.where, destination.store, parcel, limits)
         except StoreFault as fault:
-            raise _undelivered(destination, fault, kept=True) from fault
+            raise _undelivered(destination.store.noun, fault, kept=True) from fault
         self._spool.forget(parcel.name)
         return Found(parcel.result, delivery)
 
@@ -146,19 +146,26 @@ class Publisher:
 
         Raises `WorkerError(STORAGE_UNAVAILABLE)`, after the files went to the spool; `Cancelled`.
         """
-        destination = self._destination(s3_config)
         files = {".mp4": video, ".jpg": poster, ".webp": preview}
         parcel = Parcel(job_id, input_digest, {k: v for k, v in files.items() if v is not None}, result)
-        if destination.store is None:
+        try:
+            destination = self._destination(s3_config)
+        except WorkerError as error:
+            if not error.retryable:
+                raise
+            # The job's bucket was there when the job was accepted; only its name cannot be looked up now.
+            lost = StoreFault("cannot be reached", transient=True)
+            raise _undelivered("bucket", lost, packed(Where.JOB_BUCKET, parcel, self._spool)) from error
+        if (store := destination.store) is None:
             return self._inline(video)
         try:
-            return hand_over(destination.where, destination.store, parcel, limits)
+            return hand_over(destination.where, store, parcel, limits)
         except StoreFault as fault:
-            raise _undelivered(destination, fault, packed(destination.where, parcel, self._spool)) from fault
+            raise _undelivered(store.noun, fault, packed(destination.where, parcel, self._spool)) from fault
         except WorkerError as error:
             # The deadline: the video is made and paid for, so it is kept like any other.
             late = StoreFault("did not take it before the job's deadline", transient=True)
-            raise _undelivered(destination, late, packed(destination.where, parcel, self._spool)) from error
+            raise _undelivered(store.noun, late, packed(destination.where, parcel, self._spool)) from error
 
     def deliver_leftovers(self, limits: Limits | None = None) -> int:
         """Deliver what earlier runs had to keep, and return how many were delivered.
@@ -183,9 +190,18 @@ class Publisher:
                 if find_record(where, store, entry.name, None, limits) is None:
                     hand_over(where, store, parcel, limits)
                     delivered += 1
-            except (StoreFault, WorkerError) as error:
-                log.warning("leftover videos stay in the spool: the %s %s", store.noun, error)
+            except WorkerError as error:
+                log.warning("leftover videos stay in the spool: %s", error)
                 break
+            except StoreFault as fault:
+                log.warning("%s stays in the spool: the %s %s", entry.name, store.noun, fault)
+                if fault.transient:
+                    break
+                continue
+            except OSError as error:
+                # Another worker that shares the spool was quicker, or the disk cannot read this one.
+                log.warning("%s could not be read from the spool: %s", entry.name, error.strerror)
+                continue
             self._spool.forget(entry.name)
         return delivered
 
@@ -209,8 +225,7 @@ class Publisher:
         return Delivery(Where.INLINE, facts.bytes, facts.sha256, Link(), base64=data)
 
 
-def _undelivered(destination: Destination, fault: StoreFault, kept: bool) -> WorkerError:
-    noun = destination.store.noun if destination.store is not None else "reply"
+def _undelivered(noun: str, fault: StoreFault, kept: bool) -> WorkerError:
     fate = "it is kept and delivered when the same job is sent again" if kept else "it could not be kept"
     return WorkerError(
         ErrorCode.STORAGE_UNAVAILABLE, f"The video was made, but the {noun} {fault.reason}; {fate}."

@@ -10,6 +10,7 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -106,11 +107,13 @@ class Spool:
         """The entries' folders, the oldest first."""
         dated: list[tuple[float, Path]] = []
         try:
-            for folder in self._folder.iterdir():
-                if not folder.name.startswith("."):
-                    dated.append((folder.stat().st_mtime, folder))  # noqa: PERF401 - another worker may remove it
+            found = [folder for folder in self._folder.iterdir() if not folder.name.startswith(".")]
         except FileNotFoundError:
-            pass
+            return []
+        for folder in found:
+            # Another worker may have removed it.
+            with suppress(FileNotFoundError):
+                dated.append((folder.stat().st_mtime, folder))
         return [folder for _, folder in sorted(dated)]
 
     def _make_room(self, needed: int) -> None:
@@ -129,5 +132,5 @@ class Spool:
             try:
                 if time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
                     shutil.rmtree(folder, ignore_errors=True)
-            except FileNotFoundError:
+            except OSError:
                 continue

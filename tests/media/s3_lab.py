@@ -174,7 +174,7 @@ def proxy_before(upstream: str) -> Iterator[Proxy]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
-            self.close_connection = self.close_connection or size != len(content)
+                self.close_connection = self.close_connection or size != len(content)
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815
 

@@ -6,6 +6,7 @@ import pytest
 
 from ltx2_worker.errors import ErrorCode, WorkerError
 from ltx2_worker.media.bucket import bucket_from_job, bucket_from_settings
+from ltx2_worker.media.destination import jobs_destination, operators_destination
 from ltx2_worker.media.store_s3 import S3Store
 from ltx2_worker.settings import Settings
 
@@ -151,6 +152,43 @@ def test_a_jobs_endpoint_whose_name_resolves_to_a_private_address_is_refused(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: answer)
     with pytest.raises(WorkerError, match="public internet"):
         bucket_from_job(S3_CONFIG, Settings(allow_job_bucket=True))
+
+
+def test_a_jobs_endpoint_that_cannot_be_looked_up_may_be_there_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_answer(*args: object, **kwargs: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_answer)
+    with pytest.raises(WorkerError, match="could not be looked up") as caught:
+        bucket_from_job(S3_CONFIG, Settings(allow_job_bucket=True))
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"bucket_endpoint_url": "http://my_minio:9000"}, "BUCKET_ENDPOINT_URL"),
+        ({"bucket_region": "eu west"}, "BUCKET_REGION"),
+    ],
+)
+def test_a_bucket_that_no_client_can_be_made_for_is_refused_by_its_setting(
+    given: dict[str, str], named: str
+) -> None:
+    with pytest.raises(WorkerError, match=named) as caught:
+        operators_destination(Settings(bucket_name="videos", **KEYS, **given))
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, False)
+
+
+def test_a_jobs_bucket_that_no_client_can_be_made_for_is_refused_with_its_field(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: answer)
+    with pytest.raises(WorkerError) as caught:
+        jobs_destination(
+            S3_CONFIG | {"endpointUrl": "https://my_store.example.com"}, Settings(allow_job_bucket=True)
+        )
+    assert (caught.value.code, caught.value.field) == (ErrorCode.INVALID_INPUT, "s3Config")
 
 
 def test_secrets_do_not_show_in_a_buckets_repr() -> None:

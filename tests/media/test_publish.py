@@ -5,6 +5,7 @@
 import base64
 import hashlib
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,27 @@ def test_a_video_for_a_jobs_bucket_waits_until_the_job_is_sent_again(
     assert found is not None
     assert found.delivery.where is Where.JOB_BUCKET
     assert list(spool.iterdir()) == []
+
+
+def test_a_video_whose_bucket_cannot_be_looked_up_any_more_waits_too(
+    folders: dict[str, Path],
+    s3_config: dict[str, str],
+    video: Path,
+    limits: Limits,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher = Publisher(Settings(allow_job_bucket=True, **folders))
+    publisher.accept(s3_config, limits)
+
+    def no_answer(*args: object, **kwargs: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", no_answer)
+        with pytest.raises(WorkerError, match="it is kept") as caught:
+            publisher.deliver(JOB, DIGEST, video, RESULT, limits, s3_config=s3_config)
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, True)
+    assert publisher.find(JOB, DIGEST, limits, s3_config) is not None
 
 
 def test_the_spool_is_on_the_volume_where_there_is_one(

@@ -168,6 +168,40 @@ def test_a_leftover_does_not_replace_what_a_later_run_delivered(
     assert spool_of(bucket_settings).find(JOB) is None
 
 
+def test_a_leftover_that_cannot_be_delivered_does_not_hold_up_the_others(
+    bucket_settings: Settings, proxy: Proxy, video: Path, limits: Limits
+) -> None:
+    publisher = Publisher(bucket_settings, ONCE)
+    proxy.fail_always((503, "SlowDown"), where=is_upload)
+    for job in ("refused", "accepted"):
+        with pytest.raises(WorkerError, match="it is kept"):
+            publisher.deliver(job, DIGEST, video, RESULT, limits)
+    proxy.fail_always(
+        (403, "AccessDenied"), where=lambda request: is_upload(request) and "refused" in request.path
+    )
+    assert publisher.deliver_leftovers(limits) == 1
+    assert [entry.name for entry in spool_of(bucket_settings).entries()] == ["refused"]
+
+
+def test_a_leftover_that_vanishes_does_not_hold_up_the_others(
+    bucket_settings: Settings, proxy: Proxy, video: Path, limits: Limits
+) -> None:
+    publisher = Publisher(bucket_settings, ONCE)
+    proxy.fail_always((503, "SlowDown"), where=is_upload)
+    for job in ("gone", "there"):
+        with pytest.raises(WorkerError, match="it is kept"):
+            publisher.deliver(job, DIGEST, video, RESULT, limits)
+    proxy.heal()
+
+    def taken_by_another_worker(request: Request) -> bool:
+        if "gone.json" in request.path:
+            spool_of(bucket_settings).forget("gone")
+        return False
+
+    proxy.fail_always("reset", where=taken_by_another_worker)
+    assert publisher.deliver_leftovers(limits) == 1
+
+
 def test_a_video_that_the_deadline_overtakes_is_kept(
     bucket_settings: Settings, proxy: Proxy, video: Path
 ) -> None:
