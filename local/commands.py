@@ -123,7 +123,7 @@ def _ready_to_test(options: argparse.Namespace) -> dict[str, str]:
     """Set up for tests, and return the environment variables to start them with."""
     source, engine = set_up(TESTS, _named_comfyui(options), tiny=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
-    return environment | worker_environment(source, engine.python, TINY_WEIGHTS)
+    return environment | engine_environment(source, engine.python, TINY_WEIGHTS)
 
 
 def _ready_to_handle(options: argparse.Namespace) -> dict[str, str]:
@@ -137,18 +137,17 @@ def _ready_to_handle(options: argparse.Namespace) -> dict[str, str]:
         print("Tiny weights on the CPU: a video of coloured mist. With a GPU, --models DIR makes real ones.")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RUNPOD_")}
     environment.pop("LTX2_ENGINE_NODES_DIR", None)
-    return environment | worker_environment(source, engine.python, chosen)
+    folders = {"LTX2_OUTPUT_DIR": str(ROOT / "output"), "LTX2_WORK_DIR": str(HOME / "work")}
+    return environment | engine_environment(source, engine.python, chosen) | folders
 
 
-def worker_environment(source: Path, engine_python: Path, chosen: Weights) -> dict[str, str]:
-    """The settings (ltx2_worker/settings.py) that make the worker use what was set up here."""
+def engine_environment(source: Path, engine_python: Path, chosen: Weights) -> dict[str, str]:
+    """The settings (ltx2_worker/settings.py) that make the worker use the engine that was set up here."""
     environment = {
         "LTX2_COMFYUI_DIR": str(source),
         "LTX2_ENGINE_PYTHON": str(engine_python),
         "LTX2_ENGINE_DEVICE": chosen.device,
         "LTX2_MODELS_DIRS": ":".join(map(str, chosen.models)),
-        "LTX2_OUTPUT_DIR": str(ROOT / "output"),
-        "LTX2_WORK_DIR": str(HOME / "work"),
     }
     if chosen.nodes:
         environment["LTX2_ENGINE_NODES_DIR"] = str(chosen.nodes)

@@ -47,7 +47,8 @@ def test_a_warm_worker_delivers_into_the_bucket_and_keeps_its_secrets(
     video = requests.get(output["url"], timeout=30).content
     assert hashlib.sha256(video).hexdigest() == output["sha256"]
     assert requests.get(output["poster_url"], timeout=30).content.startswith(b"\xff\xd8")
-    names = {item["Key"] for item in client(store).list_objects_v2(Bucket=BUCKET)["Contents"]}
+    listed = client(store).list_objects_v2(Bucket=BUCKET, Prefix=job.id)["Contents"]
+    names = {item["Key"] for item in listed}
     assert names == {f"{job.id}.mp4", f"{job.id}.jpg", f"{job.id}.json"}
 
     worker.terminate()

@@ -12,7 +12,7 @@ import pytest
 
 from local import commands, steps
 from local.__main__ import wrong_python
-from local.commands import check_port, main, stage_input, worker_environment
+from local.commands import check_port, main, stage_input, engine_environment
 from local.places import ROOT
 from local.problem import Problem
 from local.progress import Progress
@@ -103,8 +103,8 @@ def test_settings_of_another_deployment_do_not_reach_the_tests(monkeypatch: pyte
 
 
 def test_tiny_weights_bring_their_nodes_and_real_ones_do_not() -> None:
-    tiny = worker_environment(Path("/comfyui"), Path("/python"), TINY_WEIGHTS)
-    real = worker_environment(Path("/comfyui"), Path("/python"), Weights("gpu", (Path("/a"), Path("/b"))))
+    tiny = engine_environment(Path("/comfyui"), Path("/python"), TINY_WEIGHTS)
+    real = engine_environment(Path("/comfyui"), Path("/python"), Weights("gpu", (Path("/a"), Path("/b"))))
     assert tiny["LTX2_ENGINE_DEVICE"] == "cpu"
     assert tiny["LTX2_ENGINE_NODES_DIR"] == str(TINY_NODES)
     assert real["LTX2_ENGINE_DEVICE"] == "gpu"
