@@ -12,7 +12,7 @@ import pytest
 
 from local import commands, steps
 from local.__main__ import wrong_python
-from local.commands import check_port, main, stage_input, engine_environment
+from local.commands import check_port, engine_environment, main, stage_input
 from local.places import ROOT
 from local.problem import Problem
 from local.progress import Progress
