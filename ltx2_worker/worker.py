@@ -50,7 +50,8 @@ class Worker:
         self._library = ModelLibrary((*settings.models_dirs, self._cached_models))
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
-        self._pace = StagePace()
+        # Previews are all fixed costs: what they teach is true of previews only.
+        self._paces = {True: StagePace(), False: StagePace()}
         self._in_hand: set[Limits] = set()
         self._lock = threading.Lock()
         self._unfit: str | None = None
@@ -139,7 +140,7 @@ class Worker:
             s3_config=s3_config,
             computed=computed,
             limits=limits,
-            meter=Meter(self._pace.expected(computed)),
+            meter=Meter(self._paces[plan.preview].expected(computed)),
             turn=self._engine.take_turn(),
         )
 
@@ -203,8 +204,7 @@ class Worker:
                 preview=product.animation,
                 s3_config=assignment.s3_config,
             )
-        if not assignment.plan.preview:  # a preview is all fixed costs: it says nothing of other jobs
-            self._pace.learn(assignment.computed, assignment.meter.timings)
+        self._paces[assignment.plan.preview].learn(assignment.computed, assignment.meter.timings)
         log.info("job done", extra={"bytes": delivery.bytes, "timings": product.record.timings})
         return replies.finished(product.record, delivery)
 

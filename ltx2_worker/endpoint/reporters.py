@@ -33,14 +33,9 @@ async def post_to_platform(job: dict[str, Any], snapshot: Snapshot, done: asynci
     The SDK's own `progress_update` starts a thread for each call and waits for none of them, so that a late
     one can overtake the result and leave the job IN_PROGRESS; this calls what that thread calls, and waits.
     """
-    last: Progress | None = None
     async with AsyncClientSession() as session:
         while not await _is_set(done, POST_INTERVAL):
-            now = snapshot()
-            if now == last:
-                continue
-            last = now
-            body = {"status": "IN_PROGRESS", "output": now.as_json()}
+            body = {"status": "IN_PROGRESS", "output": snapshot().as_json()}
             try:
                 await asyncio.wait_for(send_result(session, body, job), POST_TIMEOUT)
             except TimeoutError:
