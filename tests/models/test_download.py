@@ -117,7 +117,7 @@ def run_the_script(tmp_path: Path, hub: LocalHub, *before: str, **environment: s
         stderr=subprocess.STDOUT,
         text=True,
         # A shell's background job ignores Ctrl+C, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - calls nothing else
     )
 
 
