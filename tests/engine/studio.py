@@ -94,7 +94,8 @@ class Studio:
         """A job's plan and its graph, with a file name of its own."""
         plan = small_plan(raw, installed)
         prefix = f"{self._folder}/{next(self._numbers)}"
-        return plan, build(plan, self._media(plan), prefix, crf=10.0, resident=resident).prompt
+        # Lossless: x264 is not repeatable otherwise, and the frames of two files are compared to the bit.
+        return plan, build(plan, self._media(plan), prefix, crf=0.0, resident=resident).prompt
 
     def _media(self, plan: Plan) -> Media:
         """Put what the plan needs into the engine's input folder, fitted to the canvas as the worker does."""
