@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from PIL import Image
 
 from ..errors import ErrorCode, WorkerError
@@ -16,6 +19,8 @@ _JPEG_QUALITY = 88
 _PICTURES, _WIDTH, _MILLISECONDS = 40, 320, 125
 #: Enough to be quick; every further thread holds one more frame in memory.
 _THREADS = 4
+#: So many frames at most change places between decoding and showing (H.264, E.2.1: max_num_reorder_frames).
+_REORDERED = 16
 
 
 def poster(video: Path, target: Path, limits: Limits) -> None:
@@ -23,17 +28,17 @@ def poster(video: Path, target: Path, limits: Limits) -> None:
 
     Raises `WorkerError(GENERATION_FAILED)` if the video cannot be decoded, and what `limits.check` raises.
     """
-    with _decoder(video) as (frames, count):
-        middle = _nth(frames, count // 2, limits)
+    with _opened(video) as (container, stream):
+        middle = _frame_at(container, stream, stream.frames // 2, limits)
         _picture(middle).save(target, "JPEG", quality=_JPEG_QUALITY, optimize=True)
 
 
 def animation(video: Path, target: Path, limits: Limits) -> None:
     """Write a small animated WebP that shows the whole video in a few seconds; raises as `poster`."""
     pictures: list[Image.Image] = []
-    with _decoder(video) as (frames, count):
-        every = max(1, count // _PICTURES)
-        for number, frame in enumerate(frames):
+    with _opened(video) as (container, stream):
+        every = max(1, stream.frames // _PICTURES)
+        for number, frame in enumerate(container.decode(stream)):
             limits.check()
             if number % every == 0 and len(pictures) < _PICTURES:
                 pictures.append(_picture(frame, _WIDTH))
@@ -53,28 +58,36 @@ def animation(video: Path, target: Path, limits: Limits) -> None:
 
 
 @contextmanager
-def _decoder(video: Path) -> Iterator[tuple[Iterator[VideoFrame], int]]:
-    """Give a video's frames, from the first, and how many its index says there are."""
+def _opened(video: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a video for decoding; what fails in the block is reported as a video that cannot be decoded."""
     try:
         with av.open(str(video), mode="r") as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = _THREADS
             stream.thread_type = "AUTO"
-            yield container.decode(stream), stream.frames
-    except (av.FFmpegError, OSError, IndexError) as error:
+            yield container, stream
+    except (av.FFmpegError, OSError, IndexError, ZeroDivisionError) as error:
         raise _undecodable() from error
 
 
-def _nth(frames: Iterator[VideoFrame], number: int, limits: Limits) -> VideoFrame:
-    """Return frame `number`, or the last one of a video with fewer.
+def _frame_at(container: InputContainer, stream: VideoStream, number: int, limits: Limits) -> VideoFrame:
+    """Return frame `number` of a video of constant frame rate, or the last one of a video with fewer.
 
-    Decoded from the start: an H.264 file of this length often has its first key frame only.
+    An H.264 file of this length often has its first key frame only. On the way from there, frames that no
+    other refers to are not decoded, until one of those next to the wanted one is near.
     """
+    time_base = stream.time_base or Fraction(0)
+    ticks = 1 / Fraction(stream.average_rate or 0) / time_base  # of one frame
+    wanted = (stream.start_time or 0) + int(number * ticks)
+    container.seek(wanted, stream=stream, backward=True)
     frame: VideoFrame | None = None
-    for index, frame in enumerate(frames):  # noqa: B007 - the frame that the loop ended at is the result
+    for packet in container.demux(stream):
         limits.check()
-        if index >= number:
-            break
+        is_near = packet.pts is None or packet.pts > wanted - _REORDERED * ticks
+        stream.codec_context.skip_frame = "DEFAULT" if is_near else "NONREF"
+        for frame in packet.decode():
+            if frame.pts is not None and frame.pts >= wanted:
+                return frame
     if frame is None:
         raise _undecodable()
     return frame

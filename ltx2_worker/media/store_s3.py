@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -90,20 +91,25 @@ class S3Store:
 
     def put_file(self, name: str, source: Path, content_type: str, job_id: str, limits: Limits) -> Digest:
         """Upload a file in parts and make sure that the bucket has what was sent."""
-        sent = digest(source)
         extra = {
             "ContentType": content_type,
             "CacheControl": _CACHE_CONTROL,
             # Metadata travels as HTTP headers: ASCII only.
-            "Metadata": {"job-id": quote(job_id[:256], safe=""), "sha256": sent.sha256},
+            "Metadata": {"job-id": quote(job_id[:256], safe="")},
         }
+        with source.open("rb"):
+            pass  # a file that is gone is an OSError, and no fault of the bucket
+        # The network is slower than the digest, which so costs no time.
+        with ThreadPoolExecutor(1, thread_name_prefix="digest") as pool:
+            digesting = pool.submit(digest, source)
 
-        def attempt() -> None:
-            self._upload(self._key(name), source, extra, limits)
-            self._verify(self._key(name), sent, limits)
+            def attempt() -> Digest:
+                self._upload(self._key(name), source, extra, limits)
+                sent = digesting.result()
+                self._verify(self._key(name), sent, limits)
+                return sent
 
-        self._retrying("upload", attempt, limits)
-        return sent
+            return self._retrying("upload", attempt, limits)
 
     def put_bytes(self, name: str, data: bytes, content_type: str, limits: Limits) -> None:
         """Upload a few kilobytes in one request."""

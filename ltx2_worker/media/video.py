@@ -26,16 +26,13 @@ from ..limits import Limits
 #: name what was done. Primaries and transfer are those of the footage that the model learned from.
 #: Numbers: ITU-T H.273, tables 2 to 4.
 _BT709_PRIMARIES, _BT709_TRANSFER, _BT601_MATRIX = 1, 1, 6
-_COLOR_TAGS = (
+_COLOR_TAGGING = (
     f"h264_metadata=colour_primaries={_BT709_PRIMARIES}:transfer_characteristics={_BT709_TRANSFER}"
     f":matrix_coefficients={_BT601_MATRIX}:video_full_range_flag=0"
 )
-#: x264 writes its settings, the machine's thread count among them, into an SEI unit (type 6).
-_NO_ENCODER_SETTINGS = "filter_units=remove_types=6"
-
-#: NAL units that hold a picture's slices (ITU-T H.264, table 7-1): the filters leave them as they are, at a
-#: cost of seven seconds a gigabyte.
-_SLICES = frozenset({1, 5})
+#: NAL units: the bits of the first byte that hold the type (ITU-T H.264, 7.3.1), two types (table 7-1), and
+#: what precedes each unit in the form of annex B.
+_KIND, _SEI, _SPS = 0x1F, 6, 7
 _START_CODE = b"\0\0\0\1"
 
 
@@ -132,55 +129,64 @@ def finish(source: Path, target: Path, provenance: Mapping[str, str], limits: Li
 def _remuxed(engines: InputContainer, delivered: OutputContainer) -> Iterator["Packet[Any]"]:
     """Yield the first video's and the first sound track's packets, bound to new streams in `delivered`."""
     video = engines.streams.video[0]
-    copy = delivered.add_stream_from_template(video)
-    tagging = BitStreamFilterContext(f"{_COLOR_TAGS},{_NO_ENCODER_SETTINGS}", video, copy)
-    _tag_container(copy)
-    copies: dict[int, Stream] = {video.index: copy}
+    copies: dict[int, Stream] = {video.index: _tagged_copy(video, delivered)}
     for sound in engines.streams.audio[:1]:
         copies[sound.index] = delivered.add_stream_from_template(sound)
     for packet in engines.demux(*(engines.streams[index] for index in copies)):
         if packet.dts is None:  # the demuxer's end mark
             continue
-        if packet.stream.index != video.index:
-            parts = [packet]
-        elif (picture := _slices_alone(packet)) is not None:
-            parts = [picture]
-        else:
-            parts = tagging.filter(packet)
-        for part in parts:
-            part.stream = copies[packet.stream.index]
-            yield part
-    for part in tagging.filter(None):
+        copy = copies[packet.stream.index]
+        part = _without_encoder_settings(packet) if packet.stream.index == video.index else packet
         part.stream = copy
         yield part
 
 
-def _slices_alone(packet: "Packet[Any]") -> "Packet[Any] | None":
-    """A packet of nothing but slices in the form in which the filters give it out; None for any other.
+def _tagged_copy(video: VideoStream, delivered: OutputContainer) -> VideoStream:
+    """A new stream like `video` that names its colours, in the H.264 header and in the MP4 (`colr`).
 
-    An MP4 puts a NAL unit's length before it (ISO/IEC 14496-15; of x264 it has four bytes), the filters put a
-    start code (ITU-T H.264, annex B), which the muxer turns back.
+    Apple's players look at the MP4 alone. The header is ISO/IEC 14496-15, 5.3.3.1: version, three bytes of
+    the profile, the size of lengths, the number of SPS, then each with its length.
     """
-    data, offset = bytearray(packet), 0
-    while offset < len(data):
-        length = int.from_bytes(data[offset : offset + 4], "big")
-        if offset + 4 + length > len(data) or not length or data[offset + 4] & 0x1F not in _SLICES:
-            return None
-        data[offset : offset + 4] = _START_CODE
-        offset += 4 + length
-    picture: Packet[Any] = Packet(bytes(data))
-    picture.pts, picture.dts, picture.duration = packet.pts, packet.dts, packet.duration
-    picture.time_base, picture.is_keyframe = packet.time_base, packet.is_keyframe
-    return picture
-
-
-def _tag_container(stream: VideoStream) -> None:
-    """Tag the colours in the MP4 itself (`colr`), where Apple's players look, as in the H.264 stream."""
-    context = stream.codec_context
+    header = bytes(video.codec_context.extradata or b"")
+    if header[:1] != b"\1" or header[4] & 0b11 != 0b11 or header[5] & 0b11111 != 1:
+        raise ValueError("not H.264 as x264 puts it into an MP4: lengths of four bytes, one SPS")
+    copy = delivered.add_stream_from_template(video)
+    BitStreamFilterContext(_COLOR_TAGGING, video, copy)  # leaves a tagged header in `copy`, in annex B's form
+    units = bytes(copy.codec_context.extradata or b"").split(_START_CODE)
+    (tagged,) = (unit for unit in units if unit and unit[0] & _KIND == _SPS)
+    old_length = int.from_bytes(header[6:8], "big")
+    context = copy.codec_context
+    context.extradata = header[:6] + len(tagged).to_bytes(2, "big") + tagged + header[8 + old_length :]
     context.color_primaries = _BT709_PRIMARIES
     context.color_trc = _BT709_TRANSFER
     context.colorspace = _BT601_MATRIX
     context.color_range = ColorRange.MPEG
+    return copy
+
+
+def _without_encoder_settings(packet: "Packet[Any]") -> "Packet[Any]":
+    """A packet without its SEI units: x264 writes its settings there, the machine's thread count among them.
+
+    Mostly there are none, and the packet is given back as it is: copying would take seconds a gigabyte.
+    """
+    units = list(_units(memoryview(packet)))
+    kept = [unit for unit in units if unit[4] & _KIND != _SEI]
+    if len(kept) == len(units):
+        return packet
+    rest: Packet[Any] = Packet(b"".join(kept))
+    rest.pts, rest.dts, rest.duration = packet.pts, packet.dts, packet.duration
+    rest.time_base, rest.is_keyframe = packet.time_base, packet.is_keyframe
+    return rest
+
+
+def _units(data: memoryview) -> Iterator[memoryview]:
+    """Yield a packet's NAL units, each with the four bytes of its length before it (ISO/IEC 14496-15)."""
+    while data:
+        end = 4 + int.from_bytes(data[:4], "big")
+        if not 4 < end <= len(data):
+            raise ValueError("a NAL unit reaches beyond the end of its packet")
+        yield data[:end]
+        data = data[end:]
 
 
 def _boxes(path: Path, size: int) -> Iterator[tuple[bytes, int]]:
