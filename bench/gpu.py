@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import clock
-from bench.lab import ROOT, scratch
+from local.places import ROOT
 from ltx2_worker.engine import Engine, EngineOptions
 from ltx2_worker.job import JobInput
 from ltx2_worker.limits import Limits
@@ -126,7 +127,8 @@ def _write_weights(settings: Settings, folder: Path) -> None:
 
 @contextmanager
 def _engine(settings: Settings, models: tuple[Path, ...], flags: str) -> Iterator[tuple[Engine, Path, float]]:
-    with scratch() as folder:
+    with tempfile.TemporaryDirectory(prefix="ltx2-bench-") as name:
+        folder = Path(name)
         clock_file = folder / "clock.jsonl"
         os.environ["BENCH_CLOCK"] = str(clock_file)
         options = EngineOptions.from_settings(settings)

@@ -1,0 +1,149 @@
+"""Packs what `bench.gpu` needs into one file, for a machine that has a GPU and torch but no network.
+
+    python3 -m bench.parcel pack parcel.tar.xz --python 3.12 --installed names.txt    with a network
+    python3 -m bench.parcel run parcel.tar.xz DIR --weights DIR/weights               at the GPU
+
+The project's own folder travels beside it. The parcel holds ComfyUI's source and the packages that the other
+machine lacks, for its Python; `names.txt` is what `pip list --format=freeze` says there. `run` unpacks the
+parcel into DIR once, and hands all further arguments to `bench.gpu`. Standard library only, on both sides.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from local.commands import engine_environment
+from local.environments import TESTS
+from local.places import REQUIREMENTS, ROOT
+from local.setup import set_up
+from local.weights import TINY_NODES, Weights
+
+#: What the other machine must have itself: gigabytes, and made for its driver.
+TORCH = re.compile(r"torch|torchvision|torchaudio|triton|nvidia-.*|cuda-.*")
+#: What ComfyUI's page needs, and nodes that no video uses (their modules fail to load, and ComfyUI goes on).
+PAGE = re.compile(r"comfyui-(frontend|workflow|embedded).*|comfy-angle|pyopengl|kornia.*")
+#: Platforms of wheels that a current Linux takes (PEP 600): pip matches each name exactly.
+PLATFORMS = tuple(f"manylinux{version}_x86_64" for version in ("_2_28", "_2_27", "_2_17", "2014"))
+#: Of the handler's packages, what drives the engine; what else that imports, the engine has too.
+DRIVER = frozenset({"websocket-client"})
+#: Of ComfyUI's folder.
+_NOT_PACKED = frozenset({"tests", "tests-unit", "user", "__pycache__", ".git"})
+
+
+def main() -> int:
+    """Pack or run."""
+    parser = argparse.ArgumentParser(prog="python3 -m bench.parcel", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    packing = commands.add_parser("pack", help="write the parcel; sets up `.local` first")
+    packing.add_argument("parcel", type=Path)
+    packing.add_argument("--python", default="3.12", metavar="3.12", help="the other machine's")
+    packing.add_argument("--installed", type=Path, help="names of the packages that it has")
+    running = commands.add_parser("run", help="unpack the parcel, and run bench.gpu")
+    running.add_argument("parcel", type=Path)
+    running.add_argument("folder", type=Path)
+    options, rest = parser.parse_known_args()
+    if options.command == "run":
+        return run(options.parcel, options.folder.absolute(), rest)
+    installed = _names(options.installed.read_text(encoding="utf-8")) if options.installed else frozenset()
+    pack(options.parcel, options.python, installed)
+    print(f"{options.parcel}: {options.parcel.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def wanted(engine: str, handler: str, installed: Collection[str]) -> list[str]:
+    """The pinned packages that must travel.
+
+    Arguments:
+        engine, handler: the two lock files' lines, NAME==VERSION.
+        installed: names of the packages that the other machine has, in whatever version.
+    """
+    pinned = {name: line for name, line in _pins(handler).items() if name in DRIVER} | _pins(engine)
+    return [
+        line
+        for name, line in pinned.items()
+        if name not in installed and not TORCH.fullmatch(name) and not PAGE.fullmatch(name)
+    ]
+
+
+def pack(parcel: Path, python: str, installed: Collection[str]) -> None:
+    """Write the parcel: `comfyui/` and `site/`."""
+    comfyui, engine = set_up(TESTS, None, tiny=True)
+    locks = [(REQUIREMENTS / name).read_text(encoding="utf-8") for name in ("engine.lock", "handler.lock")]
+    with tempfile.TemporaryDirectory() as name:
+        site = Path(name, "site")
+        platforms = [part for platform in PLATFORMS for part in ("--platform", platform)]
+        target = ["--python-version", python, "--implementation", "cp", *platforms, "--target", site]
+        quiet = ["--quiet", "--no-deps", "--only-binary=:all:", "--no-compile"]
+        subprocess.run(engine.pip("install", *quiet, *target, *wanted(*locks, installed)), check=True)
+        with tarfile.open(parcel, "w:xz") as tar:
+            tar.add(comfyui, "comfyui", filter=_packed)
+            tar.add(site, "site", filter=_packed)
+
+
+def run(parcel: Path, folder: Path, arguments: Sequence[str]) -> int:
+    """Run `bench.gpu` from what the parcel holds, and from this Python's own packages."""
+    python, comfyui = folder / "python" / "bin" / "python", folder / "comfyui"
+    if not python.exists():
+        _unpack(parcel, folder)
+    page = folder / "no-page"
+    page.mkdir(exist_ok=True)
+    settings = {"LTX2_ENGINE_ARGS": f"--front-end-root {page}", "LTX2_WORK_DIR": str(folder / "work")}
+    if "--smoke" in arguments:
+        tiny, union = folder / "tiny", folder / "tiny-union"
+        if not union.exists():
+            subprocess.run([python, "-m", "local.tiny_weights", comfyui, tiny, union], cwd=ROOT, check=True)
+        settings |= engine_environment(comfyui, python, Weights("cpu", (tiny,), TINY_NODES))
+    else:
+        settings |= engine_environment(comfyui, python, Weights("gpu", ()))
+        del settings["LTX2_MODELS_DIRS"]  # --weights names it
+    command = [python, "-m", "bench.gpu", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | settings, check=False).returncode
+
+
+def _unpack(parcel: Path, folder: Path) -> None:
+    """Unpack the parcel and make its Python: this one, with the parcel's packages before its own."""
+    shutil.rmtree(folder / "python", ignore_errors=True)
+    with tarfile.open(parcel) as tar:
+        tar.extractall(folder, filter="data")
+    new = folder / "python.new"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", new], check=True)
+    own = [part for part in sys.path if part.endswith(("site-packages", "dist-packages"))]
+    # An environment made from an environment sees the packages of neither by itself.
+    lines = [f"import site; site.addsitedir({json.dumps(part)})" for part in (str(folder / "site"), *own)]
+    (packages,) = new.glob("lib/python*/site-packages")
+    (packages / "parcel.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    new.replace(folder / "python")
+
+
+def _packed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    """Leave out what nobody reads there, and who packed it."""
+    if Path(member.name).name in _NOT_PACKED:
+        return None
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    return member
+
+
+def _pins(lock: str) -> dict[str, str]:
+    return {_name(line): line for line in lock.splitlines() if "==" in line}
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(_name(line) for line in listed.splitlines() if line.strip())
+
+
+def _name(line: str) -> str:
+    """A package's name as the index compares it (PEP 503), without its version."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[=<>~! \[;@]", line.strip(), maxsplit=1)[0]).lower()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
