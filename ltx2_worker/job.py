@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from .errors import ErrorCode, Fault, WorkerError
 from .pricing import Duration, Quality, Resolution
@@ -20,6 +20,13 @@ MAX_SEED = 2**53 - 1
 #: Settings of other workers that are no user setting here; present, they are answered with a warning.
 IGNORED_FIELDS = ("negative_prompt", "cfg", "guidance_scale")
 
+
+def _whole(value: object) -> object:
+    """30.0 is an integer in JSON Schema (2020-12, 4.2.3), and what some clients write for 30."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
 Strength = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 #: A URL or base64 text; how long the decoded file may be is a matter of settings.
 MediaText = Annotated[str, StringConstraints(min_length=1)]
@@ -60,7 +67,7 @@ class JobInput(_Input):
     quality: Quality = Field(
         "fast", description="fast: distilled checkpoint, 8 steps; pro: dev checkpoint with guidance."
     )
-    steps: Annotated[int, Field(ge=20, le=40)] | None = Field(
+    steps: Annotated[int, Field(ge=20, le=40), WHOLE] | None = Field(
         None, description="Sampling steps of the pro recipe (default 30); an error with fast."
     )
     precision: Precision = Field(
@@ -92,13 +99,13 @@ class JobInput(_Input):
     )
     control: ControlInput | None = Field(None, description="Structure to follow (i2v); see control.*.")
     audio: bool = Field(True, description="false: no audio stream in the file.")
-    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = Field(
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED), WHOLE] | None = Field(
         None, description="Default: random; always in the reply."
     )
     preview: bool = Field(
         False, description="Exactly 1 s at 448x256, for trying a prompt in seconds; free of charge."
     )
-    max_credits: Annotated[int, Field(ge=0)] | None = Field(
+    max_credits: Annotated[int, Field(ge=0), WHOLE] | None = Field(
         None, description="Refuse the job if it costs more than this."
     )
     dry_run: bool = Field(

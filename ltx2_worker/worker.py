@@ -153,6 +153,7 @@ class Worker:
         """
         try:
             if assignment.job.dry_run:
+                self._publisher.require_destination(assignment.s3_config)
                 return replies.dry_run(
                     assignment.job_id,
                     assignment.plan,

@@ -67,7 +67,7 @@ def bucket_from_settings(settings: Settings) -> Bucket | None:
         return None
     if settings.bucket_access_key_id is None or settings.bucket_secret_access_key is None:
         missing = " and ".join(name for name, value in given.items() if "KEY" in name and value is None)
-        raise _misconfigured(f"A bucket is configured, but {missing} is not set.")
+        raise _misconfigured(f"A bucket needs keys: set {missing}.")
     address = _Address.parse(settings.bucket_endpoint_url, settings.bucket_name)
     if address is None:
         raise _misconfigured(

@@ -67,6 +67,10 @@ class Publisher:
                     retryable=fault.transient,
                 ) from fault
 
+    def require_destination(self, s3_config: object | None) -> None:
+        """Make sure that a job's video may go somewhere, without trying it; raises as `accept`."""
+        self._destination(s3_config)
+
     def accept(self, s3_config: object | None, limits: Limits) -> None:
         """Make sure that a job's video will have a place, before it is generated.
 

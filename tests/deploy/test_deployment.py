@@ -124,14 +124,22 @@ def test_the_hub_listing_offers_every_setting_with_its_meaning_and_default():
 @pytest.mark.parametrize("entry", HUB["config"]["env"], ids=lambda entry: entry["key"])
 def test_what_the_hub_may_set_is_accepted(entry, monkeypatch):
     shown = entry["input"]
-    values = [option["value"] for option in shown.get("options", [])]
+    untouched = Settings()
+    # A field of the form that is left as it is, or emptied, changes nothing.
+    default = shown.get("default", "")
     if shown["type"] == "boolean":
-        values = [shown["trueValue"], shown["falseValue"]]
-    if "default" in shown and not isinstance(shown["default"], bool):
-        values.append(str(shown["default"]))
-    for value in values:
+        default = shown["trueValue"] if default else shown["falseValue"]
+    for value in ("", str(default)):
         monkeypatch.setenv(entry["key"], value)
-        Settings()
+        assert Settings() == untouched
+    choices = [option["value"] for option in shown.get("options", [])]
+    if shown["type"] == "boolean":
+        choices = [shown["trueValue"], shown["falseValue"]]
+    seen = set()
+    for value in choices:
+        monkeypatch.setenv(entry["key"], value)
+        seen.add(Settings().model_dump_json())
+    assert len(seen) == len(choices)  # each means something else
 
 
 def test_presets_and_test_settings_are_settings():

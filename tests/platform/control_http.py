@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
         match route:
             case Route.TAKE | Route.TAKE_BATCH:
                 delivered += plane.take(int(query.get("batch_size", 1)), self._client_gone)
-                jobs = [{"id": job.id, "input": job.input} for job in delivered]
+                jobs = [{"id": job.id, "input": job.input} | job.beside for job in delivered]
                 return (200, jobs if route is Route.TAKE_BATCH else jobs[0]) if jobs else (204, None)
             case Route.STOP:
                 stops = plane.take_stops(self._client_gone)

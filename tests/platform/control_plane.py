@@ -66,11 +66,11 @@ class ControlPlane:
             "RUNPOD_SKIP_GPU_CHECK": "true",
         }
 
-    def submit(self, job_input: Any, job_id: str | None = None) -> PlatformJob:
-        """Queue a job; the same id again queues the same job again."""
+    def submit(self, job_input: Any, job_id: str | None = None, **beside: Any) -> PlatformJob:
+        """Queue a job, with what is sent beside its input; the same id again queues the same job again."""
         with self._changed:
             job_id = job_id or f"job-{next(self._numbers)}"
-            job = self.jobs.setdefault(job_id, PlatformJob(job_id, job_input))
+            job = self.jobs.setdefault(job_id, PlatformJob(job_id, job_input, beside))
             self._queue.append(job)
             self._changed.notify_all()
             return job

@@ -74,10 +74,14 @@ class Post:
 
 @dataclass
 class PlatformJob:
-    """One job as the platform sees it; `posts` holds progress and results in the order they took effect."""
+    """One job as the platform sees it; `posts` holds progress and results in the order they took effect.
+
+    `beside` is what the caller sent beside `input`, such as `s3Config`.
+    """
 
     id: str
     input: Any
+    beside: dict[str, Any] = field(default_factory=dict)
     taken: list[float] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
 

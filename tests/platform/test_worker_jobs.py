@@ -86,6 +86,15 @@ def test_a_job_ends_in_one_result_after_orderly_progress(
     assert all(later - earlier > 1.4 for earlier, later in pairwise(sent))
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_bucket_of_the_job_s_own_is_refused_where_the_operator_does_not_allow_it(
+    queue: ControlPlane, dry_run: bool
+) -> None:
+    own = {"accessId": "a", "accessSecret": "b", "bucketName": "videos", "endpointUrl": "https://example.com"}
+    answer = queue.wait_result(queue.submit(preview() | {"dry_run": dry_run}, s3Config=own), JOB_SECONDS)
+    assert (answer["output"]["code"], answer["output"]["field"]) == ("invalid_input", "s3Config")
+
+
 def test_the_second_job_starts_on_the_engine_while_the_first_is_delivered(
     queue: ControlPlane, worker: WorkerProcess
 ) -> None:

@@ -111,6 +111,13 @@ def test_a_combination_with_a_field_already_refused_is_not_reported_twice() -> N
     assert set(faults_of({"prompt": "a", "mode": "i2v", "image_url": 5})) == {"image_url"}
 
 
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    fields = {"quality": "pro", "steps": 30.0, "seed": 7.0, "duration": 15.0, "max_credits": 90.0}
+    job, _ = JobInput.parse({"prompt": "a"} | fields)
+    whole = (job.steps, job.seed, job.duration, job.max_credits)
+    assert [(number, type(number)) for number in whole] == [(30, int), (7, int), (15, int), (90, int)]
+
+
 def test_a_null_means_the_default() -> None:
     job, _ = JobInput.parse({"prompt": "a", "audio": None, "control": None, "image_strength": None})
     assert job.audio is True
