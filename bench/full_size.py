@@ -6,7 +6,7 @@ Run with the engine's Python, from the project's folder:
     python -m bench.full_size COMFYUI_DIR --sizes      says how large each would be, beside the published size
 
 Random weights cost what real ones cost. The modules are ComfyUI's own, built without memory (torch's meta
-device) from the published configuration; `bench/full_size_config.py` says where that comes from. Torch and
+device) from the published configuration (`local/ltx2_config.py`, `bench/full_size_config.py`). Torch and
 ComfyUI are imported late: they are there only once the engine's folder is known.
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import full_size_config as config
+from local import ltx2_config
 from local.tiny_weights import MANIFEST
 
 #: Random numbers are made once, and used again and again: writing shall take the disk's time.
@@ -71,9 +72,9 @@ def checkpoint() -> File:
     from comfy.ldm.lightricks.vae.audio_vae import AudioVAE  # noqa: PLC0415
     from comfy.ldm.lightricks.vae.causal_video_autoencoder import VideoVAE  # noqa: PLC0415
 
-    metadata = {"config": json.dumps(config.CHECKPOINT)}
+    metadata = {"config": json.dumps(ltx2_config.CHECKPOINT)}
     with torch.device("meta"):
-        video = VideoVAE(config=config.CHECKPOINT["vae"])
+        video = VideoVAE(config=ltx2_config.VIDEO_VAE)
         audio = AudioVAE(metadata=metadata)
     entries = _entries(_transformer(), "model.diffusion_model.")
     entries = _quantised(
@@ -111,7 +112,7 @@ def upscaler(which: str) -> File:
     import torch  # noqa: PLC0415
     from comfy.ldm.lightricks.latent_upsampler import LatentUpsampler  # noqa: PLC0415
 
-    sizes = config.UPSCALERS[which]
+    sizes = ltx2_config.UPSCALERS[which]
     with torch.device("meta"):
         module = LatentUpsampler(operations=comfy.ops.disable_weight_init, **sizes)
     return _entries(module, ""), {"config": json.dumps({"_class_name": "LatentUpsampler", **sizes})}
@@ -148,7 +149,7 @@ def _transformer() -> Any:
     from comfy.ldm.lightricks.av_model import LTXAVModel  # noqa: PLC0415
 
     operations = comfy.ops.disable_weight_init
-    return LTXAVModel(**config.TRANSFORMER, dtype=torch.bfloat16, device="meta", operations=operations)
+    return LTXAVModel(**ltx2_config.TRANSFORMER, dtype=torch.bfloat16, device="meta", operations=operations)
 
 
 def _entries(module: Any, prefix: str) -> dict[str, Entry]:

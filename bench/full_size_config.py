@@ -1,113 +1,12 @@
-"""LTX-2 19B's configuration, as far as sizes depend on it, and where each value comes from.
+"""What LTX-2's published files add to its configuration: which weights are in fp8, and what LoRAs touch.
 
-Transformer, connectors, VAEs, vocoder, spatial upscaler: huggingface/diffusers,
-scripts/convert_ltx2_to_diffusers.py (the functions that return version "2.0"), in ComfyUI's own words.
 Blocks of the fp8 files that stay in bf16: the LTX-2 examples of ModelTC/LightX2V (`skip_fp8_block_index`).
-How such a layer is stored: pull request 172 of Lightricks/LTX-2.
-With these the checkpoint has the published 43.3 GB in bf16, 27.1 GB in fp8, and each upscaler the published
-number of bytes but for its header (`python -m bench.full_size COMFYUI_DIR --sizes`).
+How such a layer is stored: pull request 172 of Lightricks/LTX-2. With these and `local/ltx2_config.py` the
+checkpoint has the published 43.3 GB in bf16, 27.1 GB in fp8, and each upscaler the published number of bytes
+but for its header (`python -m bench.full_size COMFYUI_DIR --sizes`).
 """
 
 from collections.abc import Callable
-from typing import Any
-
-TRANSFORMER: dict[str, Any] = {
-    "in_channels": 128,
-    "audio_in_channels": 128,
-    "num_layers": 48,
-    "num_attention_heads": 32,
-    "attention_head_dim": 128,
-    "cross_attention_dim": 4096,
-    "audio_num_attention_heads": 32,
-    "audio_attention_head_dim": 64,
-    "audio_cross_attention_dim": 2048,
-    "caption_channels": 3840,
-    "connector_num_attention_heads": 30,
-    "connector_attention_head_dim": 128,
-    "connector_num_layers": 2,
-    "positional_embedding_max_pos": [20, 2048, 2048],
-    "audio_positional_embedding_max_pos": [20],
-    "positional_embedding_theta": 10000.0,
-    "use_middle_indices_grid": True,
-    "rope_type": "split",
-    "frequencies_precision": "float64",
-    "timestep_scale_multiplier": 1000,
-    "av_ca_timestep_scale_multiplier": 1000.0,
-}
-
-VIDEO_VAE: dict[str, Any] = {
-    "_class_name": "CausalVideoAutoencoder",
-    "dims": 3,
-    "in_channels": 3,
-    "out_channels": 3,
-    "latent_channels": 128,
-    "encoder_blocks": [
-        ["res_x", {"num_layers": 4}],
-        ["compress_space_res", {"multiplier": 2}],
-        ["res_x", {"num_layers": 6}],
-        ["compress_time_res", {"multiplier": 2}],
-        ["res_x", {"num_layers": 6}],
-        ["compress_all_res", {"multiplier": 2}],
-        ["res_x", {"num_layers": 2}],
-        ["compress_all_res", {"multiplier": 2}],
-        ["res_x", {"num_layers": 2}],
-    ],
-    "decoder_blocks": [
-        ["res_x", {"num_layers": 5, "inject_noise": False}],
-        ["compress_all", {"residual": True, "multiplier": 2}],
-        ["res_x", {"num_layers": 5, "inject_noise": False}],
-        ["compress_all", {"residual": True, "multiplier": 2}],
-        ["res_x", {"num_layers": 5, "inject_noise": False}],
-        ["compress_all", {"residual": True, "multiplier": 2}],
-        ["res_x", {"num_layers": 5, "inject_noise": False}],
-    ],
-    "scaling_factor": 1.0,
-    "norm_layer": "pixel_norm",
-    "patch_size": 4,
-    "latent_log_var": "uniform",
-    "use_quant_conv": False,
-    "causal_decoder": False,
-    "timestep_conditioning": False,
-}
-
-AUDIO_VAE: dict[str, Any] = {
-    "model": {
-        "params": {
-            "ddconfig": {
-                "double_z": True,
-                "mel_bins": 64,
-                "z_channels": 8,
-                "resolution": 256,
-                "downsample_time": False,
-                "in_channels": 2,
-                "out_ch": 2,
-                "ch": 128,
-                "ch_mult": [1, 2, 4],
-                "num_res_blocks": 2,
-                "attn_resolutions": [],
-                "dropout": 0.0,
-                "mid_block_add_attention": False,
-                "norm_type": "pixel",
-                "causality_axis": "height",
-            },
-            "sampling_rate": 16000,
-        }
-    },
-    "preprocessing": {"stft": {"filter_length": 1024, "hop_length": 160}},
-}
-
-VOCODER: dict[str, Any] = {
-    "resblock_kernel_sizes": [3, 7, 11],
-    "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
-    "upsample_rates": [6, 5, 2, 2, 2],
-    "upsample_kernel_sizes": [16, 15, 8, 4, 4],
-    "upsample_initial_channel": 1024,
-    "stereo": True,
-    "resblock": "1",
-    "output_sample_rate": 24000,
-}
-
-CHECKPOINT = {"transformer": TRANSFORMER, "vae": VIDEO_VAE, "audio_vae": AUDIO_VAE, "vocoder": VOCODER}
 
 #: From the hidden states of Gemma's 48 layers and its embedding to the connectors.
 TEXT_PROJECTION = (3840, 3840 * 49)
@@ -116,12 +15,6 @@ TEXT_PROJECTION = (3840, 3840 * 49)
 BF16_BLOCKS = frozenset({0, 43, 44, 45, 46, 47})
 #: An activation's scale; the order of magnitude that pull request 172 quotes.
 INPUT_SCALE = 0.0157
-
-_UPSCALER = {"in_channels": 128, "num_blocks_per_stage": 4, "dims": 3}
-UPSCALERS: dict[str, dict[str, Any]] = {
-    "spatial": {**_UPSCALER, "mid_channels": 1024, "spatial_upsample": True, "temporal_upsample": False},
-    "temporal": {**_UPSCALER, "mid_channels": 512, "spatial_upsample": False, "temporal_upsample": True},
-}
 
 
 def is_quantised(key: str) -> bool:

@@ -7,6 +7,7 @@ metadata, so these shrink by configuration alone; only the text encoder needs ti
 import io
 import json
 import re
+from copy import deepcopy
 from typing import Any
 
 import comfy.ops
@@ -18,6 +19,7 @@ from comfy.ldm.lightricks.vae.audio_vae import AudioVAE
 from comfy.ldm.lightricks.vae.causal_video_autoencoder import VideoVAE
 from comfy.text_encoders import lt
 
+from local import ltx2_config
 from local.tiny_nodes.tiny_gemma import HIDDEN, HIDDEN_STATES
 from local.tiny_random import State, generator, random_state
 
@@ -33,7 +35,7 @@ CONTRAST = 0.6
 #: Each of the decoder's upsampling layers makes 2x2x2 pixels out of one.
 UPSAMPLING = 8
 
-TRANSFORMER: dict[str, Any] = {
+TRANSFORMER: dict[str, Any] = ltx2_config.TRANSFORMER | {
     "num_layers": 1,
     "num_attention_heads": 1,
     "attention_head_dim": 64,
@@ -44,25 +46,9 @@ TRANSFORMER: dict[str, Any] = {
     "caption_channels": HIDDEN,
     "connector_attention_head_dim": 32,
     "connector_num_attention_heads": 2,
-    "connector_num_layers": 2,
-    "in_channels": 128,
-    "audio_in_channels": 128,
-    "positional_embedding_max_pos": [20, 2048, 2048],
-    "audio_positional_embedding_max_pos": [20],
-    "positional_embedding_theta": 10000.0,
-    "use_middle_indices_grid": True,
-    "rope_type": "split",
-    "frequencies_precision": "float64",
-    "timestep_scale_multiplier": 1000,
-    "av_ca_timestep_scale_multiplier": 1000.0,
 }
 
-VIDEO_VAE: dict[str, Any] = {
-    "_class_name": "CausalVideoAutoencoder",
-    "dims": 3,
-    "in_channels": 3,
-    "out_channels": 3,
-    "latent_channels": 128,
+VIDEO_VAE: dict[str, Any] = ltx2_config.VIDEO_VAE | {
     "encoder_blocks": [
         ["res_x", {"num_layers": 1}],
         ["compress_space_res", {"multiplier": 2}],
@@ -80,51 +66,16 @@ VIDEO_VAE: dict[str, Any] = {
     ],
     "encoder_base_channels": 4,
     "decoder_base_channels": 4,
-    "scaling_factor": 1.0,
-    "norm_layer": "pixel_norm",
-    "patch_size": 4,
-    "latent_log_var": "uniform",
-    "use_quant_conv": False,
-    "causal_decoder": False,
-    "timestep_conditioning": False,
     "spatial_padding_mode": "zeros",
 }
 
-AUDIO_VAE: dict[str, Any] = {
-    "model": {
-        "params": {
-            "ddconfig": {
-                "double_z": True,
-                "mel_bins": 64,
-                "z_channels": 8,
-                "resolution": 256,
-                "downsample_time": False,
-                "in_channels": 2,
-                "out_ch": 2,
-                "ch": 8,
-                "ch_mult": [1, 2, 4],
-                "num_res_blocks": 1,
-                "attn_resolutions": [],
-                "dropout": 0.0,
-                "mid_block_add_attention": False,
-                "norm_type": "pixel",
-                "causality_axis": "height",
-            },
-            "sampling_rate": 16000,
-        }
-    },
-    "preprocessing": {"stft": {"filter_length": 1024, "hop_length": 160}},
-}
+AUDIO_VAE: dict[str, Any] = deepcopy(ltx2_config.AUDIO_VAE)
+AUDIO_VAE["model"]["params"]["ddconfig"] |= {"ch": 8, "num_res_blocks": 1}
 
-VOCODER: dict[str, Any] = {
+VOCODER: dict[str, Any] = ltx2_config.VOCODER | {
     "resblock_kernel_sizes": [3],
-    "upsample_rates": [6, 5, 2, 2, 2],
-    "upsample_kernel_sizes": [16, 15, 8, 4, 4],
     "resblock_dilation_sizes": [[1, 3, 5]],
     "upsample_initial_channel": 64,
-    "stereo": True,
-    "resblock": "1",
-    "output_sample_rate": 24000,
 }
 
 #: What the tokenizer learns its pieces from; anything else falls back to bytes.
@@ -207,9 +158,9 @@ def text_encoder() -> State:
 
 def upscaler(*, spatial: bool) -> tuple[State, dict[str, str]]:
     """A latent upscaler by two, in space or in time."""
-    sizes = {"in_channels": 128, "mid_channels": 32, "num_blocks_per_stage": 1, "dims": 3}
-    config = {**sizes, "spatial_upsample": spatial, "temporal_upsample": not spatial}
-    name = "spatial upscaler" if spatial else "temporal upscaler"
+    which = "spatial" if spatial else "temporal"
+    config = ltx2_config.UPSCALERS[which] | {"mid_channels": 32, "num_blocks_per_stage": 1}
+    name = f"{which} upscaler"
     metadata = {"config": json.dumps({"_class_name": "LatentUpsampler", **config})}
     return random_state(LatentUpsampler(operations=OPERATIONS, **config), name), metadata
 
