@@ -27,6 +27,7 @@ from typing import Any
 from bench import clock
 from local.places import ROOT
 from ltx2_worker.engine import Engine, EngineOptions
+from ltx2_worker.errors import WorkerError
 from ltx2_worker.job import JobInput
 from ltx2_worker.limits import Limits
 from ltx2_worker.plan import make_plan
@@ -83,7 +84,7 @@ def cases(*, smoke: bool) -> dict[str, dict[str, Any]]:
 
 
 def main() -> int:
-    """Measure, print the table, and write it as JSON too."""
+    """Measure, print the table, and write it as JSON too; a case that fails does not end the others."""
     options = _parse()
     settings = Settings()
     models = settings.models_dirs
@@ -91,16 +92,21 @@ def main() -> int:
         _write_weights(settings, options.weights)
         models = (options.weights,)
     wanted = {name: job for name, job in cases(smoke=options.smoke).items() if fnmatch(name, options.cases)}
-    results = []
+    results: list[Result] = []
     with _engine(settings, models, options.flags) as (engine, clock_file, boot):
         print(f"engine {engine.version} ready after {boot:.1f} s; {_device(settings)}\n")
         print(HEAD)
         for name, job in wanted.items():
-            results.append(_measure(engine, clock_file, name, job))
+            try:
+                results.append(_measure(engine, clock_file, name, job))
+            except WorkerError as error:
+                print(f"| {name} | {error.code}: {error.message} |", flush=True)
+                continue
             print(_line(results[-1]), flush=True)
-    if options.out:
-        options.out.write_text(json.dumps([asdict(result) for result in results], indent=1), encoding="utf-8")
-    return 0
+            if options.out:
+                figures = [asdict(result) for result in results]
+                options.out.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    return 0 if len(results) == len(wanted) else 1
 
 
 def _parse() -> argparse.Namespace:
