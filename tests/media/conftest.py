@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fetch_lab import CONTENT
 from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Proxy, client, moto_server, proxy_before
+from web_lab import Web, serving
 
 from ltx2_worker.limits import Limits
 from ltx2_worker.settings import Settings
@@ -68,3 +70,11 @@ def video(tmp_path: Path) -> Path:
     path = tmp_path / "finished.mp4"
     path.write_bytes(bytes(range(256)) * 4 * 1024 * 9)
     return path
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A web server with one small file, and many ways to misbehave."""
+    with serving() as running:
+        running.content = CONTENT
+        yield running
