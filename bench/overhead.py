@@ -1,4 +1,4 @@
-"""What a job takes beyond the engine's own execution: small videos end to end, a large one's delivery."""
+"""What a job takes beyond the engine's own execution: previews end to end, the delivery of larger videos."""
 
 import os
 import time
@@ -17,13 +17,13 @@ from ltx2_worker.settings import Settings
 from tests.media.s3_lab import BUCKET, client
 
 PREVIEWS = 10
-LARGE_MEGABYTES = 100
-REPEATS = 3
+MEGABYTES = (1, 100)
+REPEATS = 5
 
 
 def rows() -> list[Row]:
     """Measure both."""
-    return [*_previews(), _large_delivery()]
+    return [*_previews(), *(_delivery(megabytes) for megabytes in MEGABYTES)]
 
 
 def _previews() -> list[Row]:
@@ -54,10 +54,10 @@ def _plain_upload(url: str, size: int) -> None:
         s3.put_object(Bucket=BUCKET, Key=name, Body=bytes(bytes_))
 
 
-def _large_delivery() -> Row:
-    """Finishing, checking, poster and delivery of a large video, less its plain upload."""
+def _delivery(megabytes: int) -> Row:
+    """Finishing, checking, poster and delivery of a video, less its plain upload."""
     with scratch() as folder, store() as url, _settings(folder, url) as settings:
-        source = write_noise(folder / "engine.mp4", LARGE_MEGABYTES)
+        source = write_noise(folder / "engine.mp4", megabytes)
         publisher, s3 = Publisher(settings), client(url)
         s3.upload_file(str(source), BUCKET, "warm.mp4")
         differences, uploads = [], []
@@ -65,9 +65,8 @@ def _large_delivery() -> Row:
             uploads.append(_seconds(lambda: s3.upload_file(str(source), BUCKET, "plain.mp4")))
             whole = _seconds(lambda name=f"job-{index}": deliver(publisher, source, folder, name))
             differences.append(whole - uploads[-1])
-    mega = LARGE_MEGABYTES
     return Row(
-        f"overhead of a {mega} MB video: finish, check, poster, digest, verify",
+        f"overhead of a {megabytes} MB video: finish, check, poster, digest, verify",
         f"{milliseconds(differences)} beside an upload of {milliseconds(uploads)}",
         "60 ms + the upload",
     )
