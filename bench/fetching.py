@@ -14,8 +14,8 @@ import requests
 from bench.lab import scratch
 from bench.table import Row, spread
 from ltx2_worker.limits import Limits
-from ltx2_worker.media import isolate
-from ltx2_worker.media.fetch import CHUNK, Source, fetch
+from ltx2_worker.media.inputs import isolate
+from ltx2_worker.media.inputs.fetch import CHUNK, Source, fetch
 from ltx2_worker.settings import MEGABYTE, Settings
 
 SIZES = (("image", 20), ("control video", 100))

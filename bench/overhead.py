@@ -12,7 +12,7 @@ from bench.table import Row, milliseconds
 from bench.videos import write_noise
 from ltx2_worker.limits import Limits
 from ltx2_worker.media import stills, video
-from ltx2_worker.media.publish import Publisher
+from ltx2_worker.media.delivery.publish import Publisher
 from ltx2_worker.settings import Settings
 from tests.media.s3_lab import BUCKET, client
 

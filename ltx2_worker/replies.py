@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from .media.record import Delivery
-from .media.store import Link
+from .media.delivery.record import Delivery
+from .media.delivery.store import Link
 from .models import ModelFile
 from .plan import Plan
 from .result import DryRunResult, PlannedFile, VideoRecord, VideoResult

@@ -19,9 +19,9 @@ from .geometry import BASE_FPS
 from .job import JobInput
 from .limits import Limits
 from .media import stills, video
-from .media.fetch import Source
-from .media.fit import Frame
-from .media.inputs import Prepared, prepare_control, prepare_image, still_as_control
+from .media.inputs.fetch import Source
+from .media.inputs.fit import Frame
+from .media.inputs.prepare import Prepared, prepare_control, prepare_image, still_as_control
 from .plan import Plan
 from .progress import Stage
 from .result import VideoRecord

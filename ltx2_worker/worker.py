@@ -20,8 +20,8 @@ from .errors import ErrorCode, WorkerError
 from .estimate import deadline_seconds, stage_seconds
 from .job import JobInput
 from .limits import Limits
-from .media import isolate
-from .media.publish import Publisher
+from .media.delivery.publish import Publisher
+from .media.inputs import isolate
 from .models import ModelLibrary, link_cached, manifest
 from .plan import Plan, make_plan, require_installed
 from .progress import Meter, StagePace

@@ -124,6 +124,7 @@ def test_the_hub_listing_offers_every_setting_with_its_meaning_and_default():
 @pytest.mark.parametrize("entry", HUB["config"]["env"], ids=lambda entry: entry["key"])
 def test_what_the_hub_may_set_is_accepted(entry, monkeypatch):
     shown = entry["input"]
+    monkeypatch.delenv(entry["key"], raising=False)
     untouched = Settings()
     # A field of the form that is left as it is, or emptied, changes nothing.
     default = shown.get("default", "")

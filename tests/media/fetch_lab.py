@@ -6,7 +6,7 @@ import pytest
 
 from ltx2_worker.errors import WorkerError
 from ltx2_worker.limits import Limits
-from ltx2_worker.media.fetch import Source, fetch
+from ltx2_worker.media.inputs.fetch import Source, fetch
 from ltx2_worker.settings import Settings
 
 FIELD = "image_url"

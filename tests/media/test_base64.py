@@ -8,7 +8,7 @@ from fetch_lab import CONTENT, MOST
 
 from ltx2_worker.errors import ErrorCode, WorkerError
 from ltx2_worker.limits import Limits
-from ltx2_worker.media.fetch import Source, decode_base64, fetch
+from ltx2_worker.media.inputs.fetch import Source, decode_base64, fetch
 from ltx2_worker.settings import Settings
 
 

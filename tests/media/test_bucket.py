@@ -5,9 +5,9 @@ import socket
 import pytest
 
 from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.media.bucket import bucket_from_job, bucket_from_settings
-from ltx2_worker.media.destination import jobs_destination, operators_destination
-from ltx2_worker.media.store_s3 import S3Store
+from ltx2_worker.media.delivery.bucket import bucket_from_job, bucket_from_settings
+from ltx2_worker.media.delivery.destination import jobs_destination, operators_destination
+from ltx2_worker.media.delivery.store_s3 import S3Store
 from ltx2_worker.settings import Settings
 
 KEYS = {"bucket_access_key_id": "AKIALAB", "bucket_secret_access_key": "never-to-be-seen"}

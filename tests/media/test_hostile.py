@@ -17,9 +17,9 @@ from PIL import Image
 
 from ltx2_worker.errors import ErrorCode, WorkerError
 from ltx2_worker.limits import Limits
-from ltx2_worker.media.control import fit_video
-from ltx2_worker.media.image import fit_image
-from ltx2_worker.media.isolate import run_isolated
+from ltx2_worker.media.inputs.control import fit_video
+from ltx2_worker.media.inputs.image import fit_image
+from ltx2_worker.media.inputs.isolate import run_isolated
 
 FRAMES = 9
 SECONDS = 20

@@ -12,8 +12,14 @@ from web_lab import Web, serving
 
 from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.limits import Limits
-from ltx2_worker.media.fit import Frame
-from ltx2_worker.media.inputs import Prepared, Source, prepare_control, prepare_image, still_as_control
+from ltx2_worker.media.inputs.fit import Frame
+from ltx2_worker.media.inputs.prepare import (
+    Prepared,
+    Source,
+    prepare_control,
+    prepare_image,
+    still_as_control,
+)
 from ltx2_worker.settings import Settings
 
 HD = Frame(1280, 720, 1280, 768)

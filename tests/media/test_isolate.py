@@ -12,8 +12,8 @@ import pytest
 
 from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.limits import Limits
-from ltx2_worker.media import isolate
-from ltx2_worker.media.isolate import run_isolated
+from ltx2_worker.media.inputs import isolate
+from ltx2_worker.media.inputs.isolate import run_isolated
 
 TOO_LONG = WorkerError(ErrorCode.MEDIA_REJECTED, "too long")
 CRASHED = WorkerError(ErrorCode.MEDIA_REJECTED, "crashed")

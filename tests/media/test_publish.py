@@ -14,9 +14,9 @@ from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Proxy
 
 from ltx2_worker.errors import ErrorCode, WorkerError
 from ltx2_worker.limits import Limits
-from ltx2_worker.media.destination import Where
-from ltx2_worker.media.publish import Publisher
-from ltx2_worker.media.store_s3 import Patience
+from ltx2_worker.media.delivery.destination import Where
+from ltx2_worker.media.delivery.publish import Publisher
+from ltx2_worker.media.delivery.store_s3 import Patience
 from ltx2_worker.settings import Settings
 
 JOB = "0f3c-u1"

@@ -12,9 +12,9 @@ from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Fault, Proxy, Request
 
 from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.limits import Limits
-from ltx2_worker.media.publish import Publisher
-from ltx2_worker.media.spool import Spool
-from ltx2_worker.media.store_s3 import Patience
+from ltx2_worker.media.delivery.publish import Publisher
+from ltx2_worker.media.delivery.spool import Spool
+from ltx2_worker.media.delivery.store_s3 import Patience
 from ltx2_worker.settings import Settings
 
 JOB, DIGEST, RESULT = "0f3c-u1", "digest-of-the-input", {"seed": 7}

@@ -15,7 +15,7 @@ UPLOAD = """
 import sys
 from pathlib import Path
 from ltx2_worker.limits import Limits
-from ltx2_worker.media.publish import Publisher
+from ltx2_worker.media.delivery.publish import Publisher
 from ltx2_worker.settings import Settings
 
 def peak_megabytes():

@@ -24,8 +24,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
+from ...errors import ErrorCode, WorkerError
+from ...limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,9 @@ _PRELOAD = [
     "ltx2_worker.quick_sdk",
     "__main__",
     "runpod.serverless.utils.rp_ssrf",
-    "ltx2_worker.media.fetch",
-    "ltx2_worker.media.image",
-    "ltx2_worker.media.control",
+    "ltx2_worker.media.inputs.fetch",
+    "ltx2_worker.media.inputs.image",
+    "ltx2_worker.media.inputs.control",
 ]
 
 

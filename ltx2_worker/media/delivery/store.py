@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from ..limits import Limits
+from ...limits import Limits
 
 #: S3 uploads go in parts of this size; the checksum of a multipart object is made of its parts' checksums.
 PART_BYTES = 8 * 1024 * 1024

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from ..limits import Limits
+from ...limits import Limits
 from .store import Digest, Link, StoreFault, digest, place
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from botocore.response import StreamingBody
 
-from ..limits import Limits
+from ...limits import Limits
 from .store import StoreFault
 
 _T = TypeVar("_T")

@@ -14,7 +14,7 @@ import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from ..errors import ErrorCode, WorkerError
+from ...errors import ErrorCode, WorkerError
 from .clip import THREADS, Clip, open_clip
 from .fit import Frame, Placement, place, warnings
 

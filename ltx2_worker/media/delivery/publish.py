@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
-from ..settings import Settings
+from ...errors import ErrorCode, WorkerError
+from ...limits import Limits
+from ...settings import Settings
 from .destination import (
     Destination,
     Where,

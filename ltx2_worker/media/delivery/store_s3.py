@@ -19,8 +19,8 @@ from botocore.exceptions import ClientError
 from s3transfer.futures import TransferFuture
 from s3transfer.subscribers import BaseSubscriber
 
-from ..errors import Cancelled, WorkerError
-from ..limits import Limits
+from ...errors import Cancelled, WorkerError
+from ...limits import Limits
 from .bucket import Bucket
 from .s3_calls import read_small, within
 from .s3_client import PARALLEL_PARTS, s3_client

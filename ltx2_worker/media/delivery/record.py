@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..limits import Limits
+from ...limits import Limits
 from .destination import Where
 from .names import object_name
 from .spool import Entry, Spool

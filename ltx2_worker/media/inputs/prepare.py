@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
-from ..settings import Settings
+from ...errors import ErrorCode, WorkerError
+from ...limits import Limits
+from ...settings import Settings
 from .control import fit_video, still_video
 from .fetch import Source, fetch
 from .fit import Frame

@@ -15,10 +15,10 @@ import urllib3
 from botocore.config import Config
 from runpod.serverless.utils import rp_ssrf
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
-from ..settings import MEGABYTE, Settings
-from .bucket import bucket_from_settings
+from ...errors import ErrorCode, WorkerError
+from ...limits import Limits
+from ...settings import MEGABYTE, Settings
+from ..delivery.bucket import bucket_from_settings
 from .isolate import run_isolated
 
 CHUNK = 256 << 10

@@ -1,0 +1,1 @@
+"""What goes out: finished files to a bucket, a network volume or a folder, recorded and never lost."""

@@ -1,0 +1,1 @@
+"""What comes in: a start image and a control video, fetched, verified and fitted."""
