@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from enum import Enum, auto
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -89,6 +90,9 @@ class Endpoint:
         if self._mode is Mode.PLATFORM:
             self._drain.wrap_sdk()
             result_posts.wrap_sdk()
+        elif self._mode is Mode.API:
+            # The web server shuts down on SIGTERM and then raises it again, which would kill this process.
+            signal.signal(signal.SIGTERM, _exit)
         self._worker.start()
         threading.Thread(target=self._end_when_given_up, daemon=True, name="end-when-given-up").start()
 
@@ -200,6 +204,10 @@ class Endpoint:
             self._drain.listening.wait()
         if self._mode is not Mode.SINGLE:
             os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _exit(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _shutting_down() -> WorkerError:

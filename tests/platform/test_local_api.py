@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -29,18 +30,21 @@ def start_handler(home: Path, *arguments: str) -> WorkerProcess:
     return WorkerProcess([sys.executable, str(HANDLER), *arguments], local_environment(home), home)
 
 
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a worker that serves RunPod's API."""
+def start_api(home: Path) -> tuple[WorkerProcess, str]:
+    """A worker that serves RunPod's API, and the address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    home = tmp_path_factory.mktemp("api")
-    with start_handler(
-        home, "--rp_serve_api", "--rp_api_host", "127.0.0.1", "--rp_api_port", str(port)
-    ) as worker:
+    address = ["--rp_api_host", "127.0.0.1", "--rp_api_port", str(port)]
+    return start_handler(home, "--rp_serve_api", *address), f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    worker, address = start_api(tmp_path_factory.mktemp("api"))
+    with worker:
         worker.wait_output("Uvicorn running", SECONDS)
-        yield f"http://127.0.0.1:{port}"
+        yield address
         print(worker.output)
 
 
@@ -74,6 +78,17 @@ def test_a_wrong_job_is_one_sentence(api: str) -> None:
         "status": "FAILED",
         "error": "duraton is not a field of this job; did you mean duration?",
     }
+
+
+def test_a_signal_ends_the_api_in_an_orderly_way(tmp_path: Path) -> None:
+    worker, _ = start_api(tmp_path)
+    with worker:
+        worker.wait_output("engine ready", SECONDS)
+        worker.terminate()
+        assert worker.wait_exit(60) == 128 + signal.SIGTERM
+        assert not worker.survivors(timeout=10)
+    assert "leaked" not in worker.output
+    assert "Traceback" not in worker.output
 
 
 def test_the_job_in_test_input_runs_and_the_process_ends(tmp_path: Path) -> None:
