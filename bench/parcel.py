@@ -34,8 +34,8 @@ PAGE = re.compile(r"comfyui-(frontend|workflow|embedded).*|comfy-angle|pyopengl|
 PLATFORMS = tuple(f"manylinux{version}_x86_64" for version in ("_2_28", "_2_27", "_2_17", "2014"))
 #: Of the handler's packages, what drives the engine; what else that imports, the engine has too.
 DRIVER = frozenset({"websocket-client"})
-#: Of ComfyUI's folder.
-_NOT_PACKED = frozenset({"tests", "tests-unit", "user", "__pycache__", ".git"})
+#: What nobody reads there.
+NOT_PACKED = re.compile(r"comfyui/(tests|tests-unit|user|\.git)|.*/__pycache__")
 
 
 def main() -> int:
@@ -125,7 +125,7 @@ def _unpack(parcel: Path, folder: Path) -> None:
 
 def _packed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     """Leave out what nobody reads there, and who packed it."""
-    if Path(member.name).name in _NOT_PACKED:
+    if NOT_PACKED.fullmatch(member.name):
         return None
     member.uid = member.gid = 0
     member.uname = member.gname = ""
