@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 OLDEST = (3, 11)
-NEWEST = (3, 13)
+NEWEST = (3, 14)
 
 
 def wrong_python(version: Sequence[int], which: Callable[[str], str | None] = shutil.which) -> str:
@@ -26,7 +26,7 @@ def wrong_python(version: Sequence[int], which: Callable[[str], str | None] = sh
     names = [f"python3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
     found = [name for name in names if which(name)]
     advice = f"run the same command with {found[0]}" if found else "install one of these"
-    return f"This needs Python 3.11, 3.12 or 3.13, and this is {version[0]}.{version[1]}: {advice}."
+    return f"This needs Python 3.11 to 3.14, and this is {version[0]}.{version[1]}: {advice}."
 
 
 if __name__ == "__main__":

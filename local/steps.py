@@ -36,7 +36,7 @@ _SIGNS = (
     (
         r"No matching distribution found for (?P<what>[^\s;]+)",
         "the package index has no {what} for this Python and machine: "
-        "use 64-bit Linux with Python 3.11 or 3.12, or an index that has it",
+        "use 64-bit Linux with Python 3.11 to 3.14, or an index that has it",
     ),
     (
         r"Permission denied",
