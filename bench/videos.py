@@ -8,6 +8,8 @@ from pathlib import Path
 import av
 
 WIDTH, HEIGHT = 1280, 720
+#: Megabytes.
+SMALL = 5
 
 
 def write_noise(path: Path, megabytes: float) -> Path:
@@ -15,8 +17,10 @@ def write_noise(path: Path, megabytes: float) -> Path:
     noise = random.Random(0)
     frames = [_frame(noise) for _ in range(4)]
     written = 0
-    # No frame refers to another, so that four pictures in turn stay noise.
-    options = {"crf": "1", "preset": "ultrafast", "g": "1"}
+    # No frame refers to another, so that four pictures in turn stay noise. A small video is compressed as far
+    # as can be, or it would be a single frame.
+    crf = "1" if megabytes > SMALL else "51"
+    options = {"crf": crf, "preset": "ultrafast", "g": "1", "tune": "zerolatency"}
     with av.open(str(path), "w", format="mp4") as output:
         stream = output.add_stream("libx264", rate=24, options=options)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
