@@ -1,7 +1,7 @@
 """What videos cost on this machine's GPU: seconds per stage, memory, loading, switching. Needs no network.
 
     python -m bench.gpu --weights DIR     writes full-size random weights into DIR first (about 55 GB)
-    python -m bench.gpu --weights DIR --cases 'fast-720p-*' --flags '--fast fp8_matrix_mult'
+    python -m bench.gpu --weights DIR --cases 'fast-720p-*' --flags='--fast fp8_matrix_mult'
     python -m bench.gpu --smoke           previews with the weights that LTX2_MODELS_DIRS names, on a CPU too
 
 Runs in the handler's environment, with the settings that name the engine: LTX2_COMFYUI_DIR and
@@ -70,7 +70,7 @@ class Result:
 
 
 def cases(*, smoke: bool) -> dict[str, dict[str, Any]]:
-    """Jobs by name; fast and pro take turns, so that what a switch costs shows in `first_seconds`."""
+    """Jobs by name; fast and pro take turns, so that `first_seconds` has the switch between them."""
     if smoke:
         sizes: dict[str, dict[str, Any]] = {"preview": {"preview": True}}
     else:
@@ -86,12 +86,14 @@ def cases(*, smoke: bool) -> dict[str, dict[str, Any]]:
 def main() -> int:
     """Measure, print the table, and write it as JSON too; a case that fails does not end the others."""
     options = _parse()
+    wanted = {name: job for name, job in cases(smoke=options.smoke).items() if fnmatch(name, options.cases)}
+    if not wanted:
+        sys.exit(f"No case is called {options.cases}; there are {', '.join(cases(smoke=options.smoke))}.")
     settings = Settings()
     models = settings.models_dirs
     if options.weights:
         _write_weights(settings, options.weights)
         models = (options.weights,)
-    wanted = {name: job for name, job in cases(smoke=options.smoke).items() if fnmatch(name, options.cases)}
     results: list[Result] = []
     with _engine(settings, models, options.flags) as (engine, clock_file, boot):
         print(f"engine {engine.version} ready after {boot:.1f} s; {_device(settings)}\n")
@@ -116,7 +118,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--smoke", action="store_true", help="previews only")
     parser.add_argument("--cases", default="*", help="a pattern of names, such as 'pro-1080p-*'")
-    parser.add_argument("--flags", default="", help="further flags for ComfyUI")
+    parser.add_argument("--flags", default="", help="further flags for ComfyUI, as in --flags='--highvram'")
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     options = parser.parse_args()
     if not (options.weights or options.smoke):

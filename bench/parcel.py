@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from pathlib import Path
 
 from local.commands import engine_environment
 from local.environments import TESTS
-from local.places import REQUIREMENTS, ROOT
+from local.places import REQUIREMENTS, ROOT, digest, is_stamped, put_stamp
+from local.problem import Problem
 from local.setup import set_up
 from local.weights import TINY_NODES, Weights
 
@@ -50,10 +52,15 @@ def main() -> int:
     running.add_argument("parcel", type=Path)
     running.add_argument("folder", type=Path)
     options, rest = parser.parse_known_args()
-    if options.command == "run":
-        return run(options.parcel, options.folder.absolute(), rest)
-    installed = _names(options.installed.read_text(encoding="utf-8")) if options.installed else frozenset()
-    pack(options.parcel, options.python, installed)
+    try:
+        if options.command == "run":
+            return run(options.parcel, options.folder.absolute(), rest)
+        if rest:
+            parser.error(f"unknown: {shlex.join(rest)}")
+        listed = options.installed.read_text(encoding="utf-8") if options.installed else ""
+        pack(options.parcel, options.python, _names(listed))
+    except (Problem, OSError) as error:
+        parser.error(str(error))
     print(f"{options.parcel}: {options.parcel.stat().st_size / 1e6:.1f} MB")
     return 0
 
@@ -91,7 +98,7 @@ def pack(parcel: Path, python: str, installed: Collection[str]) -> None:
 def run(parcel: Path, folder: Path, arguments: Sequence[str]) -> int:
     """Run `bench.gpu` from what the parcel holds, and from this Python's own packages."""
     python, comfyui = folder / "python" / "bin" / "python", folder / "comfyui"
-    if not python.exists():
+    if not is_stamped(folder, digest([parcel])):
         _unpack(parcel, folder)
     page = folder / "no-page"
     page.mkdir(exist_ok=True)
@@ -110,17 +117,18 @@ def run(parcel: Path, folder: Path, arguments: Sequence[str]) -> int:
 
 def _unpack(parcel: Path, folder: Path) -> None:
     """Unpack the parcel and make its Python: this one, with the parcel's packages before its own."""
-    shutil.rmtree(folder / "python", ignore_errors=True)
+    for old in ("comfyui", "site", "python", "tiny", "tiny-union"):
+        shutil.rmtree(folder / old, ignore_errors=True)
     with tarfile.open(parcel) as tar:
         tar.extractall(folder, filter="data")
-    new = folder / "python.new"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", "--clear", new], check=True)
+    python = folder / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", python], check=True)
     own = [part for part in sys.path if part.endswith(("site-packages", "dist-packages"))]
     # An environment made from an environment sees the packages of neither by itself.
     lines = [f"import site; site.addsitedir({json.dumps(part)})" for part in (str(folder / "site"), *own)]
-    (packages,) = new.glob("lib/python*/site-packages")
+    (packages,) = python.glob("lib/python*/site-packages")
     (packages / "parcel.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    new.replace(folder / "python")
+    put_stamp(folder, digest([parcel]))
 
 
 def _packed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -8,17 +8,18 @@ from pathlib import Path
 import av
 
 WIDTH, HEIGHT = 1280, 720
-#: Megabytes.
+#: Megabytes, up to which a video is compressed as far as can be.
 SMALL = 5
 
 
 def write_noise(path: Path, megabytes: float) -> Path:
-    """Write an MP4 of at least this size, as the engine would: H.264, 24 frames per second."""
+    """Write an H.264 MP4 of at least this size; unlike the engine's, it has key frames only."""
     noise = random.Random(0)
     frames = [_frame(noise) for _ in range(4)]
     written = 0
     # No frame refers to another, so that four pictures in turn stay noise. A small video is compressed as far
     # as can be, or it would be a single frame.
+    # Without a delay every frame is written, and counted, at once.
     crf = "1" if megabytes > SMALL else "51"
     options = {"crf": crf, "preset": "ultrafast", "g": "1", "tune": "zerolatency"}
     with av.open(str(path), "w", format="mp4") as output:

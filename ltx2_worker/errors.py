@@ -50,7 +50,7 @@ class Explanation:
 
 EXPLANATIONS = {
     ErrorCode.INVALID_INPUT: Explanation(
-        "The input breaks the job's rules; `faults` lists every field at fault and what is allowed.",
+        "The input breaks the job's rules; `faults`, or else `field`, names what is at fault.",
         "Correct the input. Sending it again unchanged fails again.",
     ),
     ErrorCode.OVER_BUDGET: Explanation(
@@ -88,8 +88,8 @@ EXPLANATIONS = {
         "Send it again; if that fails too, ask for a shorter or smaller video.",
     ),
     ErrorCode.STORAGE_UNAVAILABLE: Explanation(
-        "The video was made but could not be delivered; the message says whether it was kept.",
-        "Send the same job with the same id again: a kept video is delivered without generating it anew.",
+        "The video could not be stored; the message says whether it was made, and kept.",
+        "Retry the job under its id (`POST /retry/{id}`): a kept video is delivered, not generated anew.",
     ),
     ErrorCode.SHUTTING_DOWN: Explanation(
         "The worker was told to end before the job was done.", "Send the job again."

@@ -22,7 +22,7 @@ IGNORED_FIELDS = ("negative_prompt", "cfg", "guidance_scale")
 
 
 def _whole(value: object) -> object:
-    """30.0 is an integer in JSON Schema (2020-12, 4.2.3), and what some clients write for 30."""
+    """30.0 is an integer in JSON Schema (2020-12, Validation 6.1.1), and what some clients write for 30."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -44,7 +44,9 @@ class ControlInput(_Input):
     """The structure that the video follows."""
 
     type: ControlType = Field(description="What is followed: depth map, canny edges or human pose.")
-    video_url: MediaText | None = Field(None, description="http(s) URL of the control video.")
+    video_url: MediaText | None = Field(
+        None, description="http(s) URL of the control video, or s3:// as for the image."
+    )
     video_base64: MediaText | None = Field(None, description="The control video as base64 or data URI.")
     strength: Strength = Field(1.0, description="How closely the structure is followed.")
     preprocessed: bool = Field(
@@ -92,12 +94,18 @@ class JobInput(_Input):
         False, description="x2 latent upscaler in time and a refining pass: 48 fps, the same duration."
     )
     detailer: bool = Field(False, description="The detailer IC-LoRA refines the video.")
-    image_url: MediaText | None = Field(None, description="http(s) URL of the start image.")
+    image_url: MediaText | None = Field(
+        None,
+        description="http(s) URL of the start image, or s3://BUCKET/KEY in the endpoint's own bucket.",
+    )
     image_base64: MediaText | None = Field(None, description="The start image as base64 or data URI.")
     image_strength: Strength = Field(
         1.0, description="How hard the first stage holds on to the image (lower moves more)."
     )
-    control: ControlInput | None = Field(None, description="Structure to follow (i2v); see control.*.")
+    control: ControlInput | None = Field(
+        None,
+        description="Structure to follow, beside a start image; without a video, the image's own structure.",
+    )
     audio: bool = Field(True, description="false: no audio stream in the file.")
     seed: Annotated[int, Field(ge=0, le=MAX_SEED), WHOLE] | None = Field(
         None, description="Default: random; always in the reply."

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -54,10 +55,12 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
     frame = Frame(plan.delivered.width, plan.delivered.height, plan.canvas.width, plan.canvas.height)
     image_source, control_source = _image_source(job), _control_source(job)
     with _ended_together(limits) as (pool, shared):
+        # Each with a context of its own, in which log lines have the job's id.
         fetching_image = image_source and pool.submit(
-            prepare_image, image_source, frame, inputs, shared, settings
+            copy_context().run, prepare_image, image_source, frame, inputs, shared, settings
         )
         fetching_control = control_source and pool.submit(
+            copy_context().run,
             prepare_control,
             control_source,
             frame,

@@ -153,7 +153,8 @@ class Worker:
         """
         try:
             if assignment.job.dry_run:
-                self._publisher.require_destination(assignment.s3_config)
+                if assignment.s3_config is not None:
+                    self._publisher.require_destination(assignment.s3_config)
                 return replies.dry_run(
                     assignment.job_id,
                     assignment.plan,

@@ -92,7 +92,7 @@ class Endpoint:
             result_posts.wrap_sdk()
         elif self._mode is Mode.API:
             # The web server shuts down on SIGTERM and then raises it again, which would kill this process.
-            signal.signal(signal.SIGTERM, _exit)
+            signal.signal(signal.SIGTERM, self._exit)
         self._worker.start()
         threading.Thread(target=self._end_when_given_up, daemon=True, name="end-when-given-up").start()
 
@@ -205,9 +205,9 @@ class Endpoint:
         if self._mode is not Mode.SINGLE:
             os.kill(os.getpid(), signal.SIGTERM)
 
-
-def _exit(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)
+    def _exit(self, number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the end short
+        sys.exit(self._exit_status or 128 + number)
 
 
 def _shutting_down() -> WorkerError:

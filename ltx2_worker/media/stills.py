@@ -19,8 +19,6 @@ _JPEG_QUALITY = 88
 _PICTURES, _WIDTH, _MILLISECONDS = 40, 320, 125
 #: Enough to be quick; every further thread holds one more frame in memory.
 _THREADS = 4
-#: So many frames at most change places between decoding and showing (H.264, E.2.1: max_num_reorder_frames).
-_REORDERED = 16
 
 
 def poster(video: Path, target: Path, limits: Limits) -> None:
@@ -74,7 +72,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, number: int, limit
     """Return frame `number` of a video of constant frame rate, or the last one of a video with fewer.
 
     An H.264 file of this length often has its first key frame only. On the way from there, frames that no
-    other refers to are not decoded, until one of those next to the wanted one is near.
+    other refers to are not decoded.
     """
     time_base = stream.time_base or Fraction(0)
     ticks = 1 / Fraction(stream.average_rate or 0) / time_base  # of one frame
@@ -83,8 +81,8 @@ def _frame_at(container: InputContainer, stream: VideoStream, number: int, limit
     frame: VideoFrame | None = None
     for packet in container.demux(stream):
         limits.check()
-        is_near = packet.pts is None or packet.pts > wanted - _REORDERED * ticks
-        stream.codec_context.skip_frame = "DEFAULT" if is_near else "NONREF"
+        is_before = packet.pts is not None and packet.pts < wanted
+        stream.codec_context.skip_frame = "NONREF" if is_before else "DEFAULT"
         for frame in packet.decode():
             if frame.pts is not None and frame.pts >= wanted:
                 return frame

@@ -77,6 +77,16 @@ def test_what_cannot_be_cured_is_tried_once_and_named(
     assert proxy.faults.total() == 1
 
 
+def test_a_bucket_that_is_down_at_the_start_is_tried_again_and_named(
+    bucket_settings: Settings, proxy: Proxy, limits: Limits
+) -> None:
+    proxy.fail_always((503, "SlowDown"))
+    with pytest.raises(WorkerError, match="The bucket for videos") as caught:
+        Publisher(bucket_settings, QUICK).check(limits)
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, True)
+    assert proxy.faults.total() == QUICK.attempts
+
+
 @pytest.mark.parametrize("fault", ["corrupt", "lie"])
 def test_a_damaged_copy_is_noticed_and_sent_again(
     bucket_settings: Settings, proxy: Proxy, bucket, video: Path, limits: Limits, fault: str
@@ -200,6 +210,23 @@ def test_a_leftover_that_vanishes_does_not_hold_up_the_others(
 
     proxy.fail_always("reset", where=taken_by_another_worker)
     assert publisher.deliver_leftovers(limits) == 1
+
+
+def test_a_leftover_that_the_disk_cannot_read_does_not_hold_up_the_others(
+    bucket_settings: Settings, proxy: Proxy, video: Path, limits: Limits, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher = Publisher(bucket_settings, TWICE)
+    proxy.fail_always((503, "SlowDown"), where=is_upload)
+    for job in ("damaged", "whole"):
+        with pytest.raises(WorkerError, match="it is kept"):
+            publisher.deliver(job, DIGEST, video, RESULT, limits)
+    proxy.heal()
+    entry = next(entry for entry in spool_of(bucket_settings).entries() if entry.name == "damaged")
+    unreadable = entry.folder / "damaged.mp4"
+    unreadable.unlink()
+    unreadable.symlink_to("/proc/self/mem")  # opens like a file; reading its beginning is an I/O error
+    assert publisher.deliver_leftovers(limits) == 1
+    assert "damaged could not be read from the spool: Input/output error" in caplog.text
 
 
 def test_a_video_that_the_deadline_overtakes_is_kept(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import pytest
+from av.bitstream import BitStreamFilterContext
 from PIL import Image
 
 from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
@@ -126,6 +127,21 @@ def test_the_color_tags_tell_the_matrix_that_was_used(
     assert measured == pytest.approx(bt601, abs=2)
     # `colr` in the container: nclx, then primaries, transfer, matrix as 16 bits each, full range as one.
     assert b"colrnclx" + bytes([0, 1, 0, 1, 0, 6, 0]) in target.read_bytes()
+
+
+def test_the_color_tags_are_in_the_stream_itself(tmp_path: Path) -> None:
+    target = finished(tmp_path, frames=2)
+    with av.open(target) as container:
+        stream = container.streams.video[0]
+        raw = tmp_path / "raw.h264"
+        to_annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
+        packets = [part for packet in container.demux(stream) for part in to_annex_b.filter(packet)]
+        raw.write_bytes(b"".join(map(bytes, packets)))
+    with av.open(raw, format="h264") as container:
+        frames = list(container.decode(video=0))
+        context = container.streams.video[0].codec_context
+        assert (context.color_primaries, context.color_trc, context.colorspace) == (1, 1, 6)
+        assert (context.color_range, len(frames)) == (1, 2)
 
 
 class PlaneBytes:

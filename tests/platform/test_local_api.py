@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,14 @@ def test_a_wrong_job_is_one_sentence(api: str) -> None:
     }
 
 
-def test_a_signal_ends_the_api_in_an_orderly_way(tmp_path: Path) -> None:
-    worker, _ = start_api(tmp_path)
-    with worker:
-        worker.wait_output("engine ready", SECONDS)
+def test_a_signal_ends_the_api_after_its_open_requests(tmp_path: Path) -> None:
+    worker, address = start_api(tmp_path)
+    with worker, ThreadPoolExecutor(1) as pool:
+        worker.wait_output("Uvicorn running", SECONDS)
+        answer = pool.submit(post, f"{address}/runsync", {"input": PREVIEW})
+        worker.wait_output('stage="sampling"', SECONDS)
         worker.terminate()
+        assert answer.result(SECONDS)["status"] == "COMPLETED"
         assert worker.wait_exit(60) == 128 + signal.SIGTERM
         assert not worker.survivors(timeout=10)
     assert "leaked" not in worker.output

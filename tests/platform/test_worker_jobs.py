@@ -95,6 +95,12 @@ def test_a_bucket_of_the_job_s_own_is_refused_where_the_operator_does_not_allow_
     assert (answer["output"]["code"], answer["output"]["field"]) == ("invalid_input", "s3Config")
 
 
+def test_what_the_log_says_of_a_job_s_media_names_the_job(queue: ControlPlane, worker: WorkerProcess) -> None:
+    job = queue.submit(preview() | {"image_url": "http://127.0.0.1:1/start.png"})
+    assert queue.wait_result(job, JOB_SECONDS)["output"]["field"] == "image_url"
+    assert any(line["event"].startswith("media refused") for line in log_of(worker, job))
+
+
 def test_the_second_job_starts_on_the_engine_while_the_first_is_delivered(
     queue: ControlPlane, worker: WorkerProcess
 ) -> None:

@@ -67,8 +67,8 @@ class Publisher:
                     retryable=fault.transient,
                 ) from fault
 
-    def require_destination(self, s3_config: object | None) -> None:
-        """Make sure that a job's video may go somewhere, without trying it; raises as `accept`."""
+    def require_destination(self, s3_config: object) -> None:
+        """Make sure that a job's own bucket may be used; raises what `accept` raises before it tries it."""
         self._destination(s3_config)
 
     def accept(self, s3_config: object | None, limits: Limits) -> None:

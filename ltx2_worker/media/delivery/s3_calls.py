@@ -27,7 +27,11 @@ def within(seconds: float, call: Callable[[], _T], limits: Limits) -> _T:
 
     Raises a transient `StoreFault` when the time is up, and what `limits.check` raises.
     """
-    ended = threading.Event()
+    return result_of(begun(call), seconds, limits)
+
+
+def begun(call: Callable[[], _T]) -> "Future[_T]":
+    """Start `call` in a thread of its own, for which nobody has to wait."""
     future: Future[_T] = Future()
 
     def work() -> None:
@@ -35,10 +39,16 @@ def within(seconds: float, call: Callable[[], _T], limits: Limits) -> _T:
             future.set_result(call())
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             future.set_exception(error)
-        ended.set()
 
-    limits.on_cancel(ended.set)
     threading.Thread(target=work, daemon=True, name="bucket-request").start()
+    return future
+
+
+def result_of(future: "Future[_T]", seconds: float, limits: Limits) -> _T:
+    """Return or raise what a call ends with; raises as `within` when it does not end in time."""
+    ended = threading.Event()
+    future.add_done_callback(lambda _: ended.set())
+    limits.on_cancel(ended.set)
     ended.wait(limits.remaining(max(0.0, seconds)))
     if not future.done():
         limits.check()

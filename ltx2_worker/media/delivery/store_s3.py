@@ -6,10 +6,11 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from s3transfer.subscribers import BaseSubscriber
 from ...errors import Cancelled, WorkerError
 from ...limits import Limits
 from .bucket import Bucket
-from .s3_calls import read_small, within
+from .s3_calls import begun, read_small, result_of, within
 from .s3_client import PARALLEL_PARTS, s3_client
 from .s3_faults import code_of, detail_of, fault_of
 from .store import PART_BYTES, Digest, Link, StoreFault, digest
@@ -33,6 +34,8 @@ _T = TypeVar("_T")
 #: One small request from its first byte to its last, and all tries of a look-up together.
 _REQUEST_SECONDS = 15.0
 _LOOK_UP_SECONDS = 10.0
+#: A digest takes a second a gigabyte, and as long as the upload where a volume is slow: it has begun with it.
+_DIGEST_SECONDS = 60.0
 #: How long an upload that must not go on may take to remove its parts; then it does so in the background.
 _CLEAN_UP_SECONDS = 5.0
 _RECORD_BYTES = 256 * 1024
@@ -97,19 +100,23 @@ class S3Store:
             # Metadata travels as HTTP headers: ASCII only.
             "Metadata": {"job-id": quote(job_id[:256], safe="")},
         }
-        with source.open("rb"):
-            pass  # a file that is gone is an OSError, and no fault of the bucket
-        # The network is slower than the digest, which so costs no time.
-        with ThreadPoolExecutor(1, thread_name_prefix="digest") as pool:
-            digesting = pool.submit(digest, source)
+        # Beside the upload: on a second core it costs no time. SHA-256 is in the record.
+        digesting = begun(partial(digest, source))
 
-            def attempt() -> Digest:
-                self._upload(self._key(name), source, extra, limits)
-                sent = digesting.result()
-                self._verify(self._key(name), sent, limits)
-                return sent
+        def attempt() -> Digest:
+            if _failed(digesting):
+                raise StoreFault("was not sent a file that cannot be read", transient=False)
+            self._upload(self._key(name), source, extra, limits)
+            sent = result_of(digesting, _DIGEST_SECONDS, limits)
+            self._verify(self._key(name), sent, limits)
+            return sent
 
+        try:
             return self._retrying("upload", attempt, limits)
+        except StoreFault:
+            if error := _failed(digesting):
+                raise error from None  # no fault of the bucket
+            raise
 
     def put_bytes(self, name: str, data: bytes, content_type: str, limits: Limits) -> None:
         """Upload a few kilobytes in one request."""
@@ -233,6 +240,11 @@ class S3Store:
             limits.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
             wait *= 2
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _failed(digesting: "Future[Digest]") -> BaseException | None:
+    """Why a digest could not be taken, if that is known already."""
+    return digesting.exception() if digesting.done() else None
 
 
 class _OnDone(BaseSubscriber):
