@@ -1,6 +1,6 @@
 """The caller's start image and control video: fetched, verified, and fitted to the canvas."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -43,14 +43,8 @@ def prepare_image(source: Source, frame: Frame, into: Path, limits: Limits, sett
     """
     with _files(into, "start_image", ".png") as (raw, fitted):
         fetch(source, raw, settings.max_image_bytes, limits, settings)
-        sentences = run_isolated(
-            partial(fit_image, raw, fitted, source.field, frame, settings.max_image_pixels),
-            limits=limits,
-            seconds=settings.media_timeout,
-            too_long=_rejected(source.field, "takes too long to decode"),
-            crashed=_rejected(source.field, "cannot be decoded"),
-        )
-        return Prepared(fitted, tuple(sentences))
+        work = partial(fit_image, raw, fitted, source.field, frame, settings.max_image_pixels)
+        return Prepared(fitted, _decode(work, source.field, limits, settings))
 
 
 def prepare_control(
@@ -80,24 +74,18 @@ def prepare_control(
     """
     with _files(into, "control", ".mp4") as (raw, fitted):
         fetch(source, raw, settings.max_video_bytes, limits, settings)
-        sentences = run_isolated(
-            partial(
-                fit_video,
-                raw,
-                fitted,
-                source.field,
-                frame,
-                fps=fps,
-                frames=frames,
-                max_seconds=settings.max_video_seconds,
-                max_side=settings.max_video_side,
-            ),
-            limits=limits,
-            seconds=settings.media_timeout,
-            too_long=_rejected(source.field, "takes too long to decode"),
-            crashed=_rejected(source.field, "cannot be decoded"),
+        work = partial(
+            fit_video,
+            raw,
+            fitted,
+            source.field,
+            frame,
+            fps=fps,
+            frames=frames,
+            max_seconds=settings.max_video_seconds,
+            max_side=settings.max_video_side,
         )
-        return Prepared(fitted, tuple(sentences))
+        return Prepared(fitted, _decode(work, source.field, limits, settings))
 
 
 def still_as_control(image: Path, into: Path, limits: Limits, settings: Settings, *, fps: int) -> Prepared:
@@ -121,6 +109,18 @@ def still_as_control(image: Path, into: Path, limits: Limits, settings: Settings
             crashed=failed,
         )
         return Prepared(fitted)
+
+
+def _decode(work: Callable[[], list[str]], field: str, limits: Limits, settings: Settings) -> tuple[str, ...]:
+    """Open a stranger's file in a process of its own, and return the warnings about it."""
+    sentences = run_isolated(
+        work,
+        limits=limits,
+        seconds=settings.media_timeout,
+        too_long=_rejected(field, "takes too long to decode"),
+        crashed=_rejected(field, "cannot be decoded"),
+    )
+    return tuple(sentences)
 
 
 @contextmanager
