@@ -112,8 +112,8 @@ def default_model_set() -> list[str]:
 
 
 def test_the_hub_listing_follows_the_hubs_schema():
-    HubListing.model_validate(HUB)
-    HubTests.model_validate(TESTS)
+    assert HubListing.model_validate(HUB).model_dump(mode="json", by_alias=True, exclude_unset=True) == HUB
+    assert HubTests.model_validate(TESTS).model_dump(mode="json", by_alias=True, exclude_unset=True) == TESTS
 
 
 def test_the_hub_listing_offers_every_setting_with_its_meaning_and_default():

@@ -28,6 +28,8 @@ class BadNetwork:
     def heal(self) -> None:
         #: Replies with bytes that are no HTTP, and cuts.
         self.garbage = False
+        #: Counts the looks at /queue and /history that were answered so.
+        self.looks_spoilt = threading.Semaphore(0)
         #: Answers /history with {} so many times.
         self.histories_withheld = 0
         #: Lets so many submissions through but never their replies.
@@ -69,6 +71,8 @@ class BadNetwork:
             head = client.recv(65536)
             if self.garbage:
                 client.sendall(self._random.randbytes(200))
+                if head.startswith((b"GET /queue", b"GET /history/")):
+                    self.looks_spoilt.release()
                 return
             if head.startswith(b"GET /history/") and self.histories_withheld > 0:
                 self.histories_withheld -= 1

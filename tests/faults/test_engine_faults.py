@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import wait
 from pathlib import Path
 
 import av
@@ -165,7 +166,7 @@ def test_a_hundred_cuts_of_the_websocket_lose_nothing(network: BadNetwork, start
     rng = random.Random(7)
     while network.cuts < 100 and not job.future.done():
         network.cut_websockets()
-        time.sleep(rng.uniform(0, 0.05))
+        wait([job.future], timeout=rng.uniform(0, 0.05))
     assert network.cuts >= 100
     assert job.paths() and second.paths()
     assert not job.heard(Restarted)
@@ -210,7 +211,8 @@ def test_garbage_on_the_port_while_a_job_runs_is_survived(network: BadNetwork, s
     job.wait_for(lambda event: isinstance(event, NodeProgress))
     network.garbage = True
     network.cut_websockets()
-    time.sleep(3)  # the fault itself lasts this long: longer than one look at /queue and /history
+    for _ in range(2):
+        assert network.looks_spoilt.acquire(timeout=30)
     network.garbage = False
     assert job.paths()
     assert not job.heard(Restarted)
@@ -284,7 +286,7 @@ def test_an_engine_that_cannot_start_is_given_up(make_engine: Callable[..., Engi
 
 def test_no_engine_outlives_a_killed_worker(engine_options: EngineOptions, tmp_path: Path) -> None:
     script = """
-        import dataclasses, sys, time
+        import dataclasses, signal, sys
         from pathlib import Path
         from ltx2_worker.engine import Engine, EngineOptions
         from ltx2_worker.limits import Limits
@@ -294,7 +296,7 @@ def test_no_engine_outlives_a_killed_worker(engine_options: EngineOptions, tmp_p
         engine.start()
         engine.wait_ready(Limits(90))
         print(engine.pid, flush=True)
-        time.sleep(600)
+        signal.pause()
     """
     worker = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script), str(tmp_path)], stdout=subprocess.PIPE, text=True

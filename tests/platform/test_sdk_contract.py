@@ -138,8 +138,10 @@ def test_the_heartbeat_names_the_jobs_in_hand(queue: ControlPlane, tmp_path: Pat
     queue.wait_for(
         lambda: any(r.query.get("job_id") == job.id for r in queue.seen(Route.PING)), "a ping with the id"
     )
+    assert not job.results
     gate.touch()
     queue.wait_result(job)
+    assert job.shown_status == "COMPLETED"
 
 
 def test_sigterm_lets_jobs_in_flight_finish_but_loses_one_that_arrives_later(

@@ -200,7 +200,7 @@ def test_stopping_ends_a_running_step(quiet_steps: Steps, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(subprocess, "Popen", remembered)
     with pytest.raises(Problem, match="was stopped"):
-        quiet_steps.run("it", "Making it", [sys.executable, "-c", "import time; time.sleep(100)"])
+        quiet_steps.run("it", "Making it", [sys.executable, "-c", "import signal; signal.pause()"])
     assert started[0].returncode is not None
 
 
