@@ -156,7 +156,7 @@ def test_input_of_any_shape_is_answered(queue: ControlPlane, raw: Any) -> None:
 
 @pytest.mark.parametrize("fault", [refused(500), refused(429), unanswered(0), unanswered(2), LOST_REPLY])
 def test_a_failed_take_loses_no_job(queue: ControlPlane, fault: Fault) -> None:
-    queue.inject(Route.TAKE_BATCH, fault)
+    queue.inject(Route.TAKE, fault)
     jobs = [queue.submit(DRY_RUN) for _ in range(3)]
     for job in jobs:
         queue.wait_result(job, 20)
