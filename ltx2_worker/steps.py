@@ -189,7 +189,7 @@ def _made(
     try:
         picture(finished, target, deadline)
     except (WorkerError, OSError):
-        log.warning("no %s could be made", target.name, exc_info=True)
+        log.warning("picture not made", exc_info=True, extra={"picture": target.name})
         return False
     return True
 
@@ -219,7 +219,7 @@ def _check_exact(plan: Plan, facts: video.VideoFacts) -> None:
     planned = (plan.delivered.width, plan.delivered.height, plan.frames, Fraction(plan.fps), plan.audio)
     made = (facts.width, facts.height, facts.frames, facts.fps, facts.audio)
     if made != planned:
-        log.error("the video is not what was planned", extra={"planned": planned, "made": made})
+        log.error("wrong video", extra={"planned": planned, "made": made})
         raise WorkerError(
             ErrorCode.GENERATION_FAILED, "The engine made a video of the wrong shape; it was not delivered."
         )

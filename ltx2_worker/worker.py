@@ -182,7 +182,7 @@ class Worker:
         try:
             record = VideoRecord.model_validate(found.result)
         except ValidationError:
-            log.warning("the job's record is another version's; the job is done again")
+            log.warning("job record not readable")
             return None
         log.info("job answered from its record")
         return replies.finished(record, found.delivery)
@@ -251,7 +251,7 @@ class Worker:
                 self._warm_up()
         except Exception:
             # A volume that fails, say: jobs will tell. A worker that takes none for ever would be worse.
-            log.exception("the worker could not get ready as it should")
+            log.exception("worker not ready")
         finally:
             self._warm.set()
 

@@ -223,9 +223,9 @@ def test_the_same_job_given_twice_at_once_is_generated_once(
 
 
 def test_an_engine_killed_between_jobs_costs_no_job(queue: ControlPlane, worker: WorkerProcess) -> None:
-    ready = worker.output.count("the engine is ready")
+    ready = worker.output.count('"event": "engine booted"')
     (engine,) = worker.descendants(ENGINE)
     engine.kill()
     job = queue.submit(preview())
     assert "error" not in queue.wait_result(job, BOOT_SECONDS + JOB_SECONDS)
-    assert worker.output.count("the engine is ready") == ready + 1
+    assert worker.output.count('"event": "engine booted"') == ready + 1
