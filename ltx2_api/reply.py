@@ -80,7 +80,9 @@ class DryRunResult(_Output):
     credits: int
     files: tuple[PlannedFile, ...] = Field(description="Model files that the job needs.")
     expected_seconds: int = Field(description="On a warm worker with a free engine.")
-    deadline_seconds: int = Field(description="After this the job is given up.")
+    deadline_seconds: int = Field(
+        description="What the job itself may take; the endpoint's execution timeout has to be 30 s longer."
+    )
     warnings: tuple[str, ...] = ()
 
 

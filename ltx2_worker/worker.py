@@ -15,13 +15,14 @@ from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
-from . import replies, steps
+from . import steps
 from .assignment import Assignment, input_digest
 from .catalog import preflight
 from .catalog.files import ModelLibrary, link_cached, manifest
 from .deadline import Deadline
 from .engine import Engine, EngineOptions, Turn
 from .media import isolate
+from .plan.dry_run import dry_run
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.plan import Plan, make_plan, require_installed
 from .progress import StagePace
@@ -160,12 +161,11 @@ class Worker:
             if assignment.job.dry_run:
                 if assignment.s3_config is not None:
                     self._publisher.require_destination(assignment.s3_config)
-                return replies.dry_run(
+                return dry_run(
                     assignment.job_id,
                     assignment.plan,
                     installed=self._library.has,
                     expected_seconds=sum(assignment.meter.expected.values()),
-                    deadline_seconds=deadline_seconds(assignment.plan),
                     warnings=assignment.warnings,
                 )
             return self._known(assignment) or self._make(assignment)
@@ -185,7 +185,7 @@ class Worker:
             log.warning("job record not readable")
             return None
         log.info("job answered from its record")
-        return replies.finished(record, found.delivery)
+        return steps.reply(record, found.delivery)
 
     def _make(self, assignment: Assignment) -> VideoResult:
         settings = self._settings
@@ -213,7 +213,7 @@ class Worker:
             )
         self._paces[assignment.plan.preview].learn(assignment.computed, assignment.meter.timings)
         log.info("job done", extra={"bytes": delivery.bytes, "timings": product.record.timings})
-        return replies.finished(product.record, delivery)
+        return steps.reply(product.record, delivery)
 
     @contextmanager
     def _folders(self) -> Iterator[tuple[Path, Path]]:

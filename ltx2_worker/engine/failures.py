@@ -56,7 +56,7 @@ def log_execution_error(error: dict[str, Any]) -> None:
         "execution error",
         extra={
             "execution_error": json.dumps(shown, default=str),
-            "traceback": traceback[-LONGEST_TRACEBACK:],
+            "traceback": traceback,
         },
     )
 
