@@ -45,7 +45,7 @@ def main() -> int:
     logs.set_up(as_json=mode is RunMode.QUEUE, level=level)
     # By default the SDK writes whole jobs and results, prompts included, into the log.
     runpod_sdk.set_log_level(level.removesuffix("ING"))
-    if wrong := runpod_sdk.wrong_version():
+    if wrong := runpod_sdk.wrong_version() or runpod_sdk.shared_memory_fault():
         return _refuse(wrong)
     for name in unknown_variables(os.environ):
         logging.getLogger("ltx2_worker").warning("unknown setting", extra={"variable": name})

@@ -7,6 +7,7 @@ why another version is refused; tests/platform/test_sdk_contract.py shows what t
 
 import asyncio
 import logging
+import multiprocessing
 import signal
 import threading
 import time
@@ -61,6 +62,15 @@ def wrong_version() -> str | None:
     if found.split(".")[:2] == VERSION.split("."):
         return None
     return f"It was made for runpod {VERSION}, and {found} is installed."
+
+
+def shared_memory_fault() -> str | None:
+    """A sentence, if the machine's shared memory is full: the SDK keeps a lock and a buffer in it."""
+    try:
+        multiprocessing.Lock()
+    except OSError as error:
+        return f"Shared memory (/dev/shm) cannot be used: {error.strerror}."
+    return None
 
 
 def set_log_level(level: str) -> None:
