@@ -1,11 +1,14 @@
 """Writes what the documents say of the code, from the code: `python -m tools.reference`.
 
-The schemas are whole files; the tables stand between `<!-- NAME -->` and `<!-- /NAME -->` in documents that
-are otherwise written by hand. A test fails when any of them is out of date.
+The schemas, and the names that a caller may use, are whole files; tables stand between `<!-- NAME -->` and
+`<!-- /NAME -->` in documents that are otherwise written by hand; the Dockerfile's layers of weights, the
+sizes in docker-bake.hcl and the settings in the Hub listing are written too. A test fails when any is out of date.
 """
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +18,16 @@ from pydantic_settings import BaseSettings
 
 from ltx2_api.errors import EXPLANATIONS, RETRYABLE
 from ltx2_api.job import IGNORED_FIELDS, ControlInput, JobInput
+from ltx2_api.names import NAMES
 from ltx2_api.prices import CREDITS
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
+from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.files import manifest
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.estimate import deadline_seconds, stage_seconds
 from ltx2_worker.settings import Settings
+
+from . import hub_listing, image_layers, names
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,6 +39,10 @@ def expected_files() -> dict[Path, str]:
     files = {
         ROOT / "schema" / "input.json": _pretty(JobInput.model_json_schema()),
         ROOT / "schema" / "output.json": _pretty(OUTPUTS.json_schema(mode="serialization")),
+        names.PLACE: names.names(catalogue()),
+        hub_listing.LISTING: hub_listing.listing(),
+        image_layers.DOCKERFILE: image_layers.dockerfile(),
+        image_layers.BAKE_FILE: image_layers.bake_file(),
     }
     for path in sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]):
         files[path] = _with_tables(path.read_text(encoding="utf-8"))
@@ -131,7 +142,7 @@ def _times_table() -> str:
     jobs = [
         {"quality": quality, "resolution": resolution, "duration": duration, **option}
         for option in ({}, {"temporal_upscaler": True}, {"detailer": True})
-        for quality in ("fast", "pro")
+        for quality in NAMES.qualities
         for resolution in ("720p", "1080p")
         for duration in (10, 20)
     ]
@@ -177,6 +188,11 @@ TABLES: dict[str, Callable[[], str]] = {
 
 def main() -> None:
     """Bring everything up to date."""
+    wanted = names.names(catalogue())
+    if names.PLACE.read_text(encoding="utf-8") != wanted:
+        names.PLACE.write_text(wanted, encoding="utf-8")
+        # This process has read the old names, of which schemas and tables would be made.
+        os.execv(sys.executable, [sys.executable, "-m", "tools.reference"])  # noqa: S606
     for path, text in expected_files().items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
