@@ -11,7 +11,7 @@ from .names import Quality
 Resolution = Literal["720p", "1080p"]
 Duration = Literal[10, 15, 20]
 
-_List = dict[Quality, dict[Resolution, dict[str, Annotated[int, Field(ge=0, strict=True)]]]]
+_List = dict[str, dict[Resolution, dict[str, Annotated[int, Field(ge=0, strict=True)]]]]
 
 
 def _credits() -> dict[Duration, dict[tuple[Quality, Resolution], int]]:

@@ -36,7 +36,11 @@ def dockerfile() -> str:
 def bake_file() -> str:
     """Return the bake file with the sizes of its variants as they should be."""
     text = BAKE_FILE.read_text(encoding="utf-8")
-    for name, listed in re.findall(r'target "(\w+)" \{[^}]*?MODEL_SET = "(.+?)"', text, re.DOTALL):
+    for name, body in re.findall(r'target "(\w+)" \{\n(.*?)\n\}', text, re.DOTALL):
+        chosen = re.search(r'MODEL_SET = "(.+)"', body)
+        if not chosen:
+            continue
+        listed = chosen[1]
         weights = sum(file.size for file in in_sets(manifest().values(), listed.split())) / 1e9
         held = f"{', '.join(listed.split())}: {weights:.1f} GB of weights"
         line = f"#   {name:<7} about {SLIM + weights:.0f} GB    {held}"

@@ -1,7 +1,7 @@
 """Writes ltx2_worker/workflow/node_kinds.json from the engine: `python -m tools.node_kinds`.
 
-What can be connected to the node classes of workflows/ is asked of a running ComfyUI, which this command starts
-with the settings of the environment (LTX2_COMFYUI_DIR, LTX2_ENGINE_PYTHON and so on) and ends again.
+What can be connected to the node classes of workflows/ is asked of a running ComfyUI, which this command
+starts with the settings of the environment (LTX2_COMFYUI_DIR, LTX2_ENGINE_PYTHON and so on) and ends again.
 """
 
 import json

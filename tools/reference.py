@@ -2,7 +2,7 @@
 
 The schemas, and the names that a caller may use, are whole files; tables stand between `<!-- NAME -->` and
 `<!-- /NAME -->` in documents that are otherwise written by hand; the Dockerfile's layers of weights, the
-sizes in docker-bake.hcl and the settings in the Hub listing are written too. A test fails when any is out of date.
+sizes in docker-bake.hcl and the settings in the Hub listing are written too. A test fails when any is stale.
 """
 
 import json
@@ -18,11 +18,12 @@ from pydantic_settings import BaseSettings
 
 from ltx2_api.errors import EXPLANATIONS, RETRYABLE
 from ltx2_api.job import IGNORED_FIELDS, ControlInput, JobInput
-from ltx2_api.names import NAMES
 from ltx2_api.prices import CREDITS
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
 from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.files import manifest
+from ltx2_worker.catalog.tables import Feature
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.estimate import deadline_seconds, stage_seconds
 from ltx2_worker.settings import Settings
@@ -47,6 +48,15 @@ def expected_files() -> dict[Path, str]:
     for path in sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]):
         files[path] = _with_tables(path.read_text(encoding="utf-8"))
     return files
+
+
+def stale() -> list[str]:
+    """Return the files that are not as they should be."""
+    return [
+        str(path.relative_to(ROOT))
+        for path, text in expected_files().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
 
 
 def _pretty(schema: dict[str, Any]) -> str:
@@ -139,24 +149,26 @@ def _prices_table() -> str:
 
 
 def _times_table() -> str:
-    jobs = [
-        {"quality": quality, "resolution": resolution, "duration": duration, **option}
-        for option in ({}, {"temporal_upscaler": True}, {"detailer": True})
-        for quality in NAMES.qualities
-        for resolution in ("720p", "1080p")
-        for duration in (10, 20)
-    ]
     return _table(
         ("job", "seconds, computed", "deadline"),
-        *(_times(job) for job in jobs),
+        *(
+            _times(recipe, {"resolution": resolution, "duration": duration}, option)
+            for option in (None, Feature.TEMPORAL_UPSCALER, Feature.DETAILER)
+            for recipe in catalogue().recipes
+            for resolution in ("720p", "1080p")
+            for duration in (10, 20)
+            if option is None or recipe.offers(option)
+        ),
     )
 
 
-def _times(fields: dict[str, Any]) -> tuple[str, ...]:
-    job, _ = JobInput.parse({"prompt": "-", **fields})
-    plan = make_plan(job, installed=lambda _: True)
-    options = [name for name, value in fields.items() if value is True]
-    label = ", ".join([f"{job.quality} {job.resolution} {job.duration} s", *options])
+def _times(recipe: Recipe, size: dict[str, Any], option: Feature | None) -> tuple[str, ...]:
+    raw = {"prompt": "-", "quality": recipe.name} | size | ({option.value: True} if option else {})
+    job, _ = JobInput.parse(raw)
+    plan = make_plan(job, installed=lambda _: True, family=recipe.family.name)
+    first = recipe.family is catalogue().families[0]
+    name = job.quality if first else f"{recipe.family.title} {job.quality}"
+    label = ", ".join([f"{name} {job.resolution} {job.duration} s", *([option.value] if option else [])])
     return (label, f"{sum(stage_seconds(plan).values()):,.0f}", f"{deadline_seconds(plan):,.0f}")
 
 
