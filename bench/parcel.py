@@ -106,7 +106,7 @@ def run(parcel: Path, folder: Path, arguments: Sequence[str]) -> int:
     if "--smoke" in arguments:
         tiny, union = folder / "tiny", folder / "tiny-union"
         if not union.exists():
-            subprocess.run([python, "-m", "local.tiny_weights", comfyui, tiny, union], cwd=ROOT, check=True)
+            subprocess.run([python, "-m", "local.tiny.weights", comfyui, tiny, union], cwd=ROOT, check=True)
         settings |= engine_environment(comfyui, python, Weights("cpu", (tiny,), TINY_NODES))
     else:
         settings |= engine_environment(comfyui, python, Weights("gpu", ()))
