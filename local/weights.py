@@ -8,7 +8,7 @@ from pathlib import Path
 from local import comfyui
 from local.places import HOME, ROOT, TEMPORARY, digest, is_stamped, put_stamp, replace_folder
 from local.problem import Problem
-from local.steps import Steps
+from local.steps import Program, Steps
 
 TINY = HOME / "tiny"
 #: Beside TINY: the union-control LoRA alone, so that tests choose whether it is installed.
@@ -105,7 +105,7 @@ def make_tiny(engine_python: Path, source: Path, steps: Steps) -> None:
     for folder in (new, new_union):
         shutil.rmtree(folder, ignore_errors=True)
     command: list[str | Path] = [engine_python, "-m", "local.tiny.weights", source, new, new_union]
-    steps.run("tiny-weights", "Making the tiny weights", command)
+    steps.run(Program("tiny-weights", "Making the tiny weights", command))
     put_stamp(new, tiny_stamp())
     replace_folder(new_union, TINY_UNION)
     replace_folder(new, TINY)
