@@ -40,11 +40,11 @@ from local.steps import Program, Steps, explain, latest_news
         ),
         ("ERROR: No matching distribution found for uv==0.13.9", "has no uv==0.13.9 for this Python"),
         (
-            "  cause: Because there is no version of einops==99.0 and you require einops==99.0, we can conclude",
+            "  cause: Because there is no version of einops==99.0 and you require einops==99.0, we",
             "has no einops==99.0 for this Python",
         ),
         (
-            "  cause: Because triton==3.6.0 has no wheels with a matching platform tag (e.g., `win_amd64`) and",
+            "  cause: Because triton==3.6.0 has no wheels with a matching platform tag (e.g.,",
             "has no triton==3.6.0 for this Python",
         ),
         ("PermissionError: [Errno 13] Permission denied", "check who owns"),
