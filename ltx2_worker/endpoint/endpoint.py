@@ -23,7 +23,7 @@ from ..settings import Settings
 from ..worker import Worker, unfit
 from . import reporters, runpod_sdk
 from .jobs import JobsInHand, Result, Running
-from .terminal import end_at_interrupt, show_outcome
+from .terminal import show_outcome
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +82,6 @@ class Endpoint:
 
     async def handle(self, job: dict[str, Any]) -> dict[str, Any]:
         """Run one of RunPod's jobs; every failure is a reply, only a cancel is raised."""
-        if self._mode is RunMode.SINGLE:
-            end_at_interrupt(self._console, self._worker.stop)
         job_id = str(job["id"])
         self._queue.arrived(job_id)
         if job_id == runpod_sdk.LOCAL_ID:

@@ -1,12 +1,5 @@
 """A person's view of one job on a terminal: a bar while it runs, where things lie when it is done."""
 
-import logging
-import os
-import signal
-import sys
-from collections.abc import Callable
-from types import FrameType
-
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
@@ -54,30 +47,6 @@ def show_outcome(outcome: VideoResult | DryRunResult | FailureResult, console: C
         _line(console, f"Poster: {outcome.poster_path or outcome.poster_url}")
     for warning in outcome.warnings:
         _line(console, f"Note:   {warning}")
-
-
-def end_at_interrupt(console: Console, clean_up: Callable[[], None]) -> None:
-    """Make Ctrl+C end this process at once, with one line and exit status 130.
-
-    The SDK's own handler exits with 0, after the tracebacks of what it interrupts.
-
-    Arguments:
-        console: where a bar may be shown.
-        clean_up: is called first.
-    """
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # a second one must not cut the end short
-        logging.disable()  # what fails from here on fails because of this
-        clean_up()
-        if console.is_terminal:
-            console.show_cursor()
-            sys.stderr.write("\r\x1b[2K")
-        sys.stderr.write("Stopped; no video was made.\n")
-        sys.stderr.flush()
-        os._exit(128 + number)
-
-    signal.signal(signal.SIGINT, end)
 
 
 def _line(console: Console, text: str) -> None:
