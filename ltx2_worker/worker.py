@@ -25,6 +25,7 @@ from .media import isolate
 from .plan.dry_run import dry_run
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.plan import Plan, make_plan, require_installed
+from .plan.prompt import readable
 from .progress import StagePace
 from .settings import Settings
 from .storage.publish import Publisher
@@ -115,6 +116,8 @@ class Worker:
             require_installed(plan, self._library.has)
             if self._unfit is not None:
                 raise unfit()
+        plan, cut = readable(plan, self._library.find)
+        warnings += cut
         computed = stage_seconds(plan)
         deadline = Deadline(self._deadline(plan))
         if (expected := sum(computed.values())) > deadline.seconds:
