@@ -52,7 +52,7 @@ class Worker:
         self._library = ModelLibrary((*settings.models_dirs, self._cached_models))
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
-        # Previews are all fixed costs: what they teach is true of previews only.
+        # A preview's time is mostly fixed costs, so previews and videos are measured apart.
         self._paces = {True: StagePace(), False: StagePace()}
         self._in_hand: set[Deadline] = set()
         self._lock = threading.Lock()
@@ -238,7 +238,7 @@ class Worker:
             self._in_hand.discard(assignment.deadline)
 
     def _deadline(self, plan: Plan) -> float:
-        """Seconds for a job: its own time, after what the jobs ahead of it may still take."""
+        """Seconds for a job: what it may take itself, and what the jobs before it may still take."""
         most = self._settings.execution_timeout - DEADLINE_MARGIN
         if self._settings.job_timeout is not None:
             return min(most, self._settings.job_timeout)
@@ -253,7 +253,8 @@ class Worker:
             if self._settings.warmup and self._unfit is None:
                 self._warm_up()
         except Exception:
-            # A volume that fails, say: jobs will tell. A worker that takes none for ever would be worse.
+            # Perhaps a volume did not answer. The worker takes jobs nevertheless: a job that fails says why,
+            # and a worker that never took one would stand idle for good.
             log.exception("worker not ready")
         finally:
             self._warm.set()
