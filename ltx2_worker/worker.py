@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ltx2_api.bounds import check_bounds
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
@@ -110,6 +111,7 @@ class Worker:
         Raises:
             WorkerError: INVALID_INPUT, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
         """
+        check_bounds(s3_config, "s3Config")
         job, warnings = JobInput.parse(raw)
         plan = make_plan(job, installed=self._library.has, default_camera=self._settings.default_camera)
         if not job.dry_run:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import os
 from base64 import b64encode
 from pathlib import Path
@@ -18,13 +19,13 @@ pytestmark = pytest.mark.engine
 JOB = {"prompt": "A cat.", "preview": True, "image_base64": b64encode(b"no picture").decode()}
 
 
-def handled(job_input: object, folder: Path, job_id: str = "job") -> dict[str, Any]:
+def handled(job_input: object, folder: Path, **beside: object) -> dict[str, Any]:
     settings = Settings(
         work_dir=folder / "work",
         output_dir=folder / "videos",
         models_dirs=tuple(Path(name) for name in os.environ["LTX2_MODELS_DIRS"].split(":")),
     )
-    return asyncio.run(Endpoint(settings, RunMode.API).handle({"id": job_id, "input": job_input}))
+    return asyncio.run(Endpoint(settings, RunMode.API).handle({"id": "job", "input": job_input} | beside))
 
 
 @pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "storage_unavailable"), (errno.EIO, "internal")])
@@ -46,3 +47,13 @@ def test_an_input_that_is_nested_too_deeply_is_invalid_not_a_fault_of_the_worker
         nested = {"control": nested}
     reply = handled({"prompt": "A cat."} | nested, tmp_path)
     assert (reply["code"], reply["retryable"]) == ("invalid_input", False)
+
+
+@pytest.mark.parametrize("config", [{f"p{n}": 0 for n in range(100_000)}, {"endpointUrl": "x" * 1_000_000}])
+def test_a_bucket_of_a_job_s_own_cannot_make_a_large_reply(
+    config: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LTX2_ALLOW_JOB_BUCKET", "true")
+    reply = handled(JOB, tmp_path, s3Config=config)
+    assert (reply["code"], reply["field"]) == ("invalid_input", "s3Config")
+    assert len(json.dumps(reply)) < 64 << 10
