@@ -32,7 +32,7 @@ def readable(plan: Plan, find: Callable[[ModelFile], Path | None]) -> tuple[Plan
     Arguments:
         find: tells where a model file is; where no text encoder is, as for a dry run, nothing is cut.
     """
-    encoders = (need.file for need in plan.needs if need.file.folder == "text_encoders")
+    encoders = (file for file in plan.files.values() if file.folder == "text_encoders")
     path = next((path for file in encoders if (path := find(file))), None)
     prompt, warning = cut_prompt(plan.prompt, path) if path else (plan.prompt, None)
     return replace(plan, prompt=prompt), (warning,) if warning else ()

@@ -55,5 +55,6 @@ def test_a_bucket_of_a_job_s_own_cannot_make_a_large_reply(
 ) -> None:
     monkeypatch.setenv("LTX2_ALLOW_JOB_BUCKET", "true")
     reply = handled(JOB, tmp_path, s3Config=config)
-    assert (reply["code"], reply["field"]) == ("invalid_input", "s3Config")
+    assert reply["code"] == "invalid_input"
+    assert reply["field"].startswith("s3Config")
     assert len(json.dumps(reply)) < 64 << 10
