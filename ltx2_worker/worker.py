@@ -11,23 +11,25 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ltx2_api.bounds import check_bounds
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
-from . import steps
+from . import preflight, steps
 from .assignment import Assignment, input_digest
-from .catalog import preflight
 from .catalog.files import ModelLibrary, link_cached, manifest
 from .deadline import Deadline
+from .dry_run import dry_run
 from .engine import Engine, EngineOptions, Turn
 from .media import isolate
-from .plan.dry_run import dry_run
+from .plan import Plan, by_recipe, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
-from .plan.plan import Plan, make_plan, require_installed
+from .plan.prompt import readable
 from .progress import StagePace
 from .settings import Settings
 from .storage.publish import Publisher
+from .workflow import require_installed
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +53,12 @@ class Worker:
         self._library = ModelLibrary((*settings.models_dirs, self._cached_models))
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
-        # Previews are all fixed costs: what they teach is true of previews only.
+        # A preview's time is mostly fixed costs, so previews and videos are measured apart.
         self._paces = {True: StagePace(), False: StagePace()}
         self._in_hand: set[Deadline] = set()
         self._lock = threading.Lock()
         self._unfit: str | None = None
+        self._verdict = preflight.Verdict()
         self._warm = threading.Event()
 
     def start(self) -> None:
@@ -109,12 +112,16 @@ class Worker:
         Raises:
             WorkerError: INVALID_INPUT, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
         """
+        check_bounds(s3_config, "s3Config")
         job, warnings = JobInput.parse(raw)
         plan = make_plan(job, installed=self._library.has, default_camera=self._settings.default_camera)
         if not job.dry_run:
             require_installed(plan, self._library.has)
+            self._verdict.require(plan.recipe)
             if self._unfit is not None:
                 raise unfit()
+        plan, cut = readable(plan, self._library.find)
+        warnings += cut
         computed = stage_seconds(plan)
         deadline = Deadline(self._deadline(plan))
         if (expected := sum(computed.values())) > deadline.seconds:
@@ -191,7 +198,9 @@ class Worker:
         settings = self._settings
         self._publisher.accept(assignment.s3_config, assignment.deadline)
         with self._folders() as (inputs, outputs):
-            graph, warnings = steps.prepare(assignment, inputs, settings)
+            graph, warnings = steps.prepare(
+                assignment, inputs, settings, resident=self._by_others(assignment.plan)
+            )
             made = steps.generate(assignment, graph, self._engine, previews=settings.live_previews)
             product = steps.finish(
                 assignment,
@@ -228,6 +237,13 @@ class Worker:
             for folder in folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def _by_others(self, plan: Plan) -> tuple[Plan, ...]:
+        """The same job by the other recipes that can be run here, if their weights are to stay loaded."""
+        if not self._settings.keep_models_loaded:
+            return ()
+        others = (recipe for recipe in self._verdict.fit if recipe is not plan.recipe)
+        return tuple(by_recipe(plan, recipe, self._library.has) for recipe in others)
+
     def put_down(self, assignment: Assignment) -> None:
         """Let go of an accepted job."""
         assignment.turn.release()
@@ -235,7 +251,7 @@ class Worker:
             self._in_hand.discard(assignment.deadline)
 
     def _deadline(self, plan: Plan) -> float:
-        """Seconds for a job: its own time, after what the jobs ahead of it may still take."""
+        """Seconds for a job: what it may take itself, and what the jobs before it may still take."""
         most = self._settings.execution_timeout - DEADLINE_MARGIN
         if self._settings.job_timeout is not None:
             return min(most, self._settings.job_timeout)
@@ -246,11 +262,14 @@ class Worker:
     def _get_ready(self) -> None:
         """Check the engine, then load weights before the first job if the operator wants that."""
         try:
-            self._unfit = self._unfit or preflight.why_unfit(self._engine, self._library)
+            if self._unfit is None:
+                self._verdict = preflight.judge(self._engine, self._library)
+                self._unfit = self._verdict.unfit
             if self._settings.warmup and self._unfit is None:
                 self._warm_up()
         except Exception:
-            # A volume that fails, say: jobs will tell. A worker that takes none for ever would be worse.
+            # Perhaps a volume did not answer. The worker takes jobs nevertheless: a job that fails says why,
+            # and a worker that never took one would stand idle for good.
             log.exception("worker not ready")
         finally:
             self._warm.set()
@@ -261,7 +280,9 @@ class Worker:
         assignment = self.accept("warm-up", job, self.take_turn())
         try:
             with self._folders() as (inputs, _):
-                graph, _ = steps.prepare(assignment, inputs, self._settings)
+                graph, _ = steps.prepare(
+                    assignment, inputs, self._settings, resident=self._by_others(assignment.plan)
+                )
                 steps.generate(assignment, graph, self._engine, previews=False)
         finally:
             self.put_down(assignment)
