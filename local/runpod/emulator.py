@@ -49,6 +49,7 @@ class Emulator:
         self._loop = asyncio.new_event_loop()
         self._stack = AsyncExitStack()
         self._changed = threading.Condition()
+        self._changes = 0
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._loop.run_forever, name="runpod-emulator", daemon=True).start()
@@ -192,13 +193,18 @@ class Emulator:
             TimeoutError: it does not within `timeout` real seconds; says `what`, and the jobs' states.
         """
         deadline = time.monotonic() + timeout
-        with self._changed:
-            while not condition():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    states = {job.id: str(job.status) for job in self.jobs.values()}
-                    raise TimeoutError(f"not within {timeout} s: {what}; jobs: {states}")
-                self._changed.wait(min(left, _TICK))
+        while True:
+            seen = self._changes
+            # Without the lock: the condition may ask the event loop, which may just be telling of a change.
+            if condition():
+                return
+            left = deadline - time.monotonic()
+            if left <= 0:
+                states = {job.id: str(job.status) for job in self.jobs.values()}
+                raise TimeoutError(f"not within {timeout} s: {what}; jobs: {states}")
+            with self._changed:
+                if self._changes == seen:
+                    self._changed.wait(min(left, _TICK))
 
     def wait_taken(self, job: Job, timeout: float = 10) -> None:
         """Return once a worker has taken the job."""
@@ -220,6 +226,7 @@ class Emulator:
 
     def _tell(self) -> None:
         with self._changed:
+            self._changes += 1
             self._changed.notify_all()
 
     def _close(self) -> None:
