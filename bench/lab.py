@@ -48,12 +48,14 @@ class Lab:
 
     Attributes:
         work_dir: its scratch folder.
+        finished: how many jobs were waited for.
     """
 
     runpod: Emulator
     worker: WorkerProcess
     clock_file: Path
     work_dir: Path
+    finished: int = 0
 
     def run(self, job: dict[str, Any]) -> JobTimes:
         """Do one job and wait for its answer."""
@@ -72,7 +74,8 @@ class Lab:
             reply = self.runpod.wait_result(job, JOB_SECONDS * len(jobs))
             if "error" in reply:
                 raise SystemExit(f"A job failed: {reply}\n{self.worker.output[-4000:]}")
-        prompts = self._prompts(len(self.runpod.jobs))[-len(jobs) :]
+        self.finished += len(jobs)
+        prompts = self._prompts(self.finished)[-len(jobs) :]
         return [
             JobTimes(job.taken[0], job.results[0].at, prompt, job.results[0].body["output"])
             for job, prompt in zip(jobs, prompts, strict=True)

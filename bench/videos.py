@@ -39,6 +39,6 @@ def write_noise(path: Path, megabytes: float) -> Path:
 
 def _frame(noise: random.Random) -> av.VideoFrame:
     frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
-    for runpod in frame.planes:
-        runpod.update(noise.randbytes(runpod.buffer_size))
+    for plane in frame.planes:
+        plane.update(noise.randbytes(plane.buffer_size))
     return frame

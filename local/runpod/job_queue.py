@@ -156,7 +156,7 @@ class JobQueue:
 
     def purge(self) -> int:
         """Delete every job that waits, and return how many they were."""
-        removed = list(self._waiting)
+        removed = [job for job in self._waiting if job.status is Status.IN_QUEUE]
         for job in removed:
             self.delete(job)
         return len(removed)
