@@ -67,7 +67,7 @@ def test_a_signal_ends_the_api_when_the_job_in_hand_is_answered(tmp_path: Path) 
             command.wait_output("Ending when the jobs in hand are done", 30)
         command.wait_output(f"{job['id']} COMPLETED", JOB_SECONDS)
         assert command.wait_exit(60) == 0
-        assert not command.survivors(timeout=10)
+        assert not command.survivors(timeout=30)
         assert (tmp_path / "videos" / f"{job['id']}.mp4").exists()
         assert "Traceback" not in command.output
 
@@ -78,7 +78,7 @@ def test_ctrl_c_ends_an_idle_api_and_its_worker(tmp_path: Path) -> None:
         assert answer.json()["output"]["credits"] == 0
         command.signal(signal.SIGINT)
         assert command.wait_exit(60) == 0
-        assert not command.survivors(timeout=10)
+        assert not command.survivors(timeout=30)
         assert "Traceback" not in command.output
 
 
@@ -87,7 +87,7 @@ def test_a_killed_api_leaves_no_worker(tmp_path: Path) -> None:
         requests.post(f"{address(command)}/runsync", json={"input": DRY_RUN}, timeout=BOOT_SECONDS)
         command.kill()
         assert command.wait_exit(10) == -signal.SIGKILL
-        assert not command.survivors(timeout=10)
+        assert not command.survivors(timeout=30)
 
 
 def test_a_worker_that_cannot_work_ends_the_api_with_its_own_words(tmp_path: Path) -> None:
@@ -96,4 +96,4 @@ def test_a_worker_that_cannot_work_ends_the_api_with_its_own_words(tmp_path: Pat
         assert command.wait_exit(BOOT_SECONDS) == 1
         assert "The worker ended with status 1" in command.output
         assert "neither recipe has its models" in command.output
-        assert not command.survivors(timeout=5)
+        assert not command.survivors(timeout=30)

@@ -38,7 +38,7 @@ def test_sigterm_lets_both_jobs_in_hand_finish_takes_no_other_and_leaves_no_proc
         assert "error" not in only_result(job)
     assert worker.wait_exit(30) == 0
     assert not late.taken
-    assert not worker.survivors(timeout=5)
+    assert not worker.survivors(timeout=30)
 
 
 def test_jobs_that_cannot_finish_in_the_grace_time_are_handed_back_as_retryable(
@@ -54,7 +54,7 @@ def test_jobs_that_cannot_finish_in_the_grace_time_are_handed_back_as_retryable(
         assert only_result(job)["output"]["code"] == "shutting_down"
         assert only_result(job)["output"]["retryable"] is True
     assert worker.wait_exit(30) == 0
-    assert not worker.survivors(timeout=5)
+    assert not worker.survivors(timeout=30)
 
 
 def test_an_idle_worker_ends_at_once_though_the_platform_holds_its_request(
@@ -65,7 +65,7 @@ def test_an_idle_worker_ends_at_once_though_the_platform_holds_its_request(
     runpod.wait_for(lambda: runpod.seen(Route.TAKE_BATCH), "the worker asks for jobs", BOOT_SECONDS)
     worker.terminate()
     assert worker.wait_exit(30) == 0
-    assert not worker.survivors(timeout=5)
+    assert not worker.survivors(timeout=30)
 
 
 def test_a_job_that_arrives_together_with_sigterm_is_not_lost(
@@ -81,7 +81,9 @@ def test_a_job_that_arrives_together_with_sigterm_is_not_lost(
     worker.terminate()
     pings = len(runpod.seen(Route.PING))
     runpod.wait_for(
-        lambda: len(runpod.seen(Route.PING)) >= pings + 2, "the pause is longer than any of its timers"
+        lambda: len(runpod.seen(Route.PING)) >= pings + 2,
+        "the pause is longer than any of its timers",
+        BOOT_SECONDS,
     )
     worker.signal(signal.SIGCONT)
     runpod.wait_result(job, 20)
@@ -106,7 +108,7 @@ def test_a_killed_worker_leaves_no_engine(runpod: Emulator, start_worker: StartW
     assert engines
     worker.kill()
     assert worker.wait_exit(10) == -signal.SIGKILL
-    alive = worker.survivors(timeout=10)
+    alive = worker.survivors(timeout=30)
     assert not [engine for engine in engines if engine in alive]
 
 
@@ -117,7 +119,7 @@ def test_a_worker_without_models_ends_with_an_error_instead_of_failing_job_after
     worker = start_worker(LTX2_MODELS_DIRS=str(tmp_path / "empty"))
     assert worker.wait_exit(BOOT_SECONDS) == 1
     assert "neither recipe has its models" in worker.output
-    assert not worker.survivors(timeout=5)
+    assert not worker.survivors(timeout=30)
 
 
 def test_a_worker_whose_engine_never_starts_ends_with_an_error_and_answers_its_job_as_retryable(
