@@ -108,7 +108,7 @@ def test_a_killed_worker_leaves_no_engine(runpod: Emulator, start_worker: StartW
     assert engines
     worker.kill()
     assert worker.wait_exit(10) == -signal.SIGKILL
-    alive = worker.survivors(timeout=30)
+    alive = worker.survivors(timeout=10)
     assert not [engine for engine in engines if engine in alive]
 
 
