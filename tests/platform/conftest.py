@@ -24,6 +24,8 @@ def worker_environment(runpod: Emulator, home: Path) -> dict[str, str]:
     return runpod.environment() | {
         "LTX2_WORK_DIR": str(home / "work"),
         "LTX2_OUTPUT_DIR": str(home / "videos"),
+        # Most tests want two jobs in hand; tests/platform/test_late_take.py takes the second one late.
+        "LTX2_TAKE_AHEAD": "3600",
     }
 
 
