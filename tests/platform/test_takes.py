@@ -72,16 +72,16 @@ def test_no_job_is_lost_or_taken_twice_over_takes_with_holds_cancels_time_outs_a
 
 
 def test_an_idle_worker_takes_a_job_on_a_request_that_outlives_the_sdk_s_own_time_outs(
-    plane: ControlPlane, start: StartWorker
+    runpod: Emulator, start: StartWorker
 ) -> None:
-    plane.hold = 120
-    worker = start(QUEUE_HANDLER, environment(plane, 1))
-    plane.wait_for(lambda: plane.seen(Route.TAKE), "the worker asks for a job", 60)
+    runpod.hold(120)
+    worker = start(QUEUE_HANDLER, environment(runpod, 1))
+    runpod.wait_for(lambda: runpod.seen(Route.TAKE), "the worker asks for a job", 60)
     worker.wait_output("Job acquisition timed out", 60, times=3)
-    job = plane.submit({})
-    plane.wait_taken(job)
-    assert len(plane.seen(Route.TAKE)) == 1
-    plane.wait_result(job)
+    job = runpod.submit({})
+    runpod.wait_taken(job)
+    assert len(runpod.seen(Route.TAKE)) == 1
+    runpod.wait_result(job)
 
 
 @pytest.mark.engine
