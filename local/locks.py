@@ -42,7 +42,7 @@ def write(options: Sequence[str]) -> None:
             comfyui.finish()
         for name, wider in WIDER.items():
             steps.run(Program(f"lock-{name}", f"Locking {name}", _compile(name, wider, options)))
-            steps.say(f"requirements/{name}.lock: written")
+            steps.progress.say(f"requirements/{name}.lock: written")
 
 
 def _compile(name: str, wider: str | None, options: Sequence[str]) -> Command:

@@ -38,21 +38,23 @@ def set_up(own: Environment, engine: Environment, named_comfyui: Path | None, *,
         steps = Steps()
         check_disk(sum(environment.megabytes for environment in missing))
         if engine in missing:
-            steps.say("Setting up in .local, once: one to three minutes on two cores, most of it torch.")
+            steps.progress.say(
+                "Setting up in .local, once: one to three minutes on two cores, most of it torch."
+            )
         if bring_source or missing:
             _install(missing, uv.bring(steps), bring_source=bring_source)
         if make_weights:
-            steps.say("tiny-weights: making them")
+            steps.progress.say("tiny-weights: making them")
             weights.make_tiny(engine.python, source, steps)
         shutil.rmtree(TEMPORARY, ignore_errors=True)
-        steps.say("Everything is here.")
+        steps.progress.say("Everything is here.")
     return source
 
 
 def _install(missing: Sequence[Environment], steps: Steps, *, bring_source: bool) -> None:
     programs = [environment.installing() for environment in missing]
     programs += [comfyui.downloading()] if bring_source else []
-    steps.say("installing, side by side: " + ", ".join(program.name for program in programs))
+    steps.progress.say("installing, side by side: " + ", ".join(program.name for program in programs))
     steps.run(*(environment.making() for environment in missing))
     steps.run(*programs)
     for environment in missing:

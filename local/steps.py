@@ -10,6 +10,7 @@ from pathlib import Path
 
 from local.places import LOGS, ROOT, TEMPORARY, shown
 from local.problem import Problem
+from local.progress import Progress
 
 #: No single step takes longer than this, in seconds, even on a slow line.
 STEP_TIMEOUT = 3600.0
@@ -107,18 +108,15 @@ _Running = tuple[Program, "subprocess.Popen[bytes]"]
 
 @dataclass(frozen=True)
 class Steps:
-    """Runs programs, and prints a line for each event with the seconds since the set-up began.
+    """Runs programs, some side by side; the first failure ends them all.
 
     Arguments:
+        progress: where to say how it goes.
         variables: of the environment, for every program, beside this process's own.
     """
 
+    progress: Progress = field(default_factory=Progress)
     variables: Mapping[str, str] = field(default_factory=dict)
-    _started: float = field(default_factory=time.monotonic)
-
-    def say(self, text: str) -> None:
-        """Print a line."""
-        print(f"[{time.monotonic() - self._started:4.0f} s] {text}", flush=True)
 
     def run(self, *programs: Program) -> None:
         """Run programs side by side to their ends, saying now and then that they still run.
@@ -158,7 +156,9 @@ class Steps:
             if now - spoken > SILENCE:
                 spoken = now
                 for program, _ in running:
-                    self.say(f"{program.name}: {latest_news(program.log.read_text(errors='replace'))}")
+                    self.progress.say(
+                        f"{program.name}: {latest_news(program.log.read_text(errors='replace'))}"
+                    )
             time.sleep(_POLL)
 
 

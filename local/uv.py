@@ -50,7 +50,7 @@ def bring(steps: Steps, *, further_indexes: bool = True) -> Steps:
                 "This Python has neither ensurepip nor pip, so it can make no environment: install it "
                 "(on Debian and Ubuntu: apt install python3-venv) or use another Python."
             )
-        steps.say("uv: bringing it, to make the environments with")
+        steps.progress.say("uv: bringing it, to make the environments with")
         shutil.rmtree(FOLDER, ignore_errors=True)
         without = ["--without-pip"] if _has_module("pip") else []
         venv = [sys.executable, "-m", "venv", *without, str(FOLDER)]

@@ -133,7 +133,7 @@ def test_a_step_is_not_led_astray_by_another_environment(
     monkeypatch: pytest.MonkeyPatch, folders: Path
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", os.fspath(folders))
-    Steps({"UV_INDEX": "ours"}).run(
+    Steps(variables={"UV_INDEX": "ours"}).run(
         program("import os; print('PYTHONPATH' in os.environ, os.environ['UV_INDEX'])")
     )
     assert (folders / "logs" / "it.log").read_text().strip() == "False ours"
