@@ -4,7 +4,7 @@ Each takes what it needs and returns what it made; `worker.py` puts them in orde
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -15,7 +15,7 @@ from pathlib import Path
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
-from ltx2_api.reply import VideoRecord
+from ltx2_api.reply import VideoRecord, VideoResult
 
 from . import __version__
 from .assignment import Assignment
@@ -25,9 +25,10 @@ from .media import stills, video
 from .media.fetch import Source
 from .media.fit import Frame
 from .media.prepare import Prepared, prepare_control, prepare_image, still_as_control
-from .plan.geometry import BASE_FPS
-from .plan.plan import Plan
+from .plan import Plan
 from .settings import Settings
+from .storage.record import Delivery
+from .storage.store import Link
 from .workflow.build import BuiltGraph, Media, build
 
 log = logging.getLogger(__name__)
@@ -43,11 +44,14 @@ class Product:
     record: VideoRecord
 
 
-def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[BuiltGraph, tuple[str, ...]]:
+def prepare(
+    assignment: Assignment, inputs: Path, settings: Settings, *, resident: Sequence[Plan] = ()
+) -> tuple[BuiltGraph, tuple[str, ...]]:
     """Fetch and fit what the caller sent, and build the graph around it.
 
     Arguments:
         inputs: the job's own folder below the engine's input folder; the output prefix has its name too.
+        resident: the job by other recipes, whose loaders the graph names too.
 
     Returns:
         The graph, and warnings about the media.
@@ -68,7 +72,7 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
             inputs,
             shared,
             settings,
-            fps=BASE_FPS,
+            fps=plan.base_fps,
             frames=plan.base_frames,
         )
         fetching = [future for future in (fetching_image, fetching_control) if future]
@@ -77,13 +81,13 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
     image = fetching_image.result() if fetching_image else None
     control = fetching_control.result() if fetching_control else None
     if job.control is not None and control is None and image is not None:
-        control = still_as_control(image.path, inputs, deadline, settings, fps=BASE_FPS)
+        control = still_as_control(image.path, inputs, deadline, settings, fps=plan.base_fps)
     graph = build(
         plan,
         Media(_name(image, inputs), _name(control, inputs)),
         f"{inputs.name}/video",
         crf=settings.video_crf,
-        resident=settings.keep_models_loaded,
+        resident=resident,
     )
     return graph, tuple(warning for media in (image, control) if media for warning in media.warnings)
 
@@ -168,6 +172,24 @@ def finish(
     )
 
 
+def reply(record: VideoRecord, delivery: Delivery) -> VideoResult:
+    """A finished job, with links to its files as they are now."""
+    poster, animation = delivery.poster or Link(), delivery.preview or Link()
+    return VideoResult(
+        **record.model_dump(),
+        url=delivery.video.url,
+        path=_text(delivery.video.path),
+        video_base64=delivery.base64,
+        url_expires_at=delivery.expires_at.isoformat() if delivery.expires_at else None,
+        poster_url=poster.url,
+        poster_path=_text(poster.path),
+        animation_url=animation.url,
+        animation_path=_text(animation.path),
+        bytes=delivery.bytes,
+        sha256=delivery.sha256,
+    )
+
+
 @contextmanager
 def _ended_together(deadline: Deadline) -> Iterator[tuple[ThreadPoolExecutor, Deadline]]:
     """Threads for work side by side, and their deadline: when one fails, or the job ends, all end at once."""
@@ -189,7 +211,7 @@ def _made(
     try:
         picture(finished, target, deadline)
     except (WorkerError, OSError):
-        log.warning("no %s could be made", target.name, exc_info=True)
+        log.warning("picture not made", exc_info=True, extra={"picture": target.name})
         return False
     return True
 
@@ -209,6 +231,10 @@ def _control_source(job: JobInput) -> Source | None:
     return Source(field, control.video_url, control.video_base64)
 
 
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def _name(prepared: Prepared | None, inputs: Path) -> str | None:
     """A prepared file as the engine knows it: below its input folder."""
     return f"{inputs.name}/{prepared.path.name}" if prepared else None
@@ -219,7 +245,7 @@ def _check_exact(plan: Plan, facts: video.VideoFacts) -> None:
     planned = (plan.delivered.width, plan.delivered.height, plan.frames, Fraction(plan.fps), plan.audio)
     made = (facts.width, facts.height, facts.frames, facts.fps, facts.audio)
     if made != planned:
-        log.error("the video is not what was planned", extra={"planned": planned, "made": made})
+        log.error("wrong video", extra={"planned": planned, "made": made})
         raise WorkerError(
             ErrorCode.GENERATION_FAILED, "The engine made a video of the wrong shape; it was not delivered."
         )
