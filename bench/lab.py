@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import clock
-from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
 from tests.platform.control_plane import ControlPlane, PlatformJob
 from tests.platform.worker_process import WorkerProcess
+from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDLER = ROOT / "handler.py"

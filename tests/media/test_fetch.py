@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from fetch_lab import CONTENT, fetched, refused
-from s3_lab import BUCKET
 from web_lab import Web, serving_tls
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
+from tests.storage.s3_server import BUCKET
 
 SECRET = "X-Amz-Signature=tell-nobody"
 
