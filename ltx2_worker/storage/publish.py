@@ -111,8 +111,9 @@ class Publisher:
             delivery = store_all(store, entry.artifacts, deadline)
         except StoreFault as fault:
             raise _undelivered(f"the {store.noun} {fault.reason}", kept=True) from fault
-        except OSError:
+        except OSError as error:
             # Another worker that shares the outbox has delivered the video meanwhile, or the disk fails.
+            log.warning("kept video unreadable", extra={"entry": entry.folder.name, "why": error.strerror})
             return _recorded(store, name, input_digest, deadline)
         if delivery.complete:
             self._outbox.forget(entry)

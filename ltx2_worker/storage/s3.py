@@ -99,14 +99,16 @@ class S3Store:
         }
         # Beside the upload: on a second core it costs no time.
         digesting = in_thread(partial(_expected_digest, source, expected))
+        unreadable = StoreFault("was not sent a file that cannot be read", transient=False)
 
         def attempt() -> Digest:
-            if not (digesting.done() and digesting.exception()):
-                self._upload(self._key(name), source, extra, deadline)
+            if not source.exists() or (digesting.done() and digesting.exception()):
+                raise unreadable
+            self._upload(self._key(name), source, extra, deadline)
             try:
                 sent = result_of(digesting, _DIGEST_SECONDS, deadline)
             except OSError:
-                raise StoreFault("was not sent a file that cannot be read", transient=False) from None
+                raise unreadable from None
             self._verify(name, sent, deadline)
             return sent
 
@@ -115,6 +117,7 @@ class S3Store:
         except StoreFault:
             if digesting.done() and (error := digesting.exception()):
                 raise error from None  # the file's fault, not the bucket's
+            source.stat()
             raise
 
     def put_bytes(self, name: str, data: bytes, deadline: Deadline) -> None:

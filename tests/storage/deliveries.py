@@ -22,9 +22,9 @@ ONCE = RetryPolicy(requests=1, attempts=1)
 TWICE = RetryPolicy(requests=1, attempts=2, first_wait=0.01)
 
 
-def artifacts(video: Path, job: str = JOB, digest: str = DIGEST, **more: Any) -> Artifacts:
+def artifacts(video: Path, job: str = JOB, input_digest: str = DIGEST, **more: Any) -> Artifacts:
     """A job's files; `more` are the other arguments of `Artifacts`."""
-    return Artifacts(object_name(job), job, digest, video, RESULT, **more)
+    return Artifacts(object_name(job), job, input_digest, video, RESULT, **more)
 
 
 def destination(publisher: Publisher, s3_config: object | None = None) -> Destination:
