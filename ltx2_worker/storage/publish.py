@@ -159,11 +159,16 @@ class Publisher:
                 continue
             facts = {"entry": entry.folder.name}
             try:
-                # A later run of the same job may have been delivered: its video stays as it was promised.
-                if find_record(store, entry.artifacts.name, None, deadline) is None:
+                name, input_digest = entry.artifacts.name, entry.artifacts.input_digest
+                if find_record(store, name, None, deadline) is None:
                     if not store_all(store, entry.artifacts, deadline).complete:
                         break
                     delivered += 1
+                elif find_record(store, name, input_digest, deadline) is None:
+                    # The id was used again with another input: the video that is there was promised too, so
+                    # this one goes there only when its job is sent again.
+                    log.info("video stays in the outbox", extra=facts | {"why": "another has its name"})
+                    continue
             except StoreFault as fault:
                 log.warning("video stays in the outbox", extra=facts | {"why": f"the {store.noun} {fault}"})
                 if fault.transient:
