@@ -1,7 +1,7 @@
 """A machine that fails between any two system calls: a process that is killed, a disk that refuses.
 
-The calls through which the storage code reaches the disk are wrapped while `Machine.running` is entered. A
-killed process does nothing any more: from the fatal call on every call raises, so that no clean-up runs either.
+The calls through which the storage code reaches the disk are wrapped while `Machine.running` is entered. In
+this process a kill is an exception that every further call raises again, so that no clean-up runs either.
 """
 
 import builtins
@@ -9,6 +9,7 @@ import errno
 import functools
 import io
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,12 +35,14 @@ class Machine:
         fail_after: from this call on, calls fail with `error`; None lets them work.
         error: ENOSPC and EROFS meet calls that write, EIO every call.
         calls: how many there were.
+        for_good: it dies by a real SIGKILL, for a process that was forked to die.
     """
 
     kill_after: int | None = None
     fail_after: int | None = None
     error: int = errno.EIO
     calls: int = 0
+    for_good: bool = False
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -76,6 +79,8 @@ class Machine:
         number = self.calls
         self.calls += 1
         if self.kill_after is not None and number >= self.kill_after:
+            if self.for_good:
+                os.kill(os.getpid(), signal.SIGKILL)
             raise Killed
         if self.fail_after is not None and number >= self.fail_after and (writes or self.error == errno.EIO):
             raise OSError(self.error, os.strerror(self.error))

@@ -5,6 +5,8 @@ be killed or its disk may fail; the store may refuse; clocks may jump. A finishe
 and what is said to be a job's video is that job's video, byte for byte.
 """
 
+# ruff: noqa: PLR0917 - a rule's arguments are what hypothesis chooses
+
 import errno
 import hashlib
 import shutil
