@@ -109,11 +109,11 @@ class Publisher:
             return None
         try:
             delivery = store_all(store, entry.artifacts, deadline)
-        except StoreFault as fault:
-            raise _undelivered(f"the {store.noun} {fault.reason}", kept=True) from fault
-        except OSError as error:
+        except (StoreFault, OSError) as error:
+            if isinstance(error, StoreFault) and entry.folder.exists():
+                raise _undelivered(f"the {store.noun} {error.reason}", kept=True) from error
             # Another worker that shares the outbox has delivered the video meanwhile, or the disk fails.
-            log.warning("kept video unreadable", extra={"entry": entry.folder.name, "why": error.strerror})
+            log.warning("kept video unreadable", extra={"entry": entry.folder.name, "why": str(error)})
             return _recorded(store, name, input_digest, deadline)
         if delivery.complete:
             self._outbox.forget(entry)
