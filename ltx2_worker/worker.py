@@ -78,7 +78,7 @@ class Worker:
             self._engine.start()
         threading.Thread(target=isolate.warm_up, daemon=True, name="media-warm-up").start()
         threading.Thread(target=self._get_ready, daemon=True, name="get-ready").start()
-        threading.Thread(target=self._publisher.empty_outbox, daemon=True, name="outbox").start()
+        threading.Thread(target=self._publisher.attend_outbox, daemon=True, name="outbox").start()
 
     def stop(self) -> None:
         """Stop the engine; jobs still in hand end with SHUTTING_DOWN."""

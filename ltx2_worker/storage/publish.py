@@ -5,6 +5,8 @@ A job whose record is found is answered from it; what a destination does not tak
 
 import base64
 import logging
+import threading
+import time
 from pathlib import Path
 
 from ltx2_api.errors import ErrorCode, WorkerError
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 #: What trying the destination and emptying the outbox may take, in seconds.
 _OWN_LIMIT = 900.0
+#: Seconds between a video that was kept and the next try to deliver it; the pause doubles up to the longest.
+_PAUSE, _LONGEST_PAUSE = 60.0, 900.0
 
 
 class Publisher:
@@ -29,12 +33,15 @@ class Publisher:
     Arguments:
         settings: the "what goes out" section.
         retries: how a failing bucket is tried again.
+        pause: seconds between a video that was kept and the next try to deliver it.
 
     Raises `WorkerError(STORAGE_UNAVAILABLE)` for a bucket that is not configured completely.
     """
 
-    def __init__(self, settings: Settings, retries: RetryPolicy | None = None) -> None:
+    def __init__(self, settings: Settings, retries: RetryPolicy | None = None, pause: float = _PAUSE) -> None:
         self._settings = settings
+        self._pause = pause
+        self._kept = threading.Event()
         self._retries = retries
         self._operators = operators_destination(settings, retries)
         self._outbox = Outbox(outbox_folder(settings), settings.spool_max_videos, settings.spool_max_bytes)
@@ -145,8 +152,28 @@ class Publisher:
             return delivery
         raise _undelivered(reason, kept=self._enqueue(artifacts, destination)) from cause
 
+    def attend_outbox(self) -> None:
+        """Deliver what waits, now and some time after each video that had to be kept; never returns.
+
+        A worker without a volume keeps videos on its own disk, which goes with it: it must not wait for a
+        restart. Nothing that is met here may end the thread.
+        """
+        pause = self._pause
+        while True:
+            self._kept.clear()
+            try:
+                self.empty_outbox()
+            except Exception:
+                log.exception("the outbox could not be emptied")
+                self._kept.set()
+            if not self._kept.is_set():
+                pause = self._pause
+                self._kept.wait()
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
     def empty_outbox(self, deadline: Deadline | None = None) -> int:
-        """Deliver what earlier runs had to keep, and return how many videos were delivered.
+        """Deliver what had to be kept, and return how many videos were delivered.
 
         Videos for a job's own bucket wait until the job is sent again: nobody's keys are kept on disk.
         """
@@ -162,6 +189,7 @@ class Publisher:
                 name, input_digest = entry.artifacts.name, entry.artifacts.input_digest
                 if find_record(store, name, None, deadline) is None:
                     if not store_all(store, entry.artifacts, deadline).complete:
+                        self._kept.set()
                         break
                     delivered += 1
                 elif find_record(store, name, input_digest, deadline) is None:
@@ -172,10 +200,12 @@ class Publisher:
             except StoreFault as fault:
                 log.warning("video stays in the outbox", extra=facts | {"why": f"the {store.noun} {fault}"})
                 if fault.transient:
+                    self._kept.set()
                     break
                 continue
             except WorkerError as error:
                 log.warning("videos stay in the outbox", extra={"why": error.message})
+                self._kept.set()
                 break
             except OSError as error:
                 # Another worker that shares the outbox was quicker, or the disk cannot read this one.
@@ -185,7 +215,9 @@ class Publisher:
         return delivered
 
     def _enqueue(self, artifacts: Artifacts, destination: Destination) -> bool:
-        return self._outbox.enqueue(artifacts, for_job_bucket=destination.brought_by_job)
+        kept = self._outbox.enqueue(artifacts, for_job_bucket=destination.brought_by_job)
+        self._kept.set()
+        return kept
 
     def _inline(self, video: Path) -> Delivery:
         facts, limit = digest_of(video), self._settings.inline_max_bytes

@@ -141,3 +141,23 @@ def test_a_video_that_the_deadline_overtakes_is_kept(
         deliver(Publisher(bucket_settings, ONCE), video, Deadline(1))
     assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert kept(bucket_settings) == [JOB]
+
+
+def test_a_video_that_was_kept_goes_out_when_the_bucket_is_back_without_a_restart(
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline
+) -> None:
+    publisher = Publisher(bucket_settings, ONCE, pause=0.05)
+    threading.Thread(target=publisher.attend_outbox, daemon=True).start()
+    keep(publisher, proxy, video, deadline, JOB)
+    delivered = threading.Event()
+
+    def recorded(request: Request) -> bool:
+        if is_upload(request) and request.path.endswith(f"{JOB}.json"):
+            delivered.set()
+        return False
+
+    proxy.fail_always("reset", where=recorded)
+    assert delivered.wait(60)
+    found = find(publisher, deadline)
+    assert found is not None
+    assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == video.read_bytes()
