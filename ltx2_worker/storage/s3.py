@@ -79,7 +79,8 @@ class S3Store:
         except (WorkerError, Cancelled):
             raise
         except Exception as error:  # noqa: BLE001 - not needed, and worded below
-            log.info("the bucket keeps %s: it %s", _PROBE_KEY, fault_of(error).reason)
+            facts = {"key": _PROBE_KEY, "why": fault_of(error).reason}
+            log.info("bucket probe not removed", extra=facts)
 
     def put_file(
         self,
@@ -187,7 +188,7 @@ class S3Store:
         except ClientError as error:
             code, status = code_of(error)
             if status == 403:
-                log.info("upload not verified: this access key may write to the bucket but not look at it")
+                log.info("upload not verified", extra={"why": "the access key may write but not look"})
                 return
             if status == 404 and code != "NoSuchBucket":
                 raise StoreFault("took the file and no longer has it", transient=True) from None

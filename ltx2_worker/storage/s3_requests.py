@@ -118,7 +118,8 @@ def retrying(
             raise
         except Exception as error:  # noqa: BLE001 - worded, and raised below
             fault, detail = fault_of(error), detail_of(error)
-        log.warning("bucket %s failed, attempt %d: it %s (%s)", what, attempt, fault.reason, detail)
+        facts = {"request": what, "attempt": attempt, "why": fault.reason, "detail": detail}
+        log.warning("bucket request failed", extra=facts)
         worn_out = time.monotonic() + wait > until
         if not fault.transient or worn_out or attempt == policy.attempts:
             # Outside the handler, so that boto3's exception does not hang on it: its text is the store's.

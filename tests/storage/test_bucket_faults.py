@@ -14,6 +14,7 @@ from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.publish import Publisher
 from ltx2_worker.storage.s3_requests import RetryPolicy
+from tests.log_lines import logged
 from tests.storage.deliveries import JOB, ONCE, TWICE, deliver, find, is_upload, kept
 from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, Fault, Proxy, Request
 
@@ -127,12 +128,12 @@ def test_a_record_too_large_or_cut_is_no_record(
 ) -> None:
     bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=b" " * 300_000)
     assert find(Publisher(bucket_settings, ONCE), deadline) is None
-    assert "holds something else under a record's name" in caplog.text
+    assert "holds something else under a record's name" in logged(caplog)
     bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=b" " * 1000)
     proxy.fail("lie", times=1, where=lambda request: request.method == "GET")
     assert find(Publisher(bucket_settings, TWICE), deadline) is None
-    assert "get failed, attempt 1: it broke the connection" in caplog.text
-    assert "attempt 2" not in caplog.text
+    assert '"request": "get", "attempt": 1, "why": "broke the connection"' in logged(caplog)
+    assert '"attempt": 2' not in logged(caplog)
 
 
 def test_a_cancelled_upload_ends_and_leaves_nothing(
@@ -193,8 +194,8 @@ def test_no_secret_reaches_a_log_or_an_exception(
         assert proxy.url not in message
         assert "127.0.0.1" not in message
         assert BUCKET not in message.replace("for videos", "")
-    logged = "\n".join(record.getMessage() for record in caplog.records)
+    lines = logged(caplog)
     for secret in (SECRET_KEY, ACCESS_KEY, "X-Amz-Signature"):
-        assert secret not in logged
+        assert secret not in lines
         assert secret not in "".join(said)
         assert secret not in repr(publisher.__dict__) + repr(bucket_settings)
