@@ -7,7 +7,9 @@ RunPod's users write the endpoint in several ways, with the bucket as the first 
 import logging
 import re
 import socket
+import threading
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -27,6 +29,8 @@ _CONNECT_SECONDS = 5
 _SILENCE_SECONDS = 8
 #: Parts in flight. s3transfer reads each from the file as it is sent, so this bounds sockets, not memory.
 PARALLEL_PARTS = 4
+#: A session makes one client at a time (boto3's guide on threads).
+_making_clients = threading.Lock()
 #: Stores without regions take any; the signature needs one.
 _ANY_REGION = "us-east-1"
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
@@ -154,23 +158,31 @@ def s3_client(bucket: Bucket, attempts: int) -> "S3Client":
     # Their debug records hold signed headers and URLs, which are as good as keys while they last.
     for name in ("boto3", "botocore", "s3transfer"):
         logging.getLogger(name).setLevel(logging.INFO)
-    return boto3.session.Session().client(
-        "s3",
-        endpoint_url=bucket.endpoint_url,
-        region_name=bucket.region,
-        aws_access_key_id=bucket.access_key_id.get_secret_value(),
-        aws_secret_access_key=bucket.secret_access_key.get_secret_value(),
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": bucket.addressing},
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_SILENCE_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            max_pool_connections=PARALLEL_PARTS + 2,
-            request_checksum_calculation=bucket.checksums,
-            response_checksum_validation=bucket.checksums,
-        ),
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": bucket.addressing},
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_SILENCE_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=PARALLEL_PARTS + 2,
+        request_checksum_calculation=bucket.checksums,
+        response_checksum_validation=bucket.checksums,
     )
+    with _making_clients:
+        return _session().client(
+            "s3",
+            endpoint_url=bucket.endpoint_url,
+            region_name=bucket.region,
+            aws_access_key_id=bucket.access_key_id.get_secret_value(),
+            aws_secret_access_key=bucket.secret_access_key.get_secret_value(),
+            config=config,
+        )
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """One for all clients: it reads S3's description once, which takes ten times as long as a client."""
+    return boto3.session.Session()
 
 
 def presigned_url(client: "S3Client", bucket: Bucket, key: str, seconds: int) -> str:

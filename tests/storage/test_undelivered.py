@@ -14,7 +14,20 @@ from ltx2_worker.settings import Settings
 from ltx2_worker.storage import outbox_entry
 from ltx2_worker.storage.publish import Publisher
 from ltx2_worker.storage.store import Digest, digest_of
-from tests.storage.deliveries import JOB, ONCE, RESULT, TWICE, deliver, find, is_upload, keep, kept, outbox_of
+from tests.storage.deliveries import (
+    JOB,
+    ONCE,
+    RESULT,
+    TWICE,
+    artifacts,
+    deliver,
+    destination,
+    find,
+    is_upload,
+    keep,
+    kept,
+    outbox_of,
+)
 from tests.storage.s3_server import BUCKET, Proxy, Request
 
 
@@ -73,6 +86,24 @@ def test_a_leftover_does_not_replace_what_a_later_run_delivered(
     deliver(publisher, later, deadline)
     assert publisher.empty_outbox(deadline) == 0
     assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == later.read_bytes()
+    assert kept(bucket_settings) == []
+
+
+def test_a_leftover_neither_replaces_nor_yields_to_the_video_of_another_input_under_its_id(
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, tmp_path: Path, deadline: Deadline
+) -> None:
+    publisher = Publisher(bucket_settings, ONCE)
+    other = tmp_path / "other.mp4"
+    other.write_bytes(b"the video of another input")
+    publisher.deliver(artifacts(other, JOB, "another-digest"), destination(publisher), deadline)
+    keep(publisher, proxy, video, deadline, JOB)
+    proxy.heal()
+    assert publisher.empty_outbox(deadline) == 0
+    assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == other.read_bytes()
+    found = find(publisher, deadline)  # its job is sent again
+    assert found is not None
+    assert found.delivery.bytes == video.stat().st_size
+    assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == video.read_bytes()
     assert kept(bucket_settings) == []
 
 
