@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from mypy_boto3_s3 import S3Client
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
@@ -45,7 +46,7 @@ PERMANENT: list[tuple[Fault, str]] = [
 
 @pytest.mark.parametrize("fault", TRANSIENT, ids=str)
 def test_a_part_that_fails_once_is_sent_again(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline, fault: Fault
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, deadline: Deadline, fault: Fault
 ) -> None:
     proxy.fail(fault, times=1, where=lambda request: request.is_part)
     delivery = deliver(Publisher(bucket_settings, QUICK), video, deadline)
@@ -78,7 +79,7 @@ def test_a_bucket_that_is_down_at_the_start_is_tried_again_and_named(
 
 @pytest.mark.parametrize("fault", ["corrupt", "lie"])
 def test_a_damaged_copy_is_noticed_and_sent_again(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline, fault: str
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, deadline: Deadline, fault: str
 ) -> None:
     def picked(request: Request) -> bool:
         return request.is_part if fault == "corrupt" else request.method == "HEAD"
@@ -101,7 +102,7 @@ def test_a_key_that_may_only_write_is_enough(
 
 
 def test_a_failed_upload_leaves_no_parts_in_the_bucket(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
     proxy.fail((403, "AccessDenied"), times=1, where=lambda request: request.is_part)
     with pytest.raises(WorkerError):
@@ -124,7 +125,11 @@ def test_a_silent_bucket_does_not_hold_a_job_beyond_its_deadline(
 
 
 def test_a_record_too_large_or_cut_is_no_record(
-    bucket_settings: Settings, proxy: Proxy, bucket, deadline: Deadline, caplog: pytest.LogCaptureFixture
+    bucket_settings: Settings,
+    proxy: Proxy,
+    bucket: S3Client,
+    deadline: Deadline,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=b" " * 300_000)
     assert find(Publisher(bucket_settings, ONCE), deadline) is None
@@ -137,7 +142,7 @@ def test_a_record_too_large_or_cut_is_no_record(
 
 
 def test_a_cancelled_upload_ends_and_leaves_nothing(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path
 ) -> None:
     deadline = Deadline(60)
 

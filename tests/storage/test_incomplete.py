@@ -5,6 +5,7 @@
 from pathlib import Path
 
 import pytest
+from mypy_boto3_s3 import S3Client
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
@@ -33,12 +34,12 @@ def poster(tmp_path: Path) -> Path:
     return path
 
 
-def keys(bucket) -> set[str]:
+def keys(bucket: S3Client) -> set[str]:
     return {item["Key"] for item in bucket.list_objects_v2(Bucket=BUCKET).get("Contents", [])}
 
 
 def test_a_poster_that_the_bucket_refuses_does_not_cost_the_video(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, poster: Path, deadline: Deadline
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, poster: Path, deadline: Deadline
 ) -> None:
     proxy.fail_always((403, "AccessDenied"), where=ends_with(".jpg"))
     publisher = Publisher(bucket_settings, ONCE)
@@ -53,7 +54,7 @@ def test_a_poster_that_the_bucket_refuses_does_not_cost_the_video(
 
 
 def test_a_record_that_the_bucket_refuses_does_not_cost_the_video(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
     proxy.fail_always((403, "AccessDenied"), where=ends_with(".json"))
     publisher = Publisher(bucket_settings, ONCE)
@@ -67,7 +68,7 @@ def test_a_record_that_the_bucket_refuses_does_not_cost_the_video(
 def test_a_bucket_that_goes_down_after_the_video_gets_the_record_later(
     bucket_settings: Settings,
     proxy: Proxy,
-    bucket,
+    bucket: S3Client,
     video: Path,
     poster: Path,
     deadline: Deadline,
@@ -101,7 +102,7 @@ def test_a_deadline_that_passes_after_the_video_does_not_cost_it(
 
 
 def test_an_object_that_vanishes_after_its_upload_is_sent_again(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
     vanished = []
 
@@ -128,7 +129,7 @@ def test_an_object_that_keeps_vanishing_is_named_and_the_video_kept(
 
 
 def test_a_file_that_is_not_what_was_finished_is_not_delivered(
-    bucket_settings: Settings, bucket, video: Path, deadline: Deadline, tmp_path: Path
+    bucket_settings: Settings, bucket: S3Client, video: Path, deadline: Deadline, tmp_path: Path
 ) -> None:
     finished = digest_of(video)
     video.write_bytes(video.read_bytes()[:-1] + b"x")
@@ -142,7 +143,7 @@ def test_a_file_that_is_not_what_was_finished_is_not_delivered(
 
 @pytest.mark.parametrize("kind", ["bucket", "folder"])
 def test_a_record_whose_video_was_replaced_by_one_of_the_same_size_is_not_believed(
-    bucket_settings: Settings, bucket, video: Path, deadline: Deadline, tmp_path: Path, kind: str
+    bucket_settings: Settings, bucket: S3Client, video: Path, deadline: Deadline, tmp_path: Path, kind: str
 ) -> None:
     folder = Settings(output_dir=tmp_path / "out", work_dir=tmp_path / "work")
     publisher = Publisher(bucket_settings if kind == "bucket" else folder, ONCE)
@@ -159,7 +160,7 @@ def test_a_record_whose_video_was_replaced_by_one_of_the_same_size_is_not_believ
 
 
 def test_a_kept_video_that_another_worker_delivers_meanwhile_is_found_at_its_place(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
     publisher, other = Publisher(bucket_settings, ONCE), Publisher(bucket_settings, ONCE)
     keep(publisher, proxy, video, deadline, JOB)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mypy_boto3_s3 import S3Client
 
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
@@ -155,7 +156,7 @@ publisher.deliver(artifacts(video, poster=video), publisher.destination(None), D
 def test_a_worker_killed_between_a_request_and_its_reply_is_followed_by_a_right_delivery(
     bucket_settings: Settings,
     proxy: Proxy,
-    bucket,
+    bucket: S3Client,
     finished: Path,
     deadline: Deadline,
     tmp_path: Path,

@@ -7,9 +7,11 @@ import hashlib
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
+from mypy_boto3_s3 import S3Client
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
@@ -25,7 +27,7 @@ def sha256(path: Path) -> str:
 
 
 def test_a_bucket_gets_video_poster_and_record(
-    bucket_settings: Settings, bucket, video: Path, tmp_path: Path, deadline: Deadline
+    bucket_settings: Settings, bucket: S3Client, video: Path, tmp_path: Path, deadline: Deadline
 ) -> None:
     poster = tmp_path / "poster.jpg"
     poster.write_bytes(b"jpeg")
@@ -78,7 +80,7 @@ def test_the_same_id_with_another_input_is_another_job(
 
 
 def test_a_record_whose_video_is_gone_or_cut_is_not_believed(
-    bucket_settings: Settings, bucket, video: Path, deadline: Deadline
+    bucket_settings: Settings, bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(bucket_settings)
     deliver(publisher, video, deadline)
@@ -90,14 +92,14 @@ def test_a_record_whose_video_is_gone_or_cut_is_not_believed(
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"format": 99}', b'{"format": 1}', b"\xff\xfe"])
 def test_a_record_that_is_not_ours_is_no_record(
-    bucket_settings: Settings, bucket, deadline: Deadline, content: bytes
+    bucket_settings: Settings, bucket: S3Client, deadline: Deadline, content: bytes
 ) -> None:
     bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=content)
     assert find(Publisher(bucket_settings), deadline) is None
 
 
 def test_key_prefix_and_public_url_shape_the_link(
-    bucket_settings: Settings, bucket, video: Path, deadline: Deadline
+    bucket_settings: Settings, bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
     settings = bucket_settings.model_copy(
         update={"bucket_key_prefix": "/clips 2026/", "bucket_public_url": "https://cdn.example.com/v/"}
@@ -108,13 +110,13 @@ def test_key_prefix_and_public_url_shape_the_link(
     assert delivery.expires_at is None
 
 
-def test_the_check_leaves_nothing_in_the_bucket(bucket_settings: Settings, bucket) -> None:
+def test_the_check_leaves_nothing_in_the_bucket(bucket_settings: Settings, bucket: S3Client) -> None:
     Publisher(bucket_settings).check()
     assert bucket.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
 
 
 def test_without_a_bucket_the_mounted_volume_is_used(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     volume = tmp_path / "volume"
     volume.mkdir()
@@ -127,7 +129,7 @@ def test_without_a_bucket_the_mounted_volume_is_used(
 
 
 def test_a_named_folder_comes_before_the_volume_and_is_made(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     (tmp_path / "volume").mkdir()
     settings = Settings(**folders | {"volume_dir": tmp_path / "volume", "output_dir": tmp_path / "a" / "b"})
@@ -139,7 +141,7 @@ def test_a_named_folder_comes_before_the_volume_and_is_made(
 
 
 def test_what_is_in_the_folder_survives_the_removal_of_the_source(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     content = video.read_bytes()
     delivery = deliver(Publisher(Settings(output_dir=tmp_path / "out", **folders)), video, deadline)
@@ -148,7 +150,7 @@ def test_what_is_in_the_folder_survives_the_removal_of_the_source(
 
 
 def test_off_the_platform_a_video_ends_up_where_the_worker_was_started(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline, monkeypatch: pytest.MonkeyPatch
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     delivery = deliver(Publisher(Settings(**folders)), video, deadline)
@@ -156,7 +158,7 @@ def test_off_the_platform_a_video_ends_up_where_the_worker_was_started(
 
 
 def test_a_folder_that_cannot_be_written_is_said_without_its_path(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     (tmp_path / "out").write_text("a file")
     publisher = Publisher(Settings(output_dir=tmp_path / "out", **folders))
@@ -168,7 +170,7 @@ def test_a_folder_that_cannot_be_written_is_said_without_its_path(
 
 
 def test_on_the_platform_a_worker_with_nowhere_to_put_a_video_refuses_to_start(
-    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    folders: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "endpoint")
     with pytest.raises(WorkerError, match=r"BUCKET_NAME.*network volume") as caught:
@@ -178,7 +180,7 @@ def test_on_the_platform_a_worker_with_nowhere_to_put_a_video_refuses_to_start(
 
 
 def test_an_inline_reply_holds_the_whole_video_or_says_that_it_does_not_fit(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(Settings(inline_base64=True, inline_max_bytes=1000, **folders))
     small = tmp_path / "small.mp4"
@@ -203,7 +205,7 @@ def s3_config(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_a_job_may_bring_its_own_bucket_where_the_operator_allows_it(
-    folders: dict[str, Path], s3_config: dict[str, str], bucket, video: Path, deadline: Deadline
+    folders: dict[str, Any], s3_config: dict[str, str], bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(Settings(allow_job_bucket=True, **folders))
     publisher.try_jobs_bucket(destination(publisher, s3_config), deadline)
@@ -216,7 +218,7 @@ def test_a_job_may_bring_its_own_bucket_where_the_operator_allows_it(
 
 
 def test_a_jobs_bucket_that_refuses_its_key_is_refused_before_the_job_runs(
-    folders: dict[str, Path], s3_config: dict[str, str], proxy: Proxy, deadline: Deadline
+    folders: dict[str, Any], s3_config: dict[str, str], proxy: Proxy, deadline: Deadline
 ) -> None:
     proxy.fail_always((403, "InvalidAccessKeyId"))
     publisher = Publisher(Settings(allow_job_bucket=True, **folders))
@@ -226,7 +228,7 @@ def test_a_jobs_bucket_that_refuses_its_key_is_refused_before_the_job_runs(
 
 
 def test_a_video_for_a_jobs_bucket_waits_until_the_job_is_sent_again(
-    folders: dict[str, Path], s3_config: dict[str, str], proxy: Proxy, video: Path, deadline: Deadline
+    folders: dict[str, Any], s3_config: dict[str, str], proxy: Proxy, video: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(Settings(allow_job_bucket=True, **folders), ONCE)
     proxy.fail_always((503, "SlowDown"))
@@ -243,7 +245,7 @@ def test_a_video_for_a_jobs_bucket_waits_until_the_job_is_sent_again(
 
 
 def test_a_video_whose_bucket_cannot_be_looked_up_any_more_waits_too(
-    folders: dict[str, Path],
+    folders: dict[str, Any],
     s3_config: dict[str, str],
     video: Path,
     deadline: Deadline,

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from mypy_boto3_s3 import S3Client
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
@@ -32,7 +33,7 @@ from tests.storage.s3_server import BUCKET, Proxy, Request
 
 
 def test_a_bucket_that_stays_down_keeps_the_video_for_the_next_start(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
     proxy.fail_always((503, "SlowDown"), where=is_upload)
     with pytest.raises(WorkerError, match=r"is overloaded; it is kept") as caught:
@@ -74,7 +75,7 @@ def test_the_same_job_sent_again_is_delivered_without_generating(
 
 
 def test_a_leftover_does_not_replace_what_a_later_run_delivered(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, tmp_path: Path, deadline: Deadline
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, tmp_path: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(bucket_settings, ONCE)
     proxy.fail_always((500, "InternalError"), where=is_upload)
@@ -90,7 +91,7 @@ def test_a_leftover_does_not_replace_what_a_later_run_delivered(
 
 
 def test_a_leftover_neither_replaces_nor_yields_to_the_video_of_another_input_under_its_id(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, tmp_path: Path, deadline: Deadline
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, tmp_path: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(bucket_settings, ONCE)
     other = tmp_path / "other.mp4"
@@ -175,7 +176,7 @@ def test_a_video_that_the_deadline_overtakes_is_kept(
 
 
 def test_a_video_that_was_kept_goes_out_when_the_bucket_is_back_without_a_restart(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline
+    bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(bucket_settings, ONCE, pause=0.05)
     threading.Thread(target=publisher.attend_outbox, daemon=True).start()
