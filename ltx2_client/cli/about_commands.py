@@ -9,23 +9,18 @@ from ..submitting import check
 from .exits import Exit
 from .flags import add_job_flags, job_fields
 from .following_job import client_for
+from .new_command import NewCommand
 from .output import Output, plan_text
 
 
-def add(commands: Any, common: argparse.ArgumentParser) -> None:
+def add(new: NewCommand) -> None:
     """Add the sub-commands."""
-    price = commands.add_parser(
-        "price", parents=[common], allow_abbrev=False, help="say what a job costs; nobody is asked"
-    )
-    plan = commands.add_parser(
-        "plan", parents=[common], allow_abbrev=False, help="ask a worker what it would do for a job"
-    )
+    price = new("price", "say what a job costs; nobody is asked")
+    plan = new("plan", "ask a worker what it would do for a job")
     for parser in (price, plan):
         add_job_flags(parser)
     plan.add_argument("--timeout", type=float, default=300.0, metavar="S", help="seconds to wait")
-    health = commands.add_parser(
-        "health", parents=[common], allow_abbrev=False, help="say what the endpoint has to do"
-    )
+    health = new("health", "say what the endpoint has to do")
     price.set_defaults(command=_price)
     plan.set_defaults(command=_plan)
     health.set_defaults(command=_health)

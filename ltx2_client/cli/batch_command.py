@@ -13,17 +13,13 @@ from ..scenes import Scene, read_scenes
 from ..standing import BatchPlan
 from .exits import Exit, exit_for
 from .following_job import client_for
+from .new_command import NewCommand
 from .output import Output, error_json
 
 
-def add(commands: Any, common: argparse.ArgumentParser) -> None:
+def add(new: NewCommand) -> None:
     """Add the sub-command."""
-    parser = commands.add_parser(
-        "batch",
-        parents=[common],
-        allow_abbrev=False,
-        help="make many scenes; again, it makes only what is missing",
-    )
+    parser = new("batch", "make many scenes; again, it makes only what is missing")
     parser.add_argument("scenes", type=Path, metavar="SCENES.json", help="the scenes, see docs/client.md")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="default: the file's name without .json")
     parser.add_argument(

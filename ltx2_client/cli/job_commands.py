@@ -12,19 +12,18 @@ from ..outcome import failure, running
 from ..runpod_api import State, Status
 from .exits import Exit
 from .following_job import bring, client_for, fetch, interrupts_held
+from .new_command import NewCommand
 from .output import Output, error_json, video_json
 
 #: A submit that has been on its way longer than this was not seen to the end.
 _SUBMIT_SECONDS = 120.0
 
 
-def add(commands: Any, common: argparse.ArgumentParser) -> None:
+def add(new: NewCommand) -> None:
     """Add the sub-commands."""
 
     def command(name: str, about: str, run: Any) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = commands.add_parser(
-            name, parents=[common], allow_abbrev=False, help=about
-        )
+        parser = new(name, about)
         parser.add_argument("job", metavar="ID", help="the job's id; 'last' is the one submitted last")
         parser.set_defaults(command=run)
         return parser
@@ -39,9 +38,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     command("status", "say how a job is", _status)
     command("cancel", "cancel a job", _cancel)
     command("retry", "run a failed job again under its own id", _retry)
-    jobs = commands.add_parser(
-        "jobs", parents=[common], allow_abbrev=False, help="list the jobs submitted from here"
-    )
+    jobs = new("jobs", "list the jobs submitted from here")
     jobs.add_argument("--limit", type=int, default=20, metavar="N", help="the newest so many (default 20)")
     jobs.add_argument("--open", action="store_true", help="only those that have not ended")
     jobs.set_defaults(command=_jobs)

@@ -12,7 +12,7 @@ from . import about_commands, batch_command, job_commands, make_commands
 from .exits import Exit, exit_for
 from .output import Output
 
-#: Each module has `add(commands)`; further sub-commands (a film, say) are further modules.
+#: Each has `add(new)`, which makes its sub-commands; a further one (a film, say) is a further module.
 MODULES: tuple[ModuleType, ...] = (make_commands, job_commands, batch_command, about_commands)
 
 Command = Callable[[argparse.Namespace, Output], Exit]
@@ -49,6 +49,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ltx2-client {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def new(name: str, about: str) -> argparse.ArgumentParser:
+        # No abbreviations: a flag of tomorrow must not change what a script of today means.
+        made: argparse.ArgumentParser = commands.add_parser(
+            name, help=about, description=about, parents=[common], allow_abbrev=False
+        )
+        return made
+
     for module in MODULES:
-        module.add(commands, common)
+        module.add(new)
     return parser

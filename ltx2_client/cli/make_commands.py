@@ -17,17 +17,16 @@ from ..submitting import check
 from .exits import Exit
 from .flags import add_job_flags, job_fields
 from .following_job import bring, client_for, fetch, interrupts_held, require_free
+from .new_command import NewCommand
 from .output import Output
 
 _HOUR = 3600.0
 
 
-def add(commands: Any, common: argparse.ArgumentParser) -> None:
+def add(new: NewCommand) -> None:
     """Add the sub-commands."""
-    run = commands.add_parser("run", parents=[common], allow_abbrev=False, help="make a video and fetch it")
-    submit = commands.add_parser(
-        "submit", parents=[common], allow_abbrev=False, help="submit a job and print its id"
-    )
+    run = new("run", "make a video and fetch it")
+    submit = new("submit", "submit a job and print its id")
     for parser in (run, submit):
         add_job_flags(parser)
         group = parser.add_argument_group("sending it")

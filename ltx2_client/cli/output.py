@@ -121,7 +121,7 @@ def plan_text(plan: DryRunResult) -> str:
     """A worker's plan in a few lines."""
     missing = [file.name for file in plan.files if not file.installed]
     lines = [
-        f"{plan.width}x{plan.height}, {plan.fps} fps, {plan.duration} s ({plan.frames} frames), {plan.quality}",
+        f"{plan.quality}: {plan.width}x{plan.height}, {plan.fps} fps, {plan.duration} s",
         f"{plan.credits} credits; about {plan.expected_seconds} s on a warm worker",
         *(f"not installed: {name}" for name in missing),
         *plan.warnings,
