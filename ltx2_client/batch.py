@@ -118,6 +118,9 @@ class _Batch:
     async def _make(self, take: Take) -> None:
         try:
             result = await self._outcome(take)
+        except OSError as error:
+            unreadable = Ltx2Error(f"{take.name}: {error.strerror or error}.")
+            result = TakeResult(take.name, None, None, False, unreadable)
         except Ltx2Error as error:
             record = self._manifest.get(take.name)
             result = TakeResult(take.name, None, record.job_id if record else None, False, error)

@@ -124,11 +124,11 @@ def _fetched(
                 return part.finish()
             except Wrong as error:
                 wrong += 1
+                part.reset()
                 if wrong > 1:
                     raise BadDownload(
                         f"{target.name} was refused, twice: {error}.", job_id=file.job_id
                     ) from error
-                part.reset()
             except (NotSent, Unclear) as error:
                 failures = 0 if part.size > before else failures + 1
                 if failures >= TRIES:

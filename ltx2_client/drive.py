@@ -32,15 +32,12 @@ Answer = Reply | Exception | None
 
 
 class Driver:
-    """Carries procedures out, blocking. Safe to use from several threads.
+    """Carries procedures out, blocking. Safe to use from several threads."""
 
-    Arguments:
-        transport: for tests; the real one by default.
-    """
-
-    def __init__(self, transport: httpx2.BaseTransport | None = None) -> None:
-        self._client = httpx2.Client(limits=_LIMITS, transport=transport)
-        self._fresh = httpx2.Client(limits=_FRESH, transport=transport)
+    def __init__(self) -> None:
+        verify = httpx2.create_ssl_context()
+        self._client = httpx2.Client(limits=_LIMITS, verify=verify)
+        self._fresh = httpx2.Client(limits=_FRESH, verify=verify)
 
     def run(self, procedure: Procedure[Result], listen: Listener | None = None) -> Result:
         """Carry a procedure out and return its result; events go to `listen`."""
@@ -119,15 +116,12 @@ class Driver:
 
 
 class AsyncDriver:
-    """Carries procedures out in async code, on asyncio or trio.
+    """Carries procedures out in async code, on asyncio or trio."""
 
-    Arguments:
-        transport: for tests; the real one by default.
-    """
-
-    def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
-        self._client = httpx2.AsyncClient(limits=_LIMITS, transport=transport)
-        self._fresh = httpx2.AsyncClient(limits=_FRESH, transport=transport)
+    def __init__(self) -> None:
+        verify = httpx2.create_ssl_context()
+        self._client = httpx2.AsyncClient(limits=_LIMITS, verify=verify)
+        self._fresh = httpx2.AsyncClient(limits=_FRESH, verify=verify)
 
     async def run(self, procedure: Procedure[Result], listen: Listener | None = None) -> Result:
         """Carry a procedure out and return its result; events go to `listen`."""

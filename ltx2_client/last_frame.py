@@ -41,7 +41,7 @@ def _png(av: Any, frame: Any) -> bytes:
     with av.open(file, "w", format="image2pipe") as container:
         stream = container.add_stream("png")
         stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "rgb24"
-        picture = frame.reformat(format="rgb24", dst_color_range="jpeg")
+        picture = frame.reformat(format="rgb24")
         picture.pts = None
         for packet in (*stream.encode(picture), *stream.encode(None)):
             container.mux(packet)

@@ -67,7 +67,7 @@ class PartFile:
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
         self._file.close()
-        if self._wanted_sha256 is None:
+        if self._wanted_sha256 is None or self.size == 0:
             self.path.unlink(missing_ok=True)
         Path(self._lock.lock_file).unlink(missing_ok=True)
         self._lock.release()
