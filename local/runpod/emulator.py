@@ -47,11 +47,13 @@ class Emulator:
         self.platform = Platform(options, clock)
         self._host, self._port = host, port
         self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="runpod-emulator", daemon=True)
         self._stack = AsyncExitStack()
         self._changed = threading.Condition()
+        self._changes = 0
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._loop.run_forever, name="runpod-emulator", daemon=True).start()
+        self._thread.start()
         try:
             self._await(self._start())
         except BaseException:
@@ -156,10 +158,6 @@ class Emulator:
         """Give one output of a generator handler, as a worker does."""
         self._do(lambda: self.platform.queue.add_to_stream(job.id, body))
 
-    def stop(self, job: Job) -> None:
-        """Tell the worker that has a job to stop it, though nobody has cancelled it."""
-        self._do(lambda: self.platform.queue.stop(job))
-
     def send_webhook(self, job: Job) -> None:
         """Send a job's webhook once more."""
         self._do(lambda: self.platform.webhooks.send(job))
@@ -192,13 +190,18 @@ class Emulator:
             TimeoutError: it does not within `timeout` real seconds; says `what`, and the jobs' states.
         """
         deadline = time.monotonic() + timeout
-        with self._changed:
-            while not condition():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    states = {job.id: str(job.status) for job in self.jobs.values()}
-                    raise TimeoutError(f"not within {timeout} s: {what}; jobs: {states}")
-                self._changed.wait(min(left, _TICK))
+        while True:
+            seen = self._changes
+            # Without the lock: the condition may ask the event loop, which may just be telling of a change.
+            if condition():
+                return
+            left = deadline - time.monotonic()
+            if left <= 0:
+                states = {job.id: str(job.status) for job in self.jobs.values()}
+                raise TimeoutError(f"not within {timeout} s: {what}; jobs: {states}")
+            with self._changed:
+                if self._changes == seen:
+                    self._changed.wait(min(left, _TICK))
 
     def wait_taken(self, job: Job, timeout: float = 10) -> None:
         """Return once a worker has taken the job."""
@@ -220,11 +223,16 @@ class Emulator:
 
     def _tell(self) -> None:
         with self._changed:
+            self._changes += 1
             self._changed.notify_all()
 
     def _close(self) -> None:
-        self._await(self._stack.aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        try:
+            self._await(self._stack.aclose())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_CALL_SECONDS)
+            self._loop.close()
 
     def _do(self, call: Callable[[], T]) -> T:
         async def run() -> T:

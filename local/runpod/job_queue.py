@@ -29,15 +29,15 @@ class JobQueue:
     Arguments:
         clock: the time.
         changes: told after every change.
-        on_end: called with each job that is over, but not with one that was cancelled or deleted.
+        on_status: called with a job each time that its status changes, but not when it is deleted.
     """
 
-    def __init__(self, clock: Clock, changes: Changes, on_end: Callable[[Job], None]) -> None:
+    def __init__(self, clock: Clock, changes: Changes, on_status: Callable[[Job], None]) -> None:
         self.jobs: dict[str, Job] = {}
         self.counts: Counter[str] = Counter()
         self._clock = clock
         self._changes = changes
-        self._on_end = on_end
+        self._on_status = on_status
         self._waiting: deque[Job] = deque()
         self._stops: dict[str, list[str]] = {}
         self._life: dict[str, Timer] = {}
@@ -60,6 +60,7 @@ class JobQueue:
         self.jobs[job.id] = job
         self.set_life(job, submission.policy.ttl)
         self._waiting.append(job)
+        self._on_status(job)
         self._changes.tell()
         return job
 
@@ -74,10 +75,11 @@ class JobQueue:
         now = self._clock.now()
         for job in taken:
             job.taken.append(now)
-            job.status, job.worker_id, job.started, job.ended = Status.IN_PROGRESS, worker_id, now, None
+            job.worker_id, job.started, job.ended = worker_id, now, None
             self._cancel(self._execution, job)
             timeout = job.submission.policy.execution_timeout
             self._execution[job.id] = self._clock.call_later(timeout, partial(self._time_out, job))
+            self._move(job, Status.IN_PROGRESS)
         if taken:
             self._changes.tell()
         return taken
@@ -88,8 +90,9 @@ class JobQueue:
             job.taken.pop()
             if job.status is Status.IN_PROGRESS and job.id in self.jobs:
                 self._cancel(self._execution, job)
-                job.status, job.worker_id, job.started = Status.IN_QUEUE, None, None
+                job.worker_id = job.started = None
                 self._waiting.appendleft(job)
+                self._move(job, Status.IN_QUEUE)
         self._changes.tell()
 
     def post(self, job_id: str, body: dict[str, Any]) -> bool:
@@ -101,7 +104,8 @@ class JobQueue:
         job.posts.append(post)
         if post.is_progress:
             if job.status not in _CLOSED | {Status.IN_QUEUE}:
-                job.status, job.output = Status.IN_PROGRESS, body.get("output")
+                job.output = body.get("output")
+                self._move(job, Status.IN_PROGRESS)
         elif job.status not in _CLOSED:
             job.output, job.error = body.get("output"), body.get("error")
             self._end(job, Status.FAILED if "error" in body else Status.COMPLETED)
@@ -142,18 +146,17 @@ class JobQueue:
         """Queue a job that failed again, without its output; False if it did not fail."""
         if job.status not in _RETRYABLE:
             return False
-        job.status, job.output, job.error = Status.IN_QUEUE, None, None
-        job.started = job.ended = job.worker_id = None
+        job.output = job.error = job.started = job.ended = job.worker_id = None
         job.retries += 1
         self.counts["retried"] += 1
         self.set_life(job, job.submitted + job.submission.policy.ttl - self._clock.now())
         self._waiting.append(job)
-        self._changes.tell()
+        self._move(job, Status.IN_QUEUE)
         return True
 
     def purge(self) -> int:
         """Delete every job that waits, and return how many they were."""
-        removed = list(self._waiting)
+        removed = [job for job in self._waiting if job.status is Status.IN_QUEUE]
         for job in removed:
             self.delete(job)
         return len(removed)
@@ -185,17 +188,21 @@ class JobQueue:
             self.stop(job)
 
     def _end(self, job: Job, status: Status) -> None:
-        again = job.status is status
         self._cancel(self._execution, job)
-        job.status = status
-        if not again:
+        if job.status is not status:
             job.ended = self._clock.now()
             self.counts[status] += 1
             kept = SYNC_RETENTION_SECONDS if job.submission.is_sync else RETENTION_SECONDS
             left = job.submitted + job.submission.policy.ttl - job.ended
             self.set_life(job, min(kept, left))
-            if status is not Status.CANCELLED:
-                self._on_end(job)
+        self._move(job, status)
+
+    def _move(self, job: Job, status: Status) -> None:
+        """Set a job's status, after everything else that changes with it."""
+        changed = job.status is not status
+        job.status = status
+        if changed:
+            self._on_status(job)
         self._changes.tell()
 
     @staticmethod

@@ -3,7 +3,7 @@
 import hmac
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +12,7 @@ from local.runpod import caller_api, worker_api
 from local.runpod.changes import Changes
 from local.runpod.clock import Clock, FakeClock, LoopClock
 from local.runpod.faults import Fault, Faults, Request, Route
-from local.runpod.job import Job, Policy
+from local.runpod.job import Job, Policy, Status
 from local.runpod.job_queue import JobQueue
 from local.runpod.message import Call, HangUp, Reply, refuse
 from local.runpod.rates import RATES, Rate, RateLimiter, TooManyRequests
@@ -36,6 +36,7 @@ class Options:
         rates: requests allowed, by operation.
         hold: seconds that a worker's request for jobs or stops is held while there is none.
         remember: how many requests are kept for `Platform.requests`, at most.
+        worker_key: what workers must show; None lets every one in that was registered.
     """
 
     endpoint_id: str = "ltx2"
@@ -44,12 +45,16 @@ class Options:
     rates: Mapping[Route, Rate] = field(default_factory=lambda: RATES)
     hold: float = 1.0
     remember: int = 100_000
+    worker_key: str | None = WORKER_KEY
 
 
 class Platform:
     """RunPod, as its callers and its workers see it.
 
     Use it as an async context manager, on one event loop; `Emulator` has one in a thread of its own.
+
+    Attributes:
+        on_status: each is called with a job whenever its status has changed.
 
     Arguments:
         options: how it is set up.
@@ -62,7 +67,8 @@ class Platform:
         self.changes = Changes(self.clock)
         self.faults = Faults()
         self.webhooks = Webhooks(self.clock, self.faults)
-        self.queue = JobQueue(self.clock, self.changes, self.webhooks.send)
+        self.on_status: list[Callable[[Job], None]] = [self._send_webhook]
+        self.queue = JobQueue(self.clock, self.changes, self._tell_status)
         self.workers = Workers()
         self.requests: deque[Request] = deque(maxlen=self.options.remember)
         self.callers = caller_api.CallerApi(self.queue, self.changes, self.workers, self.options.policy)
@@ -128,9 +134,11 @@ class Platform:
             return refuse(429, "too many requests")
 
     async def _serve_worker(self, name: str, arguments: list[str], call: Call) -> Reply:
-        worker_id, job_id = (*arguments, None, None)[:2]
-        key = call.headers.get("authorization")
-        if key != WORKER_KEY or worker_id is None or not self.workers.is_known(worker_id):
+        worker_id = arguments[0] if arguments else ""
+        job_id = arguments[1] if len(arguments) > 1 else None
+        key = self.options.worker_key
+        shown = call.headers.get("authorization")
+        if not self.workers.is_known(worker_id) or (key is not None and key != shown):
             return Reply(401)
         body = _parsed(call.content)
         if name == worker_api.JOB_DONE:
@@ -147,6 +155,15 @@ class Platform:
                 reply.undo()
             raise HangUp
         return reply
+
+    def _tell_status(self, job: Job) -> None:
+        for listener in self.on_status:
+            listener(job)
+
+    def _send_webhook(self, job: Job) -> None:
+        # Whether RunPod sends one for a cancelled job is not documented; its caller knows (decided here).
+        if job.status.is_final and job.status is not Status.CANCELLED:
+            self.webhooks.send(job)
 
     def _note(self, route: Route, job_id: str | None, call: Call, body: Any = None) -> Request:
         body = _parsed(call.content) if body is None else body

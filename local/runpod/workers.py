@@ -30,6 +30,10 @@ class Workers:
         """Whether the worker was registered and has not ended."""
         return worker_id in self._ready
 
+    def is_ready(self, worker_id: str) -> bool:
+        """Whether the worker has asked for jobs."""
+        return self._ready.get(worker_id, False)
+
     def count(self, busy: Collection[str | None]) -> dict[str, int]:
         """Workers by state.
 
