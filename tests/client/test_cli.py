@@ -254,19 +254,19 @@ def test_a_batch_killed_in_the_middle_makes_only_the_rest(
     deliver: Callable[..., None],
     tmp_path: Path,
 ) -> None:
-    deliver(seconds=0.5, workers=1)
+    deliver(seconds=2.0, workers=1)
     story = [{"name": f"s{n}", "prompt": f"Scene {n}."} for n in range(5)]
     content = {"defaults": {"preview": True}, "scenes": story}
     (tmp_path / "story.json").write_text(json.dumps(content))
     manifest = tmp_path / "story" / "manifest.json"
 
-    def made() -> int:
+    def states() -> list[str]:
         takes = json.loads(manifest.read_text())["takes"] if manifest.exists() else {}
-        return sum(take["state"] == "done" for take in takes.values())
+        return sorted(take["state"] for take in takes.values())
 
     arguments = ("batch", "story.json", "--yes", "--at-once", "1")
     with running(environment, tmp_path, *arguments) as process:
-        runpod.wait_for(lambda: made() == 3, "three scenes are there", SECONDS)
+        runpod.wait_for(lambda: states() == [*["done"] * 3, "submitted"], "three scenes are there", SECONDS)
         process.send_signal(signal.SIGKILL)
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "story").glob("*.mp4")}
     done = ltx2(*arguments)
