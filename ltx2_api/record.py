@@ -25,3 +25,12 @@ def object_name(job_id: str) -> str:
     digest = hashlib.sha256(job_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     readable = _UNSAFE_CHARACTER.sub("_", job_id)[:48]
     return f"{readable}_{digest}"
+
+
+def request_name(request_id: str) -> str:
+    """Return the name under which the record of a job that was sent with a `request_id` lies once more.
+
+    It names the files of the job that made the video: whoever knows the request's id finds the outcome
+    without the job's id, and a second job with it is answered from there.
+    """
+    return f"request-{object_name(request_id)}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import anyio
 from anyio.from_thread import start_blocking_portal
@@ -166,7 +167,12 @@ class _Batch:
     async def _submit(self, take: Take, start: TakeRecord | None) -> TakeRecord:
         """Submit a take, written down before and after."""
         fields = dict(take.fields)
-        seed = fields.setdefault("seed", secrets.randbelow(MAX_SEED + 1))
+        # What may have been submitted goes out as the very same request, which the worker does not make twice
+        # if it can help it; anything else is a request of its own.
+        before = current(self._manifest, take, start.sha256 if start else None)
+        again = before if before is not None and before.state is not TakeState.FAILED else None
+        seed = fields.setdefault("seed", again.seed if again else secrets.randbelow(MAX_SEED + 1))
+        request_id = fields.setdefault("request_id", again.request_id if again else uuid4().hex)
         if start is not None and (clip := there(self._manifest, start)) is not None:
             png = await anyio.to_thread.run_sync(last_frame.last_frame, clip)
             fields["image_base64"] = base64.b64encode(png).decode()
@@ -174,6 +180,7 @@ class _Batch:
             digest=take.digest,
             state=TakeState.SUBMITTING,
             seed=seed,
+            request_id=request_id,
             start_sha256=start.sha256 if start else None,
             credits=take.credits,
         )

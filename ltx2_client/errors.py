@@ -79,16 +79,19 @@ class TimedOut(Ltx2Error):
 class SubmitUnknown(Ltx2Error):
     """Whether RunPod took the job is not known: the request went out, and no usable answer came back.
 
-    It was not sent again. A webhook, if one was given, brings the job's id; sending the same job again may
-    generate and cost it a second time.
+    It was not sent again. A webhook, if one was given, brings the job's id. The very same job may be sent again
+    under its `request_id`: it is answered from the first one's record where that is done, and waits for it
+    where both meet on one worker; if another worker is making it now, it is made and paid for twice.
 
     Arguments:
-        reference: the submit's own name in the journal.
+        reference: the submit's own name in the journal; empty without one.
+        request_id: what went out as the job's `request_id`.
     """
 
-    def __init__(self, message: str, *, reference: str) -> None:
+    def __init__(self, message: str, *, reference: str, request_id: str) -> None:
         super().__init__(message)
         self.reference = reference
+        self.request_id = request_id
 
 
 class JournalUnwritable(Ltx2Error):

@@ -34,7 +34,7 @@ class TakeRecord(BaseModel):
     digest: str
     state: TakeState
     seed: int
-    request_id: str | None = None
+    request_id: str
     start_sha256: str | None = None
     job_id: str | None = None
     file: str | None = None

@@ -4,11 +4,10 @@ The most expensive fault of such clients is a submit that is sent again: RunPod 
 every POST that arrives is a job that is generated and paid for.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
@@ -46,7 +45,7 @@ class Checked:
 
     Attributes:
         job: each field checked.
-        sent: what goes out as `input`: what the caller wrote, no defaults added.
+        sent: what goes out as `input`: what the caller wrote, no defaults added but a `request_id`.
     """
 
     job: JobInput
@@ -54,9 +53,9 @@ class Checked:
     price: Price
 
     @property
-    def digest(self) -> str:
-        """A digest of what is sent: the same for the same job."""
-        return sha256(json.dumps(self.sent, sort_keys=True).encode()).hexdigest()
+    def request_id(self) -> str:
+        """The name under which the same job may be sent again; empty for a dry run."""
+        return str(self.sent.get("request_id", ""))
 
 
 def check(job: JobLike) -> Checked:
@@ -77,6 +76,9 @@ def check(job: JobLike) -> Checked:
             code=ErrorCode.OVER_BUDGET.value,
         )
     sent = checked.model_dump(mode="json", exclude_unset=True)
+    if checked.request_id is None and not checked.dry_run:
+        # With a name of its own, a submit that went unheard can be sent again and is not made twice.
+        sent["request_id"] = uuid4().hex
     return Checked(checked, sent, Price(credits, warnings))
 
 
@@ -130,26 +132,24 @@ def submit(
         Unauthorized, NotFound, Refused, RateLimited, Unreachable: the job was not taken.
         JournalUnwritable: before anything was sent; or, with the job's id, after it.
     """
-    reference = (
-        journal.begin(endpoint, checked.sent, checked.price.credits) if journal else checked.digest[:32]
-    )
+    reference = journal.begin(endpoint, checked.sent, checked.price.credits) if journal else ""
     try:
         reply = yield from _sent_once(request, clock)
     except Unclear as unclear:
-        raise _unknown(reference, journal, "no answer came back") from unclear
+        raise _unknown(checked, reference, journal, "no answer came back") from unclear
     except (Unreachable, RateLimited):
         _strike_out(reference, journal)
         raise
     if reply.status >= 500:
         # A gateway's 502 or 504 says nothing of what stands behind it.
-        raise _unknown(reference, journal, f"the answer was HTTP {reply.status}")
+        raise _unknown(checked, reference, journal, f"the answer was HTTP {reply.status}")
     if (error := refusal(reply, "the job")) is not None:
         _strike_out(reference, journal)
         raise error
     try:
         job_id = job_id_of(reply)
     except BadReply as unread:
-        raise _unknown(reference, journal, "the answer held no id") from unread
+        raise _unknown(checked, reference, journal, "the answer held no id") from unread
     if journal:
         journal.submitted(reference, job_id)
     return job_id
@@ -178,13 +178,14 @@ def _sent_once(request: Request, clock: Callable[[], float]) -> Procedure[Reply]
         yield Pause(wait)
 
 
-def _unknown(reference: str, journal: Journal | None, why: str) -> SubmitUnknown:
+def _unknown(checked: Checked, reference: str, journal: Journal | None, why: str) -> SubmitUnknown:
     if journal:
         journal.unknown(reference)
     return SubmitUnknown(
         f"It is not known whether RunPod took the job: the request went out, and {why}. It was not sent "
-        f"again, as that might make and cost a second video. Reference: {reference}.",
+        f"again. Under its request_id, {checked.request_id}, the same job is not made twice once it was done.",
         reference=reference,
+        request_id=checked.request_id,
     )
 
 

@@ -8,12 +8,12 @@ from ltx2_api.reply import DryRunResult, PlannedFile, VideoRecord, VideoResult
 from .catalog.files import ModelFile
 from .plan.plan import Plan
 from .storage.record import Delivery
-from .storage.store import Link
+from .storage.store import Location
 
 
 def finished(record: VideoRecord, delivery: Delivery) -> VideoResult:
     """A finished job, with links to its files as they are now."""
-    poster, animation = delivery.poster or Link(), delivery.preview or Link()
+    poster, animation = delivery.poster or Location(), delivery.animation or Location()
     return VideoResult(
         **record.model_dump(),
         url=delivery.video.url,

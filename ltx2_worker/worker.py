@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
+from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
 from . import replies, steps
@@ -27,8 +28,11 @@ from .media import isolate
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.plan import Plan, make_plan, require_installed
 from .progress import Meter, StagePace
+from .request_queue import RequestQueue
 from .settings import Settings
+from .storage.destination import Destination, nowhere
 from .storage.publish import Publisher
+from .storage.record import Artifacts
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +59,7 @@ class Worker:
         # Previews are all fixed costs: what they teach is true of previews only.
         self._paces = {True: StagePace(), False: StagePace()}
         self._in_hand: set[Deadline] = set()
+        self._requests = RequestQueue()
         self._lock = threading.Lock()
         self._unfit: str | None = None
         self._warm = threading.Event()
@@ -76,7 +81,7 @@ class Worker:
             self._engine.start()
         threading.Thread(target=isolate.warm_up, daemon=True, name="media-warm-up").start()
         threading.Thread(target=self._get_ready, daemon=True, name="get-ready").start()
-        threading.Thread(target=self._publisher.deliver_leftovers, daemon=True, name="leftovers").start()
+        threading.Thread(target=self._publisher.empty_outbox, daemon=True, name="outbox").start()
 
     def stop(self) -> None:
         """Stop the engine; jobs still in hand end with SHUTTING_DOWN."""
@@ -111,6 +116,7 @@ class Worker:
             require_installed(plan, self._library.has)
             if self._unfit is not None:
                 raise unfit()
+        destination = self._publisher.destination(s3_config)
         computed = stage_seconds(plan)
         deadline = Deadline(self._deadline(plan))
         if (expected := sum(computed.values())) > deadline.seconds:
@@ -139,10 +145,12 @@ class Worker:
             plan=plan,
             warnings=warnings,
             input_digest=sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest(),
-            s3_config=s3_config,
+            destination=destination,
             computed=computed,
             deadline=deadline,
             meter=Meter(self._paces[plan.preview].expected(computed)),
+            # Both in one order: a job that waits for another of its request is behind it at the engine too.
+            place=None if job.dry_run else self._requests.enter(job.request_id),
             turn=self._engine.take_turn(),
         )
 
@@ -155,8 +163,6 @@ class Worker:
         """
         try:
             if assignment.job.dry_run:
-                if assignment.s3_config is not None:
-                    self._publisher.require_destination(assignment.s3_config)
                 return replies.dry_run(
                     assignment.job_id,
                     assignment.plan,
@@ -165,14 +171,21 @@ class Worker:
                     deadline_seconds=assignment.deadline.seconds,
                     warnings=assignment.warnings,
                 )
-            return self._known(assignment) or self._make(assignment)
+            if (destination := assignment.destination) is None:
+                raise nowhere()
+            self._requests.wait(assignment.place, assignment.deadline)
+            return self._known(assignment, destination) or self._make(assignment, destination)
         finally:
             self._put_down(assignment)
 
-    def _known(self, assignment: Assignment) -> VideoResult | None:
+    def _known(self, assignment: Assignment, destination: Destination) -> VideoResult | None:
         """What an earlier run of this very job delivered: nothing is generated, or charged, twice."""
         found = self._publisher.find(
-            assignment.job_id, assignment.input_digest, assignment.deadline, assignment.s3_config
+            assignment.job_id,
+            assignment.input_digest,
+            destination,
+            assignment.deadline,
+            _request_name(assignment),
         )
         if found is None:
             return None
@@ -184,9 +197,9 @@ class Worker:
         log.info("job answered from its record")
         return replies.finished(record, found.delivery)
 
-    def _make(self, assignment: Assignment) -> VideoResult:
+    def _make(self, assignment: Assignment, destination: Destination) -> VideoResult:
         settings = self._settings
-        self._publisher.accept(assignment.s3_config, assignment.deadline)
+        self._publisher.try_jobs_bucket(destination, assignment.deadline)
         with self._folders() as (inputs, outputs):
             graph, warnings = steps.prepare(assignment, inputs, settings)
             made = steps.generate(assignment, graph, self._engine, previews=settings.live_previews)
@@ -198,16 +211,17 @@ class Worker:
                 warnings=(*assignment.warnings, *warnings),
                 engine=self._engine.version,
             )
-            delivery = self._publisher.deliver(
-                assignment.job_id,
-                assignment.input_digest,
-                product.video,
-                product.record.model_dump(mode="json"),
-                assignment.deadline,
+            artifacts = Artifacts(
+                name=object_name(assignment.job_id),
+                job_id=assignment.job_id,
+                input_digest=assignment.input_digest,
+                video=product.video,
+                result=product.record.model_dump(mode="json"),
                 poster=product.poster,
-                preview=product.animation,
-                s3_config=assignment.s3_config,
+                animation=product.animation,
+                request_name=_request_name(assignment),
             )
+            delivery = self._publisher.deliver(artifacts, destination, assignment.deadline)
         self._paces[assignment.plan.preview].learn(assignment.computed, assignment.meter.timings)
         log.info("job done", extra={"bytes": delivery.bytes, "timings": product.record.timings})
         return replies.finished(product.record, delivery)
@@ -226,6 +240,7 @@ class Worker:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _put_down(self, assignment: Assignment) -> None:
+        self._requests.leave(assignment.place)
         assignment.turn.release()
         with self._lock:
             self._in_hand.discard(assignment.deadline)
@@ -262,6 +277,12 @@ class Worker:
         finally:
             self._put_down(assignment)
         log.info("warmed up")
+
+
+def _request_name(assignment: Assignment) -> str | None:
+    """Where the record of a job with a `request_id` lies once more."""
+    request_id = assignment.job.request_id
+    return None if request_id is None else request_name(request_id)
 
 
 def unfit() -> WorkerError:

@@ -2,4 +2,4 @@
 
 import ltx2_worker.quick_sdk  # noqa: F401 - before anything imports the SDK
 
-pytest_plugins = ("tests.engine.fixtures",)
+pytest_plugins = ("tests.engine.fixtures", "tests.storage.fixtures")

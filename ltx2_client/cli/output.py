@@ -139,6 +139,7 @@ def error_json(error: errors.Ltx2Error) -> dict[str, Any]:
         "field": getattr(error, "field", None),
         "retryable": getattr(error, "retryable", None),
         "reference": getattr(error, "reference", None),
+        "request_id": getattr(error, "request_id", None),
     }
     faults = [asdict(fault) for fault in getattr(error, "faults", ())]
     return {key: value for key, value in named.items() if value is not None} | (

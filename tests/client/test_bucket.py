@@ -12,8 +12,8 @@ from ltx2_api.record import object_name
 from ltx2_client import Bucket, Client, Expired, Journal
 from tests.client.conftest import KEY, VIDEO
 from tests.client.outputs import video_output
-from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
-from tests.media.s3_lab import client as s3_client
+from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
+from tests.storage.s3_server import client as s3_client
 
 JOB = {"prompt": "A kite.", "preview": True}
 

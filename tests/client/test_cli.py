@@ -136,7 +136,7 @@ def test_every_field_of_a_job_is_a_flag(runpod: Emulator, ltx2: Ltx2, tmp_path: 
     (tmp_path / "a.jpg").write_bytes(b"picture")
     flags = "--quality pro --steps 25 --camera dolly_in --no-audio --seed 3 --duration 20 --image a.jpg"
     control = "--control-type depth --control-video https://example.com/c.mp4 --control-strength 0.5"
-    done = ltx2("submit", "A kite.", *flags.split(), *control.split())
+    done = ltx2("submit", "A kite.", "--request-id", "r", *flags.split(), *control.split())
     assert done.returncode == Exit.OK, done.stderr
     assert one_job(runpod).input == {
         "prompt": "A kite.",
@@ -147,6 +147,7 @@ def test_every_field_of_a_job_is_a_flag(runpod: Emulator, ltx2: Ltx2, tmp_path: 
         "seed": 3,
         "duration": 20,
         "image_base64": "cGljdHVyZQ==",
+        "request_id": "r",
         "control": {"type": "depth", "video_url": "https://example.com/c.mp4", "strength": 0.5},
     }
     told = ltx2("run", "--help").stdout
@@ -165,13 +166,14 @@ def test_a_flag_goes_before_a_file_and_a_file_before_a_preset(
 ) -> None:
     job = {"input": {"prompt": "A kite.", "resolution": "720p", "seed": 1}}
     (tmp_path / "job.json").write_text(json.dumps(job))
-    ltx2("submit", "--input", "job.json", "--preset", "best", "--seed", "2")
+    ltx2("submit", "--input", "job.json", "--preset", "best", "--seed", "2", "--request-id", "r")
     assert one_job(runpod).input == {
         "prompt": "A kite.",
         "quality": "pro",
         "resolution": "720p",
         "steps": 40,
         "seed": 2,
+        "request_id": "r",
     }
 
 

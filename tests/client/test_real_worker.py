@@ -13,10 +13,10 @@ from ltx2_api.errors import ErrorCode
 from ltx2_client import Bucket, Client, JobFailed, Journal, Scene, State
 from ltx2_client.events import Event, Running
 from ltx2_client.last_frame import last_frame
-from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
 from tests.platform.conftest import HANDLER, worker_environment
 from tests.platform.jobs import BOOT_SECONDS, JOB_SECONDS, in_stage, long_preview, preview
 from tests.platform.worker_process import WorkerProcess
+from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(500)]
 

@@ -34,9 +34,29 @@ def test_a_job_is_posted_once_and_its_id_is_in_the_journal(
 ) -> None:
     handle = client.submit(JOB)
     (post,) = runpod.seen(Route.RUN)
-    assert post.body["input"] == JOB
+    sent = post.body["input"]
+    assert sent == JOB | {"request_id": sent["request_id"]}
     (entry,) = journal.entries()
-    assert (entry.job_id, entry.state, entry.input) == (handle.id, Entered.SUBMITTED, JOB)
+    assert (entry.job_id, entry.state, entry.input) == (handle.id, Entered.SUBMITTED, sent)
+
+
+def test_every_submit_has_a_request_id_of_its_own_unless_the_caller_gives_one(
+    runpod: Emulator, client: Client
+) -> None:
+    client.submit(JOB)
+    client.submit(JOB)
+    client.submit(JOB | {"request_id": "order-7"})
+    ids = [request.body["input"]["request_id"] for request in runpod.seen(Route.RUN)]
+    assert len(set(ids)) == 3 and ids[2] == "order-7"
+
+
+def test_what_is_unknown_can_be_sent_again_as_the_same_request(runpod: Emulator, client: Client) -> None:
+    runpod.inject(Route.RUN, LOST_REPLY)
+    with pytest.raises(SubmitUnknown) as caught:
+        client.submit(JOB)
+    client.submit(JOB | {"request_id": caught.value.request_id})
+    first, second = runpod.seen(Route.RUN)
+    assert first.body["input"] == second.body["input"]
 
 
 def test_what_goes_beside_the_input_has_runpods_names(runpod: Emulator, client: Client) -> None:
@@ -44,10 +64,11 @@ def test_what_goes_beside_the_input_has_runpods_names(runpod: Emulator, client: 
         endpoint_url="https://s3.example.com", bucket_name="b", access_key_id="a", secret_access_key="s"
     )
     policy = Policy(ttl=7200, execution_timeout=900, low_priority=True)
-    client.submit(JOB, webhook="https://example.com/hook", policy=policy, bucket=bucket)
+    job = JOB | {"request_id": "order-7"}
+    client.submit(job, webhook="https://example.com/hook", policy=policy, bucket=bucket)
     (post,) = runpod.seen(Route.RUN)
     assert post.body == {
-        "input": JOB,
+        "input": JOB | {"request_id": "order-7"},
         "webhook": "https://example.com/hook",
         "policy": {"ttl": 7_200_000, "executionTimeout": 900_000, "lowPriority": True},
         "s3Config": {

@@ -8,16 +8,16 @@ import traceback
 from pathlib import Path
 
 import pytest
-from delivery_lab import DIGEST, JOB, ONCE, RESULT, TWICE, is_upload, spool_of
-from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Fault, Proxy, Request
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.publish import Publisher
-from ltx2_worker.storage.store_s3 import Patience
+from ltx2_worker.storage.s3_requests import RetryPolicy
+from tests.storage.deliveries import JOB, ONCE, TWICE, deliver, find, is_upload, kept
+from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, Fault, Proxy, Request
 
-QUICK = Patience(requests=2, attempts=3, first_wait=0.01)
+QUICK = RetryPolicy(requests=2, attempts=3, first_wait=0.01)
 
 TRANSIENT: list[Fault] = [
     (500, "InternalError"),
@@ -47,7 +47,7 @@ def test_a_part_that_fails_once_is_sent_again(
     bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline, fault: Fault
 ) -> None:
     proxy.fail(fault, times=1, where=lambda request: request.is_part)
-    delivery = Publisher(bucket_settings, QUICK).deliver(JOB, DIGEST, video, RESULT, deadline)
+    delivery = deliver(Publisher(bucket_settings, QUICK), video, deadline)
     assert proxy.faults.total() == 1
     assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == video.read_bytes()
     assert delivery.bytes == video.stat().st_size
@@ -83,7 +83,7 @@ def test_a_damaged_copy_is_noticed_and_sent_again(
         return request.is_part if fault == "corrupt" else request.method == "HEAD"
 
     proxy.fail(fault, times=1, where=picked)
-    Publisher(bucket_settings, QUICK).deliver(JOB, DIGEST, video, RESULT, deadline)
+    deliver(Publisher(bucket_settings, QUICK), video, deadline)
     assert proxy.faults[fault] == 1
     assert len([request for request in proxy.log if request.is_part]) > 2
     assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == video.read_bytes()
@@ -95,8 +95,8 @@ def test_a_key_that_may_only_write_is_enough(
     proxy.fail_always((403, "AccessDenied"), where=lambda request: request.method not in {"PUT", "POST"})
     publisher = Publisher(bucket_settings, ONCE)
     publisher.check(deadline)
-    assert publisher.find(JOB, DIGEST, deadline) is None
-    assert publisher.deliver(JOB, DIGEST, video, RESULT, deadline).video.url
+    assert find(publisher, deadline) is None
+    assert deliver(publisher, video, deadline).video.url
 
 
 def test_a_failed_upload_leaves_no_parts_in_the_bucket(
@@ -104,7 +104,7 @@ def test_a_failed_upload_leaves_no_parts_in_the_bucket(
 ) -> None:
     proxy.fail((403, "AccessDenied"), times=1, where=lambda request: request.is_part)
     with pytest.raises(WorkerError):
-        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, deadline)
+        deliver(Publisher(bucket_settings, ONCE), video, deadline)
     assert "Uploads" not in bucket.list_multipart_uploads(Bucket=BUCKET)
 
 
@@ -114,7 +114,7 @@ def test_a_silent_bucket_does_not_hold_a_job_beyond_its_deadline(
 ) -> None:
     proxy.fail_always("hang", where=lambda request: request.method == silent)
     publisher = Publisher(bucket_settings)
-    act = publisher.check if silent == "PUT" else lambda deadline: publisher.find(JOB, DIGEST, deadline)
+    act = publisher.check if silent == "PUT" else lambda deadline: find(publisher, deadline)
     with pytest.raises(WorkerError) as caught:
         act(Deadline(1))
     assert caught.value.code is ErrorCode.DEADLINE_EXCEEDED
@@ -126,11 +126,11 @@ def test_a_record_too_large_or_cut_is_no_record(
     bucket_settings: Settings, proxy: Proxy, bucket, deadline: Deadline, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=b" " * 300_000)
-    assert Publisher(bucket_settings, ONCE).find(JOB, DIGEST, deadline) is None
+    assert find(Publisher(bucket_settings, ONCE), deadline) is None
     assert "holds something else under a record's name" in caplog.text
     bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=b" " * 1000)
     proxy.fail("lie", times=1, where=lambda request: request.method == "GET")
-    assert Publisher(bucket_settings, TWICE).find(JOB, DIGEST, deadline) is None
+    assert find(Publisher(bucket_settings, TWICE), deadline) is None
     assert "get failed, attempt 1: it broke the connection" in caplog.text
     assert "attempt 2" not in caplog.text
 
@@ -148,8 +148,8 @@ def test_a_cancelled_upload_ends_and_leaves_nothing(
 
     proxy.fail_always("hang", where=hang)
     with pytest.raises(Cancelled):
-        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, deadline)
-    assert spool_of(bucket_settings).find(JOB) is None
+        deliver(Publisher(bucket_settings, ONCE), video, deadline)
+    assert kept(bucket_settings) == []
     assert bucket.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     assert "Uploads" not in bucket.list_multipart_uploads(Bucket=BUCKET)
 
@@ -160,7 +160,7 @@ def test_a_full_disk_is_said_in_the_error(
     proxy.fail_always((503, "SlowDown"), where=is_upload)
     settings = bucket_settings.model_copy(update={"spool_max_bytes": 1000})
     with pytest.raises(WorkerError, match="it could not be kept"):
-        Publisher(settings, ONCE).deliver(JOB, DIGEST, video, RESULT, deadline)
+        deliver(Publisher(settings, ONCE), video, deadline)
 
 
 @pytest.mark.parametrize("fault", [*TRANSIENT, *(fault for fault, _ in PERMANENT), "lie"], ids=str)
@@ -179,9 +179,9 @@ def test_no_secret_reaches_a_log_or_an_exception(
     said = []
     for act in (
         lambda: publisher.check(deadline),
-        lambda: publisher.find(JOB, DIGEST, deadline),
-        lambda: publisher.deliver(JOB, DIGEST, video, RESULT, deadline),
-        lambda: publisher.deliver_leftovers(deadline),
+        lambda: find(publisher, deadline),
+        lambda: deliver(publisher, video, deadline),
+        lambda: publisher.empty_outbox(deadline),
     ):
         try:
             act()

@@ -1,9 +1,18 @@
-"""What an S3 store's failure means: is it worth another try, and what to tell a person.
+"""One request to an S3 store: how long it may take, how often it is tried, and what its failure means.
 
-Codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; the other stores use the same.
+Error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; other stores use the same.
 """
 
+import logging
+import math
+import random
 import re
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -18,7 +27,13 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from ltx2_api.errors import Cancelled, WorkerError
+
+from ..deadline import Deadline
 from .store import StoreFault
+
+log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 _TRANSIENT_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _TRANSIENT_CODES = {
@@ -62,6 +77,98 @@ _BY_STATUS = {
     507: "is full",
 }
 _PLAIN_CODE = re.compile(r"[A-Za-z0-9]{1,40}")
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how long a failing bucket is tried.
+
+    Arguments:
+        requests: attempts at one part of an upload, made by botocore within seconds.
+        attempts: attempts at the whole operation, with a doubling wait between them.
+        first_wait: seconds before the second attempt.
+        seconds: no further attempt is begun after so many.
+    """
+
+    requests: int = 3
+    attempts: int = 4
+    first_wait: float = 1.0
+    seconds: float = 90.0
+
+
+def retrying(
+    policy: RetryPolicy, what: str, call: Callable[[], _T], deadline: Deadline, until: float = math.inf
+) -> _T:
+    """Return what `call` returns, trying again where that can help.
+
+    Arguments:
+        what: the operation, for the log.
+        call: the operation; each attempt is a whole one.
+        deadline: asked before each attempt, and ends the waits between them.
+        until: no attempt is begun after this moment of `time.monotonic()`.
+
+    Raises the last attempt's failure as `StoreFault`; `WorkerError` and `Cancelled` as they are.
+    """
+    until, wait = min(until, time.monotonic() + policy.seconds), policy.first_wait
+    for attempt in range(1, policy.attempts + 1):
+        deadline.check()
+        try:
+            return call()
+        except (WorkerError, Cancelled):
+            raise
+        except Exception as error:  # noqa: BLE001 - worded, and raised below
+            fault, detail = fault_of(error), detail_of(error)
+        log.warning("bucket %s failed, attempt %d: it %s (%s)", what, attempt, fault.reason, detail)
+        worn_out = time.monotonic() + wait > until
+        if not fault.transient or worn_out or attempt == policy.attempts:
+            # Outside the handler, so that boto3's exception does not hang on it: its text is the store's.
+            raise fault
+        # Jitter, so that the workers of an endpoint do not come back to a tired store together.
+        deadline.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+        wait *= 2
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def within(seconds: float, call: Callable[[], _T], deadline: Deadline) -> _T:
+    """Return what `call` returns, or raise what it raises, if it ends in time.
+
+    Socket time-outs bound the wait for each byte, not the whole request: a store that sends a byte a second
+    would hold it for ever. So it runs in a thread of its own, which is left alone when the time is up.
+
+    Arguments:
+        seconds: most time that it may take.
+        call: one request, harmless if it still reaches the store later.
+        deadline: ends the wait early.
+
+    Raises a transient `StoreFault` when the time is up, and what `deadline.check` raises.
+    """
+    return result_of(in_thread(call), seconds, deadline)
+
+
+def in_thread(call: Callable[[], _T]) -> "Future[_T]":
+    """Start `call` in a thread of its own, for which nobody has to wait."""
+    future: Future[_T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True, name="bucket-request").start()
+    return future
+
+
+def result_of(future: "Future[_T]", seconds: float, deadline: Deadline) -> _T:
+    """Return or raise what a call ends with; raises as `within` when it does not end in time."""
+    ended = threading.Event()
+    future.add_done_callback(lambda _: ended.set())
+    deadline.on_cancel(ended.set)
+    ended.wait(deadline.remaining(max(0.0, seconds)))
+    if not future.done():
+        deadline.check()
+        raise StoreFault("did not answer in time", transient=True)
+    return future.result()
 
 
 def fault_of(error: BaseException) -> StoreFault:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY
+
+from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY
 
 #: Run alone, so that the peak is this upload's and nothing else's. The first, small one loads what boto3
 #: loads once: its code and its description of S3.
@@ -15,7 +16,8 @@ UPLOAD = """
 import sys
 from pathlib import Path
 from ltx2_worker.deadline import Deadline
-from ltx2_worker.media.delivery.publish import Publisher
+from ltx2_worker.storage.publish import Publisher
+from ltx2_worker.storage.record import Artifacts
 from ltx2_worker.settings import Settings
 
 def peak_megabytes():
@@ -25,9 +27,10 @@ def peak_megabytes():
             return int(line.split()[1]) / 1024
 
 publisher = Publisher(Settings())
-publisher.deliver("small", "digest", Path(sys.argv[1]), {}, Deadline(300))
+destination = publisher.destination(None)
+publisher.deliver(Artifacts("small", "small", "", Path(sys.argv[1]), {}), destination, Deadline(300))
 before = peak_megabytes()
-publisher.deliver("large", "digest", Path(sys.argv[2]), {}, Deadline(300))
+publisher.deliver(Artifacts("large", "large", "", Path(sys.argv[2]), {}), destination, Deadline(300))
 print(peak_megabytes() - before)
 """
 MOST_MEGABYTES = 40

@@ -2,17 +2,20 @@
 
 # ruff: noqa: PLR0917 - a test's arguments are its fixtures
 
+import errno
 import threading
 from pathlib import Path
 
 import pytest
-from delivery_lab import DIGEST, JOB, ONCE, RESULT, TWICE, is_upload, keep, spool_of
-from s3_lab import BUCKET, Proxy, Request
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
+from ltx2_worker.storage import outbox_entry
 from ltx2_worker.storage.publish import Publisher
+from ltx2_worker.storage.store import Digest, digest_of
+from tests.storage.deliveries import JOB, ONCE, RESULT, TWICE, deliver, find, is_upload, keep, kept, outbox_of
+from tests.storage.s3_server import BUCKET, Proxy, Request
 
 
 def test_a_bucket_that_stays_down_keeps_the_video_for_the_next_start(
@@ -20,22 +23,22 @@ def test_a_bucket_that_stays_down_keeps_the_video_for_the_next_start(
 ) -> None:
     proxy.fail_always((503, "SlowDown"), where=is_upload)
     with pytest.raises(WorkerError, match=r"is overloaded; it is kept") as caught:
-        Publisher(bucket_settings, TWICE).deliver(JOB, DIGEST, video, RESULT, deadline)
+        deliver(Publisher(bucket_settings, TWICE), video, deadline)
     assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert caught.value.retryable
     assert len([request for request in proxy.log if "uploads" in request.query]) == 2
     content = video.read_bytes()
     video.unlink()
 
-    assert Publisher(bucket_settings, ONCE).deliver_leftovers(deadline) == 0
-    assert spool_of(bucket_settings).find(JOB) is not None
+    assert Publisher(bucket_settings, ONCE).empty_outbox(deadline) == 0
+    assert kept(bucket_settings) == [JOB]
 
     proxy.heal()
     publisher = Publisher(bucket_settings, ONCE)
-    assert publisher.deliver_leftovers(deadline) == 1
+    assert publisher.empty_outbox(deadline) == 1
     assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == content
-    assert spool_of(bucket_settings).find(JOB) is None
-    found = publisher.find(JOB, DIGEST, deadline)
+    assert kept(bucket_settings) == []
+    found = find(publisher, deadline)
     assert found is not None
     assert found.result == RESULT
 
@@ -46,15 +49,15 @@ def test_the_same_job_sent_again_is_delivered_without_generating(
     publisher = Publisher(bucket_settings, ONCE)
     proxy.fail_always("reset", where=is_upload)
     with pytest.raises(WorkerError, match="broke the connection"):
-        publisher.deliver(JOB, DIGEST, video, RESULT, deadline)
+        deliver(publisher, video, deadline)
     with pytest.raises(WorkerError, match="broke the connection; it is kept"):
-        publisher.find(JOB, DIGEST, deadline)
+        find(publisher, deadline)
     proxy.heal()
-    assert publisher.find(JOB, "another-digest", deadline) is None
-    found = publisher.find(JOB, DIGEST, deadline)
+    assert find(publisher, deadline, digest="another-digest") is None
+    found = find(publisher, deadline)
     assert found is not None
     assert found.delivery.bytes == video.stat().st_size
-    assert spool_of(bucket_settings).find(JOB) is None
+    assert kept(bucket_settings) == []
 
 
 def test_a_leftover_does_not_replace_what_a_later_run_delivered(
@@ -63,14 +66,14 @@ def test_a_leftover_does_not_replace_what_a_later_run_delivered(
     publisher = Publisher(bucket_settings, ONCE)
     proxy.fail_always((500, "InternalError"), where=is_upload)
     with pytest.raises(WorkerError):
-        publisher.deliver(JOB, DIGEST, video, RESULT, deadline)
+        deliver(publisher, video, deadline)
     proxy.heal()
     later = tmp_path / "later.mp4"
     later.write_bytes(b"the later run's video")
-    publisher.deliver(JOB, DIGEST, later, RESULT, deadline)
-    assert publisher.deliver_leftovers(deadline) == 0
+    deliver(publisher, later, deadline)
+    assert publisher.empty_outbox(deadline) == 0
     assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == later.read_bytes()
-    assert spool_of(bucket_settings).find(JOB) is None
+    assert kept(bucket_settings) == []
 
 
 def test_a_leftover_that_cannot_be_delivered_does_not_hold_up_the_others(
@@ -81,8 +84,8 @@ def test_a_leftover_that_cannot_be_delivered_does_not_hold_up_the_others(
     proxy.fail_always(
         (403, "AccessDenied"), where=lambda request: is_upload(request) and "refused" in request.path
     )
-    assert publisher.deliver_leftovers(deadline) == 1
-    assert [entry.name for entry in spool_of(bucket_settings).entries()] == ["refused"]
+    assert publisher.empty_outbox(deadline) == 1
+    assert kept(bucket_settings) == ["refused"]
 
 
 def test_a_leftover_that_vanishes_does_not_hold_up_the_others(
@@ -94,25 +97,35 @@ def test_a_leftover_that_vanishes_does_not_hold_up_the_others(
 
     def taken_by_another_worker(request: Request) -> bool:
         if "gone.json" in request.path:
-            spool_of(bucket_settings).forget("gone")
+            outbox = outbox_of(bucket_settings)
+            outbox.forget(next(entry for entry in outbox.entries() if entry.artifacts.name == "gone"))
         return False
 
     proxy.fail_always("reset", where=taken_by_another_worker)
-    assert publisher.deliver_leftovers(deadline) == 1
+    assert publisher.empty_outbox(deadline) == 1
 
 
 def test_a_leftover_that_the_disk_cannot_read_does_not_hold_up_the_others(
-    bucket_settings: Settings, proxy: Proxy, video: Path, deadline: Deadline, caplog: pytest.LogCaptureFixture
+    bucket_settings: Settings,
+    proxy: Proxy,
+    video: Path,
+    deadline: Deadline,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     publisher = Publisher(bucket_settings, TWICE)
-    keep(publisher, proxy, video, deadline, "damaged", "whole")
+    keep(publisher, proxy, video, deadline, "unreadable", "whole")
     proxy.heal()
-    entry = next(entry for entry in spool_of(bucket_settings).entries() if entry.name == "damaged")
-    unreadable = entry.folder / "damaged.mp4"
-    unreadable.unlink()
-    unreadable.symlink_to("/proc/self/mem")  # opens like a file; reading its beginning is an I/O error
-    assert publisher.deliver_leftovers(deadline) == 1
-    assert "damaged could not be read from the spool: Input/output error" in caplog.text
+
+    def failing_disk(path: Path) -> Digest:
+        if path.name == "unreadable.mp4":
+            raise OSError(errno.EIO, "Input/output error")
+        return digest_of(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox_entry, "digest_of", failing_disk)
+        assert publisher.empty_outbox(deadline) == 1
+    # The disk may be better later.
+    assert kept(bucket_settings) == ["unreadable"]
 
 
 def test_a_video_that_the_deadline_overtakes_is_kept(
@@ -125,6 +138,6 @@ def test_a_video_that_the_deadline_overtakes_is_kept(
 
     proxy.fail_always("hang", where=hang)
     with pytest.raises(WorkerError, match=r"before the job's deadline; it is kept") as caught:
-        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, Deadline(1))
+        deliver(Publisher(bucket_settings, ONCE), video, Deadline(1))
     assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE
-    assert spool_of(bucket_settings).find(JOB) is not None
+    assert kept(bucket_settings) == [JOB]

@@ -8,7 +8,7 @@ from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.bucket import bucket_from_job, bucket_from_settings
 from ltx2_worker.storage.destination import jobs_destination, operators_destination
-from ltx2_worker.storage.store_s3 import S3Store
+from ltx2_worker.storage.s3 import S3Store
 
 KEYS = {"bucket_access_key_id": "AKIALAB", "bucket_secret_access_key": "never-to-be-seen"}
 S3_CONFIG = {
@@ -103,7 +103,7 @@ def test_presigned_urls_follow_the_addressing_style(addressing: str) -> None:
     )
     bucket = bucket_from_settings(settings)
     assert bucket is not None
-    url = S3Store(bucket).link("job.mp4").url or ""
+    url = S3Store(bucket).location("job.mp4").url or ""
     start = {
         "path": "https://s3.example.com/videos/job.mp4?",
         "virtual": "https://videos.s3.example.com/job.mp4?",
