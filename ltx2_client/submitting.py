@@ -183,7 +183,7 @@ def _unknown(checked: Checked, reference: str, journal: Journal | None, why: str
         journal.unknown(reference)
     return SubmitUnknown(
         f"It is not known whether RunPod took the job: the request went out, and {why}. It was not sent "
-        f"again. Under its request_id, {checked.request_id}, the same job is not made twice once it was done.",
+        f"again. Under its request_id, {checked.request_id}, the same job is not made twice once done.",
         reference=reference,
         request_id=checked.request_id,
     )
