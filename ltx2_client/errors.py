@@ -79,9 +79,9 @@ class TimedOut(Ltx2Error):
 class SubmitUnknown(Ltx2Error):
     """Whether RunPod took the job is not known: the request went out, and no usable answer came back.
 
-    It was not sent again. A webhook, if one was given, brings the job's id. The very same job may be sent again
-    under its `request_id`: it is answered from the first one's record where that is done, and waits for the
-    first where both meet on one worker; if another worker is making it now, it is made and paid for twice.
+    It was not sent again. A webhook, if one was given, brings the job's id. The very same job may be sent
+    again under its `request_id`: it is answered from the first one's record where that is done, and waits for
+    the first where both meet on one worker; if another worker makes it at the moment, it is paid for twice.
 
     Arguments:
         reference: the submit's own name in the journal; empty without one.
