@@ -11,7 +11,6 @@ from .deadline import Deadline
 from .engine import Turn
 from .plan.plan import Plan
 from .progress import Meter
-from .request_queue import Place
 from .storage.destination import Destination
 
 log = logging.getLogger(__name__)
@@ -25,7 +24,6 @@ class Assignment:
         warnings: for the reply.
         input_digest: of the job's input as it was sent; with the id it says whether a job is the same.
         destination: where its video goes; None where there is no place for one (a dry run needs none).
-        place: among the jobs of the same request; None for a job without a `request_id`.
         computed: expected seconds per stage before the correction by what was measured here.
     """
 
@@ -37,7 +35,6 @@ class Assignment:
     destination: Destination | None
     computed: Mapping[Stage, float]
     deadline: Deadline
-    place: Place | None
     meter: Meter
     turn: Turn
 

@@ -28,7 +28,7 @@ from .media import isolate
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.plan import Plan, make_plan, require_installed
 from .progress import Meter, StagePace
-from .request_queue import RequestQueue
+from .request_locks import RequestLocks
 from .settings import Settings
 from .storage.destination import Destination, nowhere
 from .storage.publish import Publisher
@@ -59,7 +59,7 @@ class Worker:
         # Previews are all fixed costs: what they teach is true of previews only.
         self._paces = {True: StagePace(), False: StagePace()}
         self._in_hand: set[Deadline] = set()
-        self._requests = RequestQueue()
+        self._requests = RequestLocks()
         self._lock = threading.Lock()
         self._unfit: str | None = None
         self._warm = threading.Event()
@@ -149,8 +149,6 @@ class Worker:
             computed=computed,
             deadline=deadline,
             meter=Meter(self._paces[plan.preview].expected(computed)),
-            # Both in one order: a job that waits for another of its request is behind it at the engine too.
-            place=None if job.dry_run else self._requests.enter(job.request_id),
             turn=self._engine.take_turn(),
         )
 
@@ -173,8 +171,11 @@ class Worker:
                 )
             if (destination := assignment.destination) is None:
                 raise nowhere()
-            self._requests.wait(assignment.place, assignment.deadline)
-            return self._known(assignment, destination) or self._make(assignment, destination)
+            release, deadline = assignment.turn.release, assignment.deadline
+            with self._requests.held(assignment.job.request_id, deadline, release) as waited:
+                if waited:
+                    assignment = replace(assignment, turn=self._engine.take_turn())
+                return self._known(assignment, destination) or self._make(assignment, destination)
         finally:
             self._put_down(assignment)
 
@@ -240,7 +241,6 @@ class Worker:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _put_down(self, assignment: Assignment) -> None:
-        self._requests.leave(assignment.place)
         assignment.turn.release()
         with self._lock:
             self._in_hand.discard(assignment.deadline)
