@@ -88,6 +88,11 @@ class AsyncClient:
         """See `Client.handle`."""
         return AsyncHandle(self, job_id)
 
+    async def find(self, request_id: str) -> "AsyncHandle | None":
+        """See `Client.find`."""
+        job_id = await self._driver.run(self._rules.find(request_id))
+        return None if job_id is None else AsyncHandle(self, job_id)
+
     async def run(
         self,
         job: JobLike,

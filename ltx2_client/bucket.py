@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from ltx2_api.record import object_name
+from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import VideoResult
 
 from .errors import NotConfigured
@@ -78,6 +78,17 @@ class Bucket:
     def record_request(self, job_id: str) -> Request:
         """The request for a job's record."""
         return Request("GET", self._link(f"{object_name(job_id)}.json"))
+
+    def request_record(self, request_id: str) -> Request:
+        """The request for the record of whichever job was made under a `request_id`."""
+        return Request("GET", self._link(f"{request_name(request_id)}.json"))
+
+    def job_id(self, reply: Reply) -> str | None:
+        """The job that a record tells of."""
+        try:
+            return _Record.model_validate_json(reply.body).job_id if reply.status == 200 else None
+        except ValidationError:
+            return None
 
     def result(self, job_id: str, reply: Reply) -> VideoResult | None:
         """What a job's record says, with fresh links; None if there is no whole record of this job."""

@@ -99,6 +99,15 @@ class Client:
         """A job by its id: submitted by any process, on any machine."""
         return Handle(self, job_id)
 
+    def find(self, request_id: str) -> "Handle | None":
+        """The job that was made under a `request_id`, after a submit that went unheard; None if none is done.
+
+        Raises:
+            NotConfigured: this client has no keys to the endpoint's bucket, where its record lies.
+        """
+        job_id = self._driver.run(self._rules.find(request_id))
+        return None if job_id is None else Handle(self, job_id)
+
     def run(
         self,
         job: JobLike,

@@ -23,6 +23,8 @@ from .errors import JournalUnwritable
 _BUSY_SECONDS = 10.0
 #: Text of a job's input longer than this is media: the journal keeps its digest.
 _LONGEST_TEXT = 8_000
+#: Jobs that ended longer ago are struck out when another is submitted, in seconds: half a year.
+_KEPT_SECONDS = 180 * 86_400.0
 _FORMAT = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -98,6 +100,8 @@ class Journal:
     def begin(self, endpoint: str, sent: Mapping[str, Any], credits: int) -> str:  # noqa: A002
         """Write down that a job is about to be submitted; returns its reference."""
         reference, now = uuid.uuid4().hex, time.time()
+        over = (Entered.DONE, Entered.FAILED, Entered.CANCELLED, Entered.EXPIRED, now - _KEPT_SECONDS)
+        self._write("DELETE FROM jobs WHERE state IN (?, ?, ?, ?) AND changed_at < ?", over)
         row = (reference, endpoint, Entered.SUBMITTING, _kept(sent), credits, now, now)
         self._write(
             "INSERT INTO jobs (reference, endpoint, state, input, credits, created_at, changed_at) "

@@ -21,6 +21,7 @@ from .errors import (
     InvalidJob,
     JobFailed,
     Ltx2Error,
+    NotConfigured,
     NotFound,
     RateLimited,
     Refused,
@@ -202,6 +203,20 @@ class Rules:
         result = outcome(status)
         self._write_end(job_id, Entered.DONE, result=result)
         return video_only(result)
+
+    def find(self, request_id: str) -> Procedure[str | None]:
+        """The job that was made under a `request_id`, by its record in the bucket.
+
+        Raises:
+            NotConfigured: the bucket's keys are not known.
+            Unreachable: the bucket did not answer.
+        """
+        if self.bucket is None:
+            raise NotConfigured("A request's record lies in the endpoint's bucket: give its keys.")
+        try:
+            return self.bucket.job_id((yield from ask(self.bucket.request_record(request_id))))
+        except (NotSent, Unclear) as error:
+            raise Unreachable(f"The bucket cannot be reached: {error}.") from error
 
     def download(
         self, result: VideoResult, to: Path, poster: bool, overwrite: bool, listen: Listener | None

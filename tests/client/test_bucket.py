@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from local.runpod import Emulator, Script
-from ltx2_api.record import object_name
-from ltx2_client import Bucket, Client, Expired, Journal
+from local.runpod import LOST_REPLY, Emulator, Route, Script
+from ltx2_api.record import object_name, request_name
+from ltx2_client import Bucket, Client, Expired, Journal, SubmitUnknown
 from tests.client.conftest import KEY, VIDEO
 from tests.client.outputs import video_output
 from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
@@ -46,6 +46,8 @@ def put(s3: str, job_id: str, *, record: bool = True) -> None:
         "result": facts,
     }
     if record:
+        key = f"videos/{request_name('order-7')}.json"
+        store.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(content).encode())
         store.put_object(Bucket=BUCKET, Key=f"videos/{name}.json", Body=json.dumps(content).encode())
 
 
@@ -58,6 +60,21 @@ def test_a_job_that_runpod_forgot_is_answered_from_its_record(
     video = handle.wait()
     assert video.job_id == handle.id and video.url_expires_at
     assert video.download(tmp_path / "kite.mp4").read_bytes() == VIDEO
+
+
+def test_a_submit_that_went_unheard_is_found_by_its_request_id(
+    runpod: Emulator, client: Client, s3: str, tmp_path: Path
+) -> None:
+    runpod.inject(Route.RUN, LOST_REPLY)
+    with pytest.raises(SubmitUnknown):
+        client.submit(JOB | {"request_id": "order-7"})
+    assert client.find("order-8") is None
+    (job_id,) = runpod.jobs
+    put(s3, job_id)
+    runpod.forget(runpod.jobs[job_id])
+    handle = client.find("order-7")
+    assert handle is not None and handle.id == job_id
+    assert handle.result().download(tmp_path / "kite.mp4").read_bytes() == VIDEO
 
 
 def test_without_a_record_a_forgotten_job_is_expired(runpod: Emulator, client: Client, s3: str) -> None:
