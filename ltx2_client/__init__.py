@@ -32,7 +32,7 @@ from .errors import (
 )
 from .events import Done, Downloading, Event, Queued, Running, TakeEnded, TakeStarted, Troubled
 from .journal import Entry, Journal
-from .runpod_api import Health, JobBucket, Policy, State, Status
+from .models import Health, JobBucket, Policy, State, Status
 from .scenes import Scene, read_scenes
 from .standing import BatchPlan
 from .submitting import Price

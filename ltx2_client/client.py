@@ -15,8 +15,8 @@ from .config import rules_for
 from .drive import Driver, Listener
 from .events import Event
 from .journal import Journal
+from .models import Health, JobBucket, Policy, Status
 from .rules import video_only
-from .runpod_api import Health, JobBucket, Policy, Status
 from .scenes import Scene
 from .standing import BatchPlan
 from .submitting import JobLike, Options, Price, check

@@ -12,8 +12,9 @@ from ltx2_api.reply import VideoResult
 from .bucket import Bucket
 from .errors import BadReply, Expired, Ltx2Error, NotFound, TimedOut, Unauthorized
 from .events import Done, Queued, Running, Troubled
+from .models import State, Status
 from .outcome import Outcome, failure, outcome, running
-from .runpod_api import Address, State, Status, health_of, refusal, retry_after, status_of
+from .runpod_api import Address, health_of, refusal, retry_after, status_of
 from .schedule import Schedule
 from .wire import NotSent, Pause, Procedure, Tell, Unclear, ask
 

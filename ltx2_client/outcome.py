@@ -12,7 +12,7 @@ from ltx2_api.reply import DryRunResult, VideoResult
 
 from .errors import BadReply, Cancelled, JobFailed, Ltx2Error
 from .events import Running
-from .runpod_api import State, Status
+from .models import State, Status
 
 Outcome = VideoResult | DryRunResult
 

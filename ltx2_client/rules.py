@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ltx2_api.reply import DryRunResult, VideoResult
 
+from . import managing
 from .bucket import Bucket
 from .downloading import Listener, download
 from .errors import (
@@ -22,32 +23,16 @@ from .errors import (
     JobFailed,
     Ltx2Error,
     NotConfigured,
-    NotFound,
-    RateLimited,
-    Refused,
     TimedOut,
     Unreachable,
 )
 from .following import follow, looked, recorded
 from .journal import Entered, Journal
+from .models import Health, Policy, State, Status
 from .outcome import Outcome, outcome
-from .runpod_api import (
-    Address,
-    Health,
-    Policy,
-    State,
-    Status,
-    health_of,
-    refusal,
-    removed_of,
-    retry_after,
-)
-from .schedule import back_off
+from .runpod_api import Address
 from .submitting import JobLike, Options, check, run_request, submit
-from .wire import NotSent, Pause, Procedure, Reply, Request, Unclear, ask
-
-#: Seconds for which a request that may safely be sent again is tried.
-PATIENCE = 30.0
+from .wire import NotSent, Procedure, Unclear, ask
 
 
 @dataclass(frozen=True)
@@ -133,59 +118,27 @@ class Rules:
 
     def cancel(self, job_id: str) -> Procedure[Status]:
         """Cancel a job, and return its state after that."""
-        reply = yield from self._patiently(self.address.cancel(job_id), "to cancel the job")
-        if isinstance(error := refusal(reply, "to cancel the job"), NotFound):
-            raise Expired("RunPod does not know the job.", job_id=job_id)
-        if error is not None and not isinstance(error, Refused):
-            raise error
+        yield from managing.cancel(self.address, job_id, self.clock)
         status = yield from self.status(job_id)
         if status.state is State.CANCELLED:
             self._write_end(job_id, Entered.CANCELLED, error="It was cancelled.")
         return status
 
     def retry(self, job_id: str) -> Procedure[None]:
-        """Run a failed job again under its own id.
-
-        Raises:
-            Refused: it has not failed, or is known no more.
-        """
-        trouble: Exception
-        try:
-            reply = yield from ask(self.address.retry(job_id))
-            error = refusal(reply, "to retry the job")
-            if isinstance(error, NotFound):
-                raise Expired("RunPod does not know the job (any more).", job_id=job_id)
-            if error is None:
-                self._write_end(job_id, Entered.SUBMITTED)
-                return
-            if reply.status < 500:
-                raise error
-            trouble = error
-        except NotSent as unsent:
-            raise Unreachable(f"RunPod cannot be reached: {unsent}. Nothing was retried.") from unsent
-        except Unclear as unclear:
-            trouble = unclear
+        """Run a failed job again under its own id."""
+        doubt = yield from managing.retry(self.address, job_id)
         # Whether it took effect can be seen: the job is in the queue again, or still as it was.
-        if (yield from self.status(job_id)).state in {State.FAILED, State.TIMED_OUT}:
-            raise Unreachable("The retry did not reach RunPod; the job is as it was.") from trouble
+        if doubt and (yield from self.status(job_id)).state in {State.FAILED, State.TIMED_OUT}:
+            raise Unreachable(f"The retry did not reach RunPod ({doubt}); the job is as it was.")
         self._write_end(job_id, Entered.SUBMITTED)
 
     def health(self) -> Procedure[Health]:
         """What the endpoint has to do, and with how many workers."""
-        reply = yield from self._patiently(self.address.health(), "the endpoint's health")
-        if (error := refusal(reply, "the endpoint's health")) is not None:
-            raise error
-        return health_of(reply)
+        return managing.health(self.address, self.clock)
 
     def purge_queue(self) -> Procedure[int]:
         """Remove everybody's waiting jobs, and return how many there were."""
-        try:
-            reply = yield from ask(self.address.purge_queue())
-        except (NotSent, Unclear) as unsure:
-            raise Unreachable(f"RunPod cannot be reached: {unsure}. Look at the queue again.") from unsure
-        if (error := refusal(reply, "to purge the queue")) is not None:
-            raise error
-        return removed_of(reply)
+        return managing.purge_queue(self.address)
 
     def result(self, job_id: str) -> Procedure[VideoResult]:
         """A finished job's reply: from RunPod while it has it, else from the bucket, else as it was noted.
@@ -247,28 +200,6 @@ class Rules:
         if entry is None or entry.result is None:
             raise error
         return VideoResult.model_validate(entry.result, extra="ignore")
-
-    def _patiently(self, request: Request, what: str) -> Procedure[Reply]:
-        """Send a request that may be sent twice until it is answered, for `PATIENCE` seconds."""
-        deadline, failures = self.clock() + PATIENCE, 0
-        while True:
-            wait, trouble = back_off(failures), ""
-            try:
-                reply = yield from ask(request)
-            except (NotSent, Unclear) as failed:
-                trouble = str(failed)
-            else:
-                if reply.status < 500 and reply.status != 429:
-                    return reply
-                wait, trouble = max(wait, retry_after(reply) or 0.0), f"HTTP {reply.status}"
-                if reply.status == 429 and self.clock() + wait > deadline:
-                    raise RateLimited(
-                        "RunPod's limit on requests is exceeded.", retry_after=retry_after(reply)
-                    )
-            if self.clock() + wait > deadline:
-                raise Unreachable(f"RunPod did not answer {what}: {trouble}.")
-            failures += 1
-            yield Pause(wait)
 
     def _known(self, job_id: str) -> bool:
         return self.journal is not None and self.journal.find(self.address.endpoint, job_id) is not None

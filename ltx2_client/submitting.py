@@ -15,7 +15,8 @@ from ltx2_api.prices import credits_for
 
 from .errors import BadReply, InvalidJob, RateLimited, SubmitUnknown, Unreachable
 from .journal import Journal
-from .runpod_api import MOST_BODY_BYTES, Address, JobBucket, Policy, job_id_of, refusal, retry_after
+from .models import JobBucket, Policy
+from .runpod_api import MOST_BODY_BYTES, Address, job_id_of, refusal, retry_after
 from .schedule import back_off
 from .wire import NotSent, Pause, Procedure, Reply, Request, Unclear, ask
 

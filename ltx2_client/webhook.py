@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from .errors import BadReply
-from .runpod_api import State, read_status
+from .models import State
+from .runpod_api import read_status
 
 #: A webhook's body is read up to this many bytes: RunPod's limit for a job, twice.
 MOST_BODY_BYTES = 20_000_000

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from ..runpod_api import Health
+from ..models import Health
 from ..submitting import check
 from .exits import Exit
 from .flags import add_job_flags, job_fields

@@ -11,7 +11,7 @@ from types import FrameType
 
 from .. import errors
 from ..client import Client, Handle, Video
-from ..runpod_api import State
+from ..models import State
 from .exits import Exit
 from .output import Output, video_json
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..errors import Expired, InvalidJob
 from ..journal import Entered, Entry, Journal
+from ..models import State, Status
 from ..outcome import failure, running
-from ..runpod_api import State, Status
 from .exits import Exit
 from .following_job import bring, client_for, fetch, interrupts_held
 from .new_command import NewCommand

@@ -12,7 +12,7 @@ from ltx2_api.job import MAX_SEED
 from ..client import Client, Handle
 from ..errors import InvalidJob, JournalUnwritable
 from ..journal import Journal
-from ..runpod_api import Policy
+from ..models import Policy
 from ..submitting import check
 from .exits import Exit
 from .flags import add_job_flags, job_fields

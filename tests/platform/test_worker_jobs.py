@@ -230,14 +230,14 @@ def test_an_engine_killed_between_jobs_costs_no_job(queue: Emulator, worker: Wor
 
 
 def test_the_same_request_sent_twice_at_once_is_generated_once(
-    runpod: Emulator, worker: WorkerProcess
+    queue: Emulator, worker: WorkerProcess
 ) -> None:
     job_input = preview() | {"request_id": "order-7"}
-    first, second = runpod.submit(job_input), runpod.submit(job_input)
-    one, two = (runpod.wait_result(job, JOB_SECONDS)["output"] for job in (first, second))
+    first, second = queue.submit(job_input), queue.submit(job_input)
+    one, two = (queue.wait_result(job, JOB_SECONDS)["output"] for job in (first, second))
     assert (one["sha256"], one["job_id"]) == (two["sha256"], two["job_id"])
     lines = [*log_of(worker, first), *log_of(worker, second)]
     assert [line.get("stage") for line in lines].count("sampling") == 1
-    third = runpod.submit(job_input | {"prompt": "Another one."})
-    other = runpod.wait_result(third, JOB_SECONDS)["output"]
+    third = queue.submit(job_input | {"prompt": "Another one."})
+    other = queue.wait_result(third, JOB_SECONDS)["output"]
     assert other["job_id"] == third.id, "the same request_id with another input is another job"
