@@ -76,11 +76,14 @@ class Outbox:
         return entry if entry is not None and entry.artifacts.input_digest == input_digest else None
 
     def find_request(self, request_name: str, input_digest: str) -> Entry | None:
-        """Return what another job with the same request's id has left here; every entry is looked at."""
-        for entry in self.entries():
-            found = entry.artifacts
-            if (found.request_name, found.input_digest) == (request_name, input_digest):
-                return entry
+        """Return what another job with the same request's id and the same input has left here."""
+        # A folder's name tells the input, so that no other entry need be opened.
+        same_input = _folder_name("", input_digest)
+        for folder in _listed(self._folder):
+            if folder.name[0] != "." and folder.name.endswith(same_input):
+                entry = self._load(folder)
+                if entry is not None and entry.artifacts.request_name == request_name:
+                    return entry
         return None
 
     def entries(self) -> Iterator[Entry]:
