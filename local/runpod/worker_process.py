@@ -14,7 +14,8 @@ _HANDLER = ROOT / "handler.py"
 _LAUNCHER = ROOT / "ltx2_worker" / "engine" / "launch.py"
 #: Beyond the time that the worker gives its jobs at the end: it also stops its engine.
 _EXTRA_SECONDS = 30.0
-_TAIL_BYTES = 2000
+_TAIL_BYTES = 16_000
+_TAIL_LINES = 15
 
 
 class WorkerProcess:
@@ -57,7 +58,8 @@ class WorkerProcess:
     @property
     def last_lines(self) -> str:
         """The end of what it wrote."""
-        return self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
+        tail = self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace")
+        return "\n".join(tail.splitlines()[-_TAIL_LINES:])
 
     async def wait(self) -> int:
         """Return its exit status once it has ended."""

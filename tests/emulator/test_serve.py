@@ -100,5 +100,5 @@ def test_a_worker_that_cannot_work_ends_the_api_with_its_own_words(tmp_path: Pat
     with serving(tmp_path, LTX2_MODELS_DIRS=str(tmp_path / "empty")) as command:
         assert command.wait_exit(BOOT_SECONDS) == 1
         assert "The worker ended with status 1" in command.output
-        assert "neither recipe has its models" in command.output
+        assert "no recipe has its models" in command.output
         assert not command.survivors(timeout=30)

@@ -119,7 +119,7 @@ def test_a_worker_without_models_ends_with_an_error_instead_of_failing_job_after
     (tmp_path / "empty").mkdir()
     worker = start_worker(LTX2_MODELS_DIRS=str(tmp_path / "empty"))
     assert worker.wait_exit(BOOT_SECONDS) == 1
-    assert "neither recipe has its models" in worker.output
+    assert "no recipe has its models" in worker.output
     assert not worker.survivors(timeout=30)
 
 
