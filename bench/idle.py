@@ -6,7 +6,7 @@ from statistics import median
 
 from bench.lab import PREVIEW, running_worker, store
 from bench.table import Row, milliseconds
-from tests.media.s3_lab import Request, proxy_before
+from tests.storage.s3_server import Request, proxy_before
 
 JOBS = 20
 UPLOAD_SECONDS = 2.0
