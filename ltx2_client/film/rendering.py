@@ -15,6 +15,7 @@ from ..errors import BadFilm, Cancelled
 from . import clips, loudness, picture, sound
 from .clips import RATE, ClipFile, Sound, probe
 from .edit import Film
+from .exchange import write_otio
 from .loudness import Measured
 from .timeline import Timeline, place
 
@@ -26,6 +27,8 @@ HEADROOM = 0.5
 #: How close to the target the loudness has to come, in LU, and how often it is tried.
 TOLERANCE = 0.3
 TRIES = 4
+#: How much the limiter may take off the loudest peaks, in dB; sound that needs more stays quieter than asked.
+MOST_LIMITING = 12.0
 
 #: Told of frames done, and of all of them.
 OnFrame = Callable[[int, int], None]
@@ -60,6 +63,7 @@ def render(
     *,
     fetch: Callable[[str], Path] | None = None,
     on: OnFrame | None = None,
+    otio: Path | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Report:
     """Render a film into an MP4 (H.264, AAC, BT.709), which appears under its name when it is complete.
@@ -69,10 +73,12 @@ def render(
         out: the MP4; one that exists is replaced.
         fetch: returns the file of a job's video; needed where clips name jobs.
         on: told of every frame.
+        otio: where to write the edit for other editors.
         cancelled: asked before every frame.
 
     Raises:
         BadFilm: a clip, the music or a time is wrong; the message names the field.
+        NotConfigured: `otio` is wanted, and OpenTimelineIO is not installed.
         Cancelled: `cancelled` said so; nothing is left behind.
     """
     sources = [
@@ -80,6 +86,8 @@ def render(
         for number, clip in enumerate(film.clips)
     ]
     timeline = place(film, sources)
+    if otio is not None:
+        write_otio(film, timeline, otio)
     part = out.with_name(f".{out.name}.part")
     try:
         with tempfile.TemporaryDirectory(prefix="ltx2-film-") as folder:
@@ -100,7 +108,7 @@ def render(
         samples=timeline.samples,
         seconds=timeline.frames / timeline.fps,
         loudness=heard,
-        notes=tuple(_notes(timeline, sources)),
+        notes=(*_notes(timeline, sources), *_loudness_note(film, heard)),
     )
 
 
@@ -127,6 +135,8 @@ def _sound(
     before = loudness.measure(_read(mixed))
     gain = 0.0 if wanted.target is None or before.is_silent else wanted.target - before.integrated
     ceiling = wanted.true_peak - HEADROOM
+    most = max(0.0, ceiling - before.true_peak + MOST_LIMITING)
+    gain = min(gain, most)
     track = folder / "track.mp4"
     for attempt in range(TRIES):
         _encode_sound(loudness.limited(_read(mixed), gain, ceiling), track, cancelled)
@@ -135,7 +145,7 @@ def _sound(
         over = heard.true_peak - wanted.true_peak
         if (abs(off) <= TOLERANCE and over <= 0) or attempt == TRIES - 1:
             break
-        gain, ceiling = gain + off, ceiling - max(0.0, over)
+        gain, ceiling = min(gain + off, most), ceiling - max(0.0, over)
     return heard, track
 
 
@@ -217,3 +227,11 @@ def _notes(timeline: Timeline, sources: list[ClipFile]) -> Iterator[str]:
             yield f"clips.{number} has {float(source.fps):g} frames a second and plays at {timeline.fps}."
         if not source.has_sound:
             yield f"clips.{number} has no sound."
+
+
+def _loudness_note(film: Film, heard: Measured) -> Iterator[str]:
+    target = film.loudness.target
+    if target is not None and not heard.is_silent and abs(heard.integrated - target) > 2 * TOLERANCE:
+        yield (
+            f"The sound has {heard.integrated:.1f} LUFS instead of {target:g}: its peaks leave no more room."
+        )

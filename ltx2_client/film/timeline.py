@@ -137,7 +137,7 @@ class _Ruler:
         if abs(exact - nearest) > _NEAR:
             self.fault(
                 field,
-                f"{value:g} s is no frame's time at {self.fps} fps; {nearest / self.fps:.4g} s is the nearest.",
+                f"{value:g} s is no frame's at {self.fps} fps; {nearest / self.fps:.4g} s is the nearest.",
             )
         return Fraction(nearest, self.fps)
 

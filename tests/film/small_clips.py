@@ -49,7 +49,8 @@ def speech(seconds: float, level: float = 0.2, seed: int = 1) -> np.ndarray:
     spectrum[(band < 200) | (band > 4000)] = 0
     wave = np.fft.irfft(spectrum, count)
     syllables = 0.5 + 0.5 * np.sin(2 * np.pi * 4 * at)
-    return (wave / np.abs(wave).max() * level * syllables * (at % 4 < 2)).astype(np.float32)
+    spoken: np.ndarray = wave / np.abs(wave).max() * level * syllables * (at % 4 < 2)
+    return spoken.astype(np.float32)
 
 
 def write(

@@ -1,12 +1,15 @@
 """A film is exact to the frame and the sample, as loud as was asked, and in sync to its end."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import av
 import numpy as np
+import opentimelineio
 import pytest
 
+from ltx2_client.cli.main import main
 from ltx2_client.errors import BadFilm, Cancelled
 from ltx2_client.film import Clip, Film, Loudness, Music, Transition, loudness, read_film, render
 from ltx2_client.film.edit import parse_film
@@ -111,8 +114,10 @@ def test_the_file_says_what_it_is(clip: Path, tmp_path: Path) -> None:
         picture, heard = container.streams.video[0], container.streams.audio[0]
         context = picture.codec_context
         assert (context.colorspace, context.color_range, context.color_trc) == (1, 1, 1)
-        assert picture.duration * picture.time_base == report.seconds
-        assert heard.duration * heard.time_base == report.seconds
+        for stream in (picture, heard):
+            assert stream.duration is not None
+            assert stream.time_base is not None
+            assert stream.duration * stream.time_base == report.seconds
     data = report.file.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
 
@@ -120,7 +125,7 @@ def test_the_file_says_what_it_is(clip: Path, tmp_path: Path) -> None:
 def test_a_film_of_twelve_clips_with_speech_over_music_is_as_loud_as_asked_and_in_sync(
     tmp_path: Path,
 ) -> None:
-    waves = [*(speech(2, seed=number) for number in range(11)), clicks(2, level=0.8)]
+    waves = [*(speech(2, seed=number) for number in range(11)), clicks(2, level=0.35)]
     clips = [write(tmp_path / f"{number}.mp4", 48, wave) for number, wave in enumerate(waves)]
     music = write_wave(tmp_path / "music.wav", tone(5, 0.4) + tone(5, 0.2, 97))
     transition = Transition(kind="crossfade", seconds=0.5)
@@ -171,8 +176,8 @@ def test_other_music_changes_the_sound_and_no_frame(clip: Path, tmp_path: Path) 
         report = render(film.model_copy(update={"music": Music(file=str(music))}), out)
         rendered.append(report.file)
     pictures = [np.stack([frame.to_ndarray() for frame in pictures_of(path)]) for path in rendered]
-    assert np.array_equal(*pictures)
-    assert not np.allclose(*(sound_of(path) for path in rendered), atol=0.05)
+    assert np.array_equal(pictures[0], pictures[1])
+    assert not np.allclose(sound_of(rendered[0]), sound_of(rendered[1]), atol=0.05)
 
 
 def test_loudness_is_measured_as_ebu_r_128_measures_it() -> None:
@@ -181,6 +186,15 @@ def test_loudness_is_measured_as_ebu_r_128_measures_it() -> None:
     measured = loudness.measure(iter([np.stack([wave, wave])]))
     assert measured.integrated == pytest.approx(-23, abs=0.1)
     assert measured.true_peak == pytest.approx(-23, abs=0.2)
+
+
+def test_sound_whose_peaks_leave_no_room_stays_quieter_and_the_report_says_so(
+    clip: Path, tmp_path: Path
+) -> None:
+    report = render(Film(clips=[Clip(file=str(clip))]), tmp_path / "film.mp4")
+    assert report.loudness.integrated < -16
+    assert report.loudness.true_peak <= -1
+    assert "instead of -14: its peaks leave no more room" in report.notes[0]
 
 
 def test_silence_stays_silent(tmp_path: Path) -> None:
@@ -247,3 +261,32 @@ def test_files_are_named_relative_to_the_film(clip: Path, tmp_path: Path) -> Non
     (tmp_path / "here.mp4").write_bytes(clip.read_bytes())
     (tmp_path / "film.json").write_text('{"clips": [{"file": "here.mp4"}], "loudness": {"target": null}}')
     assert render(read_film(tmp_path / "film.json"), tmp_path / "film.mp4").frames == 48
+
+
+def test_the_edit_opens_in_other_editors(clip: Path, tmp_path: Path) -> None:
+    film = joined(clip, "crossfade", 0.5)
+    music = write_wave(tmp_path / "music.wav", tone(1, 0.3))
+    film = film.model_copy(update={"music": Music(file=str(music))})
+    report = render(film, tmp_path / "film.mp4", otio=tmp_path / "film.otio")
+    picture, heard = opentimelineio.adapters.read_from_file(str(tmp_path / "film.otio")).tracks
+    first, transition, second = picture
+    assert picture.duration().value == report.frames
+    assert heard.duration().rescaled_to(RATE).value == report.samples
+    assert (first.duration().value, second.duration().value) == (42, 42)
+    assert second.source_range.start_time.value == 6
+    assert transition.name == "crossfade"
+
+
+def test_the_command_renders_a_film_and_says_what_it_made(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "film.json").write_text(json.dumps({"clips": [{"file": str(clip)}]}))
+    command = ["film", str(tmp_path / "film.json"), "--format", "json"]
+    assert main(command) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["frames"] == 48
+    assert Path(told["file"]) == tmp_path / "film.mp4"
+    assert told["loudness"]["true_peak"] <= -1
+    assert main(command) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert main([*command, "--overwrite"]) == 0
