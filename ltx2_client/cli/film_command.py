@@ -54,7 +54,7 @@ def _film(arguments: argparse.Namespace, output: Output) -> Exit:
 
 def _fetch(arguments: argparse.Namespace, stack: ExitStack, output: Output) -> Callable[[str], Path]:
     """What brings the video of a job that a clip names; it is kept beside the film, and brought once."""
-    folder = arguments.film.with_suffix(".clips")
+    folder: Path = arguments.film.with_suffix(".clips")
     clients: list[Client] = []
 
     def fetch(job_id: str) -> Path:
