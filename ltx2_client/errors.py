@@ -144,3 +144,15 @@ class BadDownload(Ltx2Error):
 
 class NotConfigured(Ltx2Error):
     """The endpoint's id or the API key is missing, or an optional part of this package is not installed."""
+
+
+class BadFilm(Ltx2Error):
+    """A film's description is wrong, or one of its clips cannot be used.
+
+    Arguments:
+        faults: every field at fault, each with its own sentence.
+    """
+
+    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)

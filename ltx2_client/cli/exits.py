@@ -27,6 +27,7 @@ class Exit(IntEnum):
 _BY_ERROR: dict[type[errors.Ltx2Error], Exit] = {
     errors.JobFailed: Exit.JOB_FAILED,
     errors.InvalidJob: Exit.USAGE,
+    errors.BadFilm: Exit.USAGE,
     errors.Refused: Exit.USAGE,
     errors.NotConfigured: Exit.ACCESS,
     errors.Unauthorized: Exit.ACCESS,

@@ -8,12 +8,12 @@ from types import ModuleType
 
 from .. import __version__
 from ..errors import Ltx2Error
-from . import about_commands, batch_command, job_commands, make_commands
+from . import about_commands, batch_command, film_command, job_commands, make_commands
 from .exits import Exit, exit_for
 from .output import Output
 
-#: Each has `add(new)`, which makes its sub-commands; a further one (a film, say) is a further module.
-MODULES: tuple[ModuleType, ...] = (make_commands, job_commands, batch_command, about_commands)
+#: Each has `add(new)`, which makes its sub-commands; a further one is a further module.
+MODULES: tuple[ModuleType, ...] = (make_commands, job_commands, batch_command, film_command, about_commands)
 
 Command = Callable[[argparse.Namespace, Output], Exit]
 

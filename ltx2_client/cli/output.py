@@ -70,7 +70,7 @@ class Output:
         elif isinstance(event, TakeEnded):
             self._end(event)
         else:
-            self._show(event.job_id, _percent(event), _text(event))
+            self.progress(event.job_id, _percent(event), _text(event))
 
     def say(self, text: str) -> None:
         """Say something to a person; nothing where JSON is read."""
@@ -93,7 +93,10 @@ class Output:
             if extra:
                 self.say(extra)
 
-    def _show(self, job_id: str, percent: float | None, text: str) -> None:
+    def progress(self, job_id: str, percent: float | None, text: str) -> None:
+        """Show how far something is: a bar on a terminal, elsewhere a line for each stage."""
+        if self.as_json:
+            return
         name = self._names.get(job_id, job_id)
         if self._progress is None:
             stage = text.partition(" ·")[0]
