@@ -2,7 +2,7 @@
 
 The files in schema/, and the names that a caller may use, are written whole. Tables stand between
 `<!-- NAME -->` and `<!-- /NAME -->` in documents that are otherwise written by hand. The Dockerfile's layers
-of weights, sizes in docker-bake.hcl and the settings in the Hub listing are written too. A test fails when any
+of weights, sizes in docker-bake.hcl and settings in the Hub listing are written too. A test fails when any
 of them is out of date.
 """
 
