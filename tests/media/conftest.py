@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from fetch_lab import CONTENT
-from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Proxy, client, moto_server, proxy_before
-from web_lab import Web, serving
 
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
+from tests.media.fetch_lab import CONTENT
+from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Proxy, client, moto_server, proxy_before
+from tests.media.web_lab import Web, serving
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +23,7 @@ def s3_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3_server: str):
+def bucket(s3_server: str) -> "S3Client":
     """The tests' own view of the bucket, empty."""
     s3 = client(s3_server)
     for upload in s3.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
@@ -42,13 +46,13 @@ def off_platform(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def folders(tmp_path: Path, off_platform: None) -> dict[str, Path]:
+def folders(tmp_path: Path, off_platform: None) -> dict[str, Any]:
     """Settings that keep everything of a test in its own folder."""
     return {"work_dir": tmp_path / "work", "volume_dir": tmp_path / "no-volume"}
 
 
 @pytest.fixture
-def bucket_settings(proxy: Proxy, folders: dict[str, Path]) -> Settings:
+def bucket_settings(proxy: Proxy, folders: dict[str, Any]) -> Settings:
     """Settings for the bucket behind the fault proxy."""
     return Settings(
         bucket_endpoint_url=proxy.url,

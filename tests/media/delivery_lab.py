@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from s3_lab import Proxy, Request
 
 from ltx2_api.errors import WorkerError
 from ltx2_worker.deadline import Deadline
@@ -11,6 +10,7 @@ from ltx2_worker.settings import Settings
 from ltx2_worker.storage.publish import Publisher
 from ltx2_worker.storage.spool import Spool
 from ltx2_worker.storage.store_s3 import Patience
+from tests.media.s3_lab import Proxy, Request
 
 JOB, DIGEST, RESULT = "0f3c-u1", "digest-of-the-input", {"seed": 7}
 #: One request, one attempt each: what the layers above do is then seen alone.

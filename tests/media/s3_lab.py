@@ -9,10 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import boto3
 from moto.server import ThreadedMotoServer
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 ACCESS_KEY = "AKIALAB0000000SECRET"
 SECRET_KEY = "lab/secret+key/never-to-be-seen-0123456789"
@@ -88,7 +92,7 @@ def moto_server() -> Iterator[str]:
         server.stop()
 
 
-def client(url: str):
+def client(url: str) -> "S3Client":
     """A plain boto3 client: the tests' own view of the bucket."""
     return boto3.client(
         "s3",

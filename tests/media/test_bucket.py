@@ -1,6 +1,7 @@
 """Which bucket is meant, in all the ways that people write it, and which a job may not name."""
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from ltx2_worker.storage.bucket import bucket_from_job, bucket_from_settings
 from ltx2_worker.storage.destination import jobs_destination, operators_destination
 from ltx2_worker.storage.store_s3 import S3Store
 
-KEYS = {"bucket_access_key_id": "AKIALAB", "bucket_secret_access_key": "never-to-be-seen"}
+KEYS: dict[str, Any] = {"bucket_access_key_id": "AKIALAB", "bucket_secret_access_key": "never-to-be-seen"}
 S3_CONFIG = {
     "accessId": "AKIALAB",
     "accessSecret": "never-to-be-seen",

@@ -6,14 +6,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from fetch_lab import CONTENT, fetched, refused
-from s3_lab import BUCKET
-from web_lab import Web, serving_tls
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from tests.log_lines import logged
+from tests.media.fetch_lab import CONTENT, fetched, refused
+from tests.media.s3_lab import BUCKET
+from tests.media.web_lab import Web, serving_tls
 
 SECRET = "X-Amz-Signature=tell-nobody"
 

@@ -6,13 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from delivery_lab import DIGEST, JOB, ONCE, RESULT, TWICE, is_upload, keep, spool_of
-from s3_lab import BUCKET, Proxy, Request
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.publish import Publisher
+from tests.media.delivery_lab import DIGEST, JOB, ONCE, RESULT, TWICE, is_upload, keep, spool_of
+from tests.media.s3_lab import BUCKET, Proxy, Request
 
 
 def test_a_bucket_that_stays_down_keeps_the_video_for_the_next_start(

@@ -7,10 +7,10 @@ import hashlib
 import json
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
-from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Proxy
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
@@ -18,6 +18,7 @@ from ltx2_worker.settings import Settings
 from ltx2_worker.storage.destination import Where
 from ltx2_worker.storage.publish import Publisher
 from ltx2_worker.storage.store_s3 import Patience
+from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Proxy
 
 JOB = "0f3c-u1"
 DIGEST = "digest-of-the-input"
@@ -119,7 +120,7 @@ def test_the_check_leaves_nothing_in_the_bucket(bucket_settings: Settings, bucke
 
 
 def test_without_a_bucket_the_mounted_volume_is_used(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     volume = tmp_path / "volume"
     volume.mkdir()
@@ -133,7 +134,7 @@ def test_without_a_bucket_the_mounted_volume_is_used(
 
 
 def test_a_named_folder_comes_before_the_volume_and_is_made(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     (tmp_path / "volume").mkdir()
     settings = Settings(**folders | {"volume_dir": tmp_path / "volume", "output_dir": tmp_path / "a" / "b"})
@@ -146,7 +147,7 @@ def test_a_named_folder_comes_before_the_volume_and_is_made(
 
 
 def test_what_is_in_the_folder_survives_the_removal_of_the_source(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     content = video.read_bytes()
     delivery = Publisher(Settings(output_dir=tmp_path / "out", **folders)).deliver(
@@ -157,7 +158,7 @@ def test_what_is_in_the_folder_survives_the_removal_of_the_source(
 
 
 def test_off_the_platform_a_video_ends_up_where_the_worker_was_started(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline, monkeypatch: pytest.MonkeyPatch
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     delivery = Publisher(Settings(**folders)).deliver(JOB, DIGEST, video, RESULT, deadline)
@@ -165,7 +166,7 @@ def test_off_the_platform_a_video_ends_up_where_the_worker_was_started(
 
 
 def test_a_folder_that_cannot_be_written_is_said_without_its_path(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     (tmp_path / "out").write_text("a file")
     publisher = Publisher(Settings(output_dir=tmp_path / "out", **folders))
@@ -177,7 +178,7 @@ def test_a_folder_that_cannot_be_written_is_said_without_its_path(
 
 
 def test_on_the_platform_a_worker_with_nowhere_to_put_a_video_refuses_to_start(
-    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    folders: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "endpoint")
     with pytest.raises(WorkerError, match=r"BUCKET_NAME.*network volume") as caught:
@@ -187,7 +188,7 @@ def test_on_the_platform_a_worker_with_nowhere_to_put_a_video_refuses_to_start(
 
 
 def test_an_inline_reply_holds_the_whole_video_or_says_that_it_does_not_fit(
-    folders: dict[str, Path], tmp_path: Path, video: Path, deadline: Deadline
+    folders: dict[str, Any], tmp_path: Path, video: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(Settings(inline_base64=True, inline_max_bytes=1000, **folders))
     small = tmp_path / "small.mp4"
@@ -213,7 +214,7 @@ def s3_config(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 
 def test_a_job_may_bring_its_own_bucket_where_the_operator_allows_it(
-    folders: dict[str, Path], s3_config: dict[str, str], bucket, video: Path, deadline: Deadline
+    folders: dict[str, Any], s3_config: dict[str, str], bucket, video: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(Settings(allow_job_bucket=True, **folders))
     publisher.accept(s3_config, deadline)
@@ -227,7 +228,7 @@ def test_a_job_may_bring_its_own_bucket_where_the_operator_allows_it(
 
 
 def test_a_jobs_bucket_that_refuses_its_key_is_refused_before_the_job_runs(
-    folders: dict[str, Path], s3_config: dict[str, str], proxy: Proxy, deadline: Deadline
+    folders: dict[str, Any], s3_config: dict[str, str], proxy: Proxy, deadline: Deadline
 ) -> None:
     proxy.fail_always((403, "InvalidAccessKeyId"))
     with pytest.raises(WorkerError, match="does not know the access key") as caught:
@@ -236,7 +237,7 @@ def test_a_jobs_bucket_that_refuses_its_key_is_refused_before_the_job_runs(
 
 
 def test_a_video_for_a_jobs_bucket_waits_until_the_job_is_sent_again(
-    folders: dict[str, Path], s3_config: dict[str, str], proxy: Proxy, video: Path, deadline: Deadline
+    folders: dict[str, Any], s3_config: dict[str, str], proxy: Proxy, video: Path, deadline: Deadline
 ) -> None:
     publisher = Publisher(Settings(allow_job_bucket=True, **folders), Patience(requests=1, attempts=1))
     proxy.fail_always((503, "SlowDown"))
@@ -255,7 +256,7 @@ def test_a_video_for_a_jobs_bucket_waits_until_the_job_is_sent_again(
 
 
 def test_a_video_whose_bucket_cannot_be_looked_up_any_more_waits_too(
-    folders: dict[str, Path],
+    folders: dict[str, Any],
     s3_config: dict[str, str],
     video: Path,
     deadline: Deadline,

@@ -8,14 +8,14 @@ import traceback
 from pathlib import Path
 
 import pytest
-from delivery_lab import DIGEST, JOB, ONCE, RESULT, TWICE, is_upload, spool_of
-from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Fault, Proxy, Request
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.publish import Publisher
 from ltx2_worker.storage.store_s3 import Patience
+from tests.media.delivery_lab import DIGEST, JOB, ONCE, RESULT, TWICE, is_upload, spool_of
+from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Fault, Proxy, Request
 
 QUICK = Patience(requests=2, attempts=3, first_wait=0.01)
 

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY
+
+from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY
 
 #: Run alone, so that the peak is this upload's and nothing else's. The first, small one loads what boto3
 #: loads once: its code and its description of S3.

@@ -12,13 +12,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from local_hub import LocalHub, Served
 from rich.console import Console
 
 from ltx2_worker.catalog.files import ModelFile
 from ltx2_worker.download.__main__ import main
 from ltx2_worker.download.downloader import DISK_FULL, FAILED, INCOMPLETE, INTERRUPTED, OK, Downloader
 from ltx2_worker.download.hub import Hub
+from tests.models.local_hub import LocalHub, Served
 
 ROOT = Path(__file__).parents[2]
 CONTENT = os.urandom(9_000_000)
