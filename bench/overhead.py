@@ -15,7 +15,8 @@ from ltx2_worker.deadline import Deadline
 from ltx2_worker.media import stills, video
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.publish import Publisher
-from tests.media.s3_lab import BUCKET, client
+from ltx2_worker.storage.record import Artifacts
+from tests.storage.s3_server import BUCKET, client
 
 PREVIEWS = 10
 MEGABYTES = (1, 100)
@@ -80,7 +81,10 @@ def deliver(publisher: Publisher, source: Path, folder: Path, name: str) -> None
     video.finish(source, finished, {}, deadline)
     video.inspect(finished)
     stills.poster(finished, poster, deadline)
-    publisher.deliver(name, "digest", finished, {}, deadline, poster=poster)
+    artifacts = Artifacts(name, name, "digest", finished, {}, poster=poster)
+    destination = publisher.destination(None)
+    assert destination is not None
+    publisher.deliver(artifacts, destination, deadline)
 
 
 @contextmanager

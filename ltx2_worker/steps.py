@@ -28,7 +28,7 @@ from .media.prepare import Prepared, prepare_control, prepare_image, still_as_co
 from .plan import Plan
 from .settings import Settings
 from .storage.record import Delivery
-from .storage.store import Link
+from .storage.store import Location
 from .workflow.build import BuiltGraph, Media, build
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ def finish(
 
 def reply(record: VideoRecord, delivery: Delivery) -> VideoResult:
     """A finished job, with links to its files as they are now."""
-    poster, animation = delivery.poster or Link(), delivery.preview or Link()
+    poster, animation = delivery.poster or Location(), delivery.animation or Location()
     return VideoResult(
         **record.model_dump(),
         url=delivery.video.url,

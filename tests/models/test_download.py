@@ -343,4 +343,4 @@ def test_the_script_says_what_is_missing_where_huggingface_hub_is_not_installed(
         capture_output=True, text=True, check=False, timeout=30,
     )  # fmt: skip
     assert run.returncode == 4
-    assert "pip install -r requirements/download.txt" in run.stderr
+    assert f"pip install --require-hashes -r {ROOT}/requirements/download.lock" in run.stderr
