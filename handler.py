@@ -11,9 +11,13 @@ again, so importing it does no work.
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 from functools import cache
 from typing import Any
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl+C while the packages are being loaded
 
 from ltx2_worker.endpoint import runpod_sdk  # before the SDK  # isort: skip
 import runpod

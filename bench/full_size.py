@@ -6,7 +6,7 @@ Run with the engine's Python, from the project's folder:
     python -m bench.full_size COMFYUI_DIR --sizes      says how large each would be, beside the published size
 
 Random weights cost what real ones cost. The modules are ComfyUI's own, built without memory (torch's meta
-device) from the published configuration (`local/ltx2_config.py`, `bench/full_size_config.py`). Torch and
+device) from the published configuration (`local/tiny/ltx2_config.py`, `bench/full_size_config.py`). Torch and
 ComfyUI are imported late: they are there only once the engine's folder is known.
 """
 
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import full_size_config as config
-from local import ltx2_config
-from local.tiny_weights import MANIFEST
+from local.tiny import ltx2_config
+from local.tiny.weights import MANIFEST
 
 #: Random numbers are made once, and used again and again: writing shall take the disk's time.
 NOISE_VALUES = 1 << 22
@@ -99,7 +99,7 @@ def text_encoder() -> File:
     operations = comfy.ops.disable_weight_init
     entries = _entries(llama.Gemma3_12B({}, torch.bfloat16, "meta", operations), "")
     entries = _quantised(entries, lambda name: name.startswith("model.layers.") and "_proj." in name)
-    from local.tiny_ltx import text_encoder as tiny_text_encoder  # noqa: PLC0415
+    from local.tiny.ltx import text_encoder as tiny_text_encoder  # noqa: PLC0415
 
     pieces = tiny_text_encoder()["spiece_model"].numpy().tobytes()
     entries["spiece_model"] = Entry("U8", (len(pieces),), content=pieces)

@@ -88,8 +88,8 @@ class Worker:
 
     @property
     def takes_jobs(self) -> bool:
-        """Whether jobs may come: once the engine was found fit and is warm, if it has ever started at all."""
-        return self._unfit is None and self._warm.is_set() and self._engine.has_booted
+        """Whether jobs may come: while the engine is up, once it was found fit and is warm."""
+        return self._unfit is None and self._warm.is_set() and self._engine.is_up
 
     def wait_until_given_up(self) -> str:
         """Return, when it comes to that, why no job can be done here any more."""

@@ -19,9 +19,9 @@ from comfy.ldm.lightricks.vae.audio_vae import AudioVAE
 from comfy.ldm.lightricks.vae.causal_video_autoencoder import VideoVAE
 from comfy.text_encoders import lt
 
-from local import ltx2_config
+from local.tiny import ltx2_config
+from local.tiny.random_weights import State, generator, random_state
 from local.tiny_nodes.tiny_gemma import HIDDEN, HIDDEN_STATES
-from local.tiny_random import State, generator, random_state
 
 OPERATIONS = comfy.ops.disable_weight_init
 

@@ -9,7 +9,7 @@ from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ldm.rt_detr.rtdetr_v4 import RTv4
 from comfy.taesd.taesd import TAESD
 
-from local.tiny_random import State, random_state
+from local.tiny.random_weights import State, random_state
 
 OPERATIONS = comfy.ops.disable_weight_init
 

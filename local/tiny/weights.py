@@ -2,7 +2,7 @@
 
 Run with the engine's Python, from the project's folder:
 
-    python -m local.tiny_weights COMFYUI_DIR OUT_DIR UNION_DIR
+    python -m local.tiny.weights COMFYUI_DIR OUT_DIR UNION_DIR
 
 OUT_DIR gets every file of files.toml under its real name, but for two kinds: the full-precision checkpoints,
 so that asking for a file that is not installed can be tried, and the union-control LoRA, which goes into
@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-MANIFEST = Path(__file__).resolve().parent.parent / "ltx2_worker" / "catalog" / "files.toml"
+MANIFEST = Path(__file__).resolve().parents[2] / "ltx2_worker" / "catalog" / "files.toml"
 
 #: Model file ids that this writes no file for.
 LEFT_OUT = {"checkpoint_fast_full", "checkpoint_pro_full"}
@@ -42,19 +42,19 @@ def write_all(out: Path, union_out: Path) -> int:
         out: a folder of ComfyUI's models layout.
         union_out: another one, for the union-control LoRA alone.
     """
-    from local import tiny_ltx, tiny_preprocessors  # noqa: PLC0415
-    from local.tiny_random import State, write_weights  # noqa: PLC0415
+    from local.tiny import ltx, preprocessors  # noqa: PLC0415
+    from local.tiny.random_weights import State, write_weights  # noqa: PLC0415
 
     makers: dict[str, Callable[[], tuple[State, dict[str, str] | None]]] = {
-        "checkpoint_fast": lambda: tiny_ltx.checkpoint("distilled"),
-        "checkpoint_pro": lambda: tiny_ltx.checkpoint("dev"),
-        "text_encoder": lambda: (tiny_ltx.text_encoder(), None),
-        "spatial_upscaler": lambda: tiny_ltx.upscaler(spatial=True),
-        "temporal_upscaler": lambda: tiny_ltx.upscaler(spatial=False),
-        "control_union": lambda: (tiny_ltx.lora("control_union"), UNION_METADATA),
-        "depth_model": lambda: (tiny_preprocessors.depth_model(), None),
-        "pose_model": lambda: (tiny_preprocessors.pose_model(), None),
-        "person_detector": lambda: (tiny_preprocessors.person_detector(), None),
+        "checkpoint_fast": lambda: ltx.checkpoint("distilled"),
+        "checkpoint_pro": lambda: ltx.checkpoint("dev"),
+        "text_encoder": lambda: (ltx.text_encoder(), None),
+        "spatial_upscaler": lambda: ltx.upscaler(spatial=True),
+        "temporal_upscaler": lambda: ltx.upscaler(spatial=False),
+        "control_union": lambda: (ltx.lora("control_union"), UNION_METADATA),
+        "depth_model": lambda: (preprocessors.depth_model(), None),
+        "pose_model": lambda: (preprocessors.pose_model(), None),
+        "person_detector": lambda: (preprocessors.person_detector(), None),
     }
     total = 0
     for file_id, entry in tomllib.loads(MANIFEST.read_text(encoding="utf-8")).items():
@@ -63,9 +63,9 @@ def write_all(out: Path, union_out: Path) -> int:
         if file_id in makers:
             state, metadata = makers[file_id]()
         elif entry["folder"] == "loras":
-            state, metadata = tiny_ltx.lora(file_id), None
+            state, metadata = ltx.lora(file_id), None
         else:
-            raise SystemExit(f"files.toml has {file_id}, for which local/tiny_weights.py has no maker.")
+            raise SystemExit(f"files.toml has {file_id}, for which local/tiny/weights.py has no maker.")
         path = (union_out if file_id == "control_union" else out) / entry["folder"] / entry["name"]
         write_weights(path, state, metadata)
         total += path.stat().st_size
