@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from ltx2_api.bounds import check_bounds
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
+from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
 from . import preflight, steps
@@ -27,10 +28,11 @@ from .plan import Plan, by_recipe, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.prompt import readable
 from .progress import StagePace
+from .request_locks import RequestLocks
 from .settings import Settings
 from .storage.destination import Destination, nowhere
 from .storage.publish import Publisher
-from .storage.record import Artifacts, object_name
+from .storage.record import Artifacts
 from .workflow import require_installed
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Worker:
         # A preview's time is mostly fixed costs, so previews and videos are measured apart.
         self._paces = {True: StagePace(), False: StagePace()}
         self._in_hand: set[Deadline] = set()
+        self._requests = RequestLocks()
         self._lock = threading.Lock()
         self._unfit: str | None = None
         self._verdict = preflight.Verdict()
@@ -178,14 +181,22 @@ class Worker:
                 )
             if (destination := assignment.destination) is None:
                 raise nowhere()
-            return self._known(assignment, destination) or self._make(assignment, destination)
+            release, deadline = assignment.turn.release, assignment.deadline
+            with self._requests.held(assignment.job.request_id, deadline, release) as waited:
+                if waited:
+                    assignment = replace(assignment, turn=self._engine.take_turn())
+                return self._known(assignment, destination) or self._make(assignment, destination)
         finally:
             self.put_down(assignment)
 
     def _known(self, assignment: Assignment, destination: Destination) -> VideoResult | None:
         """What an earlier run of this very job delivered: nothing is generated, or charged, twice."""
         found = self._publisher.find(
-            assignment.job_id, assignment.input_digest, destination, assignment.deadline
+            assignment.job_id,
+            assignment.input_digest,
+            destination,
+            assignment.deadline,
+            _request_name(assignment),
         )
         if found is None:
             return None
@@ -221,6 +232,7 @@ class Worker:
                 result=product.record.model_dump(mode="json"),
                 poster=product.poster,
                 animation=product.animation,
+                request_name=_request_name(assignment),
             )
             delivery = self._publisher.deliver(artifacts, destination, assignment.deadline)
         self._paces[assignment.plan.preview].learn(assignment.computed, assignment.meter.timings)
@@ -290,6 +302,12 @@ class Worker:
         finally:
             self.put_down(assignment)
         log.info("warmed up")
+
+
+def _request_name(assignment: Assignment) -> str | None:
+    """Where the record of a job with a `request_id` lies once more."""
+    request_id = assignment.job.request_id
+    return None if request_id is None else request_name(request_id)
 
 
 def unfit() -> WorkerError:

@@ -78,6 +78,17 @@ class Outbox:
         entry = self._load(folder) or (self._load(older) if is_older(older) else None)
         return entry if entry is not None and entry.artifacts.input_digest == input_digest else None
 
+    def find_request(self, request_name: str, input_digest: str) -> Entry | None:
+        """Return what another job with the same request's id and the same input has left here."""
+        # A folder's name tells the input, so that no other entry need be opened.
+        same_input = _folder_name("", input_digest)
+        for folder in _listed(self._folder):
+            if folder.name[0] != "." and folder.name.endswith(same_input):
+                entry = self._load(folder)
+                if entry is not None and entry.artifacts.request_name == request_name:
+                    return entry
+        return None
+
     def entries(self) -> Iterator[Entry]:
         """Yield what is kept and whole, the oldest first; what a dead worker left half-written is removed."""
         self._remove_abandoned()

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from .record import ANIMATION, POSTER, RECORD, VIDEO, Artifacts, Record, object_name
+from ltx2_api.record import object_name
+
+from .record import ANIMATION, POSTER, RECORD, VIDEO, Artifacts, Record
 from .store import RECORD_BYTES, digest_of
 
 #: The note of an entry of version 0.1.
@@ -60,6 +62,7 @@ def load_entry(folder: Path, name: str) -> Entry:
         poster=files.get(POSTER),
         animation=files.get(ANIMATION),
         digest=record.digest,
+        request_name=record.request_name,
     )
     return Entry(folder, artifacts, record.for_job_bucket)
 

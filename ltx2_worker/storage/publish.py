@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.record import object_name
 
 from ..deadline import Deadline
 from ..settings import Settings
 from .destination import Destination, jobs_destination, nowhere, operators_destination, outbox_folder
 from .outbox import Outbox
-from .record import Artifacts, Delivery, EarlierResult, find_record, object_name, store_all
+from .record import Artifacts, Delivery, EarlierResult, find_record, store_all
 from .s3_requests import RetryPolicy
 from .store import Location, Store, StoreFault, digest_of
 
@@ -96,13 +97,19 @@ class Publisher:
                 ) from fault
 
     def find(
-        self, key: str, input_digest: str, destination: Destination, deadline: Deadline
+        self,
+        key: str,
+        input_digest: str,
+        destination: Destination,
+        deadline: Deadline,
+        request_name: str | None = None,
     ) -> EarlierResult | None:
         """Return what an earlier run of this very job made, delivering it now if it is still in the outbox.
 
         Arguments:
             key: what the job's files are named after: the platform's id of the job.
             input_digest: a digest of the job's input: the same id with another input is another job.
+            request_name: where the record of another job with the same `request_id` lies.
 
         Raises `WorkerError(STORAGE_UNAVAILABLE)` if the video exists but still cannot be delivered. A store
         that cannot be read counts as one that has no record.
@@ -110,9 +117,13 @@ class Publisher:
         store, name = destination.store, object_name(key)
         if store is None:
             return None
-        if (found := _recorded(store, name, input_digest, deadline)) is not None:
-            return found
-        if (entry := self._outbox.find(name, input_digest)) is None:
+        for recorded in (name, request_name):
+            if recorded and (found := _recorded(store, recorded, input_digest, deadline)) is not None:
+                return found
+        entry = self._outbox.find(name, input_digest)
+        if entry is None and request_name is not None:
+            entry = self._outbox.find_request(request_name, input_digest)
+        if entry is None:
             return None
         try:
             delivery = store_all(store, entry.artifacts, deadline)
@@ -121,7 +132,7 @@ class Publisher:
                 raise _undelivered(f"the {store.noun} {error.reason}", kept=True) from error
             # Another worker that shares the outbox has delivered the video meanwhile, or the disk fails.
             log.warning("kept video unreadable", extra={"entry": entry.folder.name, "why": str(error)})
-            return _recorded(store, name, input_digest, deadline)
+            return _recorded(store, entry.artifacts.name, input_digest, deadline)
         if delivery.complete:
             self._outbox.forget(entry)
         return EarlierResult(entry.artifacts.result, delivery)

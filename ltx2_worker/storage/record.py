@@ -4,7 +4,6 @@
 It holds no URL: a presigned one would outlive its use, so links are made anew each time.
 """
 
-import hashlib
 import logging
 import re
 from collections.abc import Mapping
@@ -24,22 +23,8 @@ log = logging.getLogger(__name__)
 
 VIDEO, POSTER, ANIMATION, RECORD = ".mp4", ".jpg", ".webp", ".json"
 
-_SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
-_UNSAFE_CHARACTER = re.compile(r"[^A-Za-z0-9_-]")
-
-
-def object_name(key: str) -> str:
-    """Return the name, without suffix, of everything that is delivered for a job.
-
-    Arguments:
-        key: the platform's job id. It is kept where it consists of `[A-Za-z0-9._-]` alone, is not hidden and
-            not long; anything else is cleaned and gets a digest, so that two keys never share a name.
-    """
-    if _SAFE.fullmatch(key):
-        return key
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    readable = _UNSAFE_CHARACTER.sub("_", key)[:48]
-    return f"{readable}_{digest}"
+#: A file's name without suffix, as `object_name` makes it.
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -55,6 +40,7 @@ class Artifacts:
         poster: a JPEG.
         animation: an animated WebP.
         digest: the video's, where it is known already: a file that differs is not delivered.
+        request_name: under which the record is written once more, for a job with a `request_id`.
     """
 
     name: str
@@ -65,6 +51,7 @@ class Artifacts:
     poster: Path | None = None
     animation: Path | None = None
     digest: Digest | None = None
+    request_name: str | None = None
 
     @property
     def pictures(self) -> dict[str, Path]:
@@ -115,6 +102,7 @@ class Record(BaseModel):
     Attributes:
         files: name -> bytes; one is the MP4.
         sha256, crc32: the MP4's, see `Digest`; records of version 0.1 have no `crc32`.
+        request_name: under which it lies once more, see `ltx2_api.record.request_name`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -125,6 +113,7 @@ class Record(BaseModel):
     files: dict[str, int]
     sha256: str
     crc32: tuple[str, ...] = ()
+    request_name: str | None = None
     result: dict[str, Any]
 
     @classmethod
@@ -135,7 +124,9 @@ class Record(BaseModel):
         except ValidationError:
             return None
         # The names become keys and paths: a record that names anything else is not this worker's.
-        ours = all(_SAFE.fullmatch(Path(name).stem) and Path(name).name == name for name in record.files)
+        ours = all(_NAME.fullmatch(Path(name).stem) and Path(name).name == name for name in record.files)
+        if record.request_name is not None and not _NAME.fullmatch(record.request_name):
+            return None
         return record if ours and sum(name.endswith(VIDEO) for name in record.files) == 1 else None
 
     @property
@@ -159,6 +150,7 @@ def store_video(store: Store, artifacts: Artifacts, deadline: Deadline) -> Recor
         files={name: digest.bytes},
         sha256=digest.sha256,
         crc32=digest.crc32,
+        request_name=artifacts.request_name,
         result=dict(artifacts.result),
     )
 
@@ -183,8 +175,10 @@ def store_pictures(store: Store, artifacts: Artifacts, record: Record, deadline:
 
 
 def store_record(store: Store, record: Record, deadline: Deadline) -> None:
-    """Write the commit mark; raises `StoreFault`."""
+    """Write the commit mark, under the request's name first where it has one; raises `StoreFault`."""
     data = record.model_dump_json(indent=1).encode()
+    if record.request_name is not None:
+        store.put_bytes(record.request_name + RECORD, data, deadline)
     store.put_bytes(record.name + RECORD, data, deadline)
 
 

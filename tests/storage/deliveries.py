@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from ltx2_api.errors import WorkerError
+from ltx2_api.record import object_name
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.destination import Destination
 from ltx2_worker.storage.outbox import Outbox
 from ltx2_worker.storage.publish import Publisher
-from ltx2_worker.storage.record import Artifacts, Delivery, EarlierResult, object_name
+from ltx2_worker.storage.record import Artifacts, Delivery, EarlierResult
 from ltx2_worker.storage.s3_requests import RetryPolicy
 from tests.storage.s3_server import Proxy, Request
 

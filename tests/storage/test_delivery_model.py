@@ -22,12 +22,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ltx2_api.errors import WorkerError
+from ltx2_api.record import object_name
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.destination import Destination
 from ltx2_worker.storage.folder import FolderStore
 from ltx2_worker.storage.publish import Publisher
-from ltx2_worker.storage.record import Artifacts, EarlierResult, find_record, object_name
+from ltx2_worker.storage.record import Artifacts, EarlierResult, find_record
 from ltx2_worker.storage.store import Digest, StoreFault
 from tests.storage.crashes import Killed, Machine
 

@@ -18,7 +18,17 @@ from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.outbox import Outbox
 from ltx2_worker.storage.publish import Publisher
-from tests.storage.deliveries import DIGEST, JOB, ONCE, RESULT, artifacts, deliver, destination, find
+from tests.storage.deliveries import (
+    DIGEST,
+    JOB,
+    ONCE,
+    RESULT,
+    artifacts,
+    deliver,
+    destination,
+    find,
+    is_upload,
+)
 from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, Proxy
 
 
@@ -289,3 +299,32 @@ def test_checksum_headers_are_left_out_for_stores_that_refuse_them(
     parts = [request for request in proxy.log if request.is_part]
     assert len(parts) == 2
     assert all(("x-amz-checksum-crc32" in part.headers) is sent for part in parts)
+
+
+def test_another_job_of_the_same_request_finds_what_the_first_one_made(
+    bucket_settings: Settings, video: Path, deadline: Deadline
+) -> None:
+    publisher = Publisher(bucket_settings)
+    deliver(publisher, video, deadline, request_name="request-order-7")
+    chosen = destination(publisher)
+    found = publisher.find("another-job", DIGEST, chosen, deadline, "request-order-7")
+    assert found is not None and found.result == RESULT
+    assert f"/{JOB}.mp4" in str(found.delivery.video.url)
+    assert publisher.find("another-job", "another input", chosen, deadline, "request-order-7") is None
+    assert publisher.find("another-job", DIGEST, chosen, deadline, "request-order-8") is None
+    assert publisher.find("another-job", DIGEST, chosen, deadline) is None
+
+
+def test_another_job_of_the_same_request_finds_what_the_first_one_could_not_deliver(
+    bucket_settings: Settings, proxy: Proxy, video: Path, deadline: Deadline
+) -> None:
+    publisher = Publisher(bucket_settings, ONCE)
+    proxy.fail_always((503, "SlowDown"), is_upload)
+    with pytest.raises(WorkerError):
+        deliver(publisher, video, deadline, request_name="request-order-7")
+    proxy.heal()
+    chosen = destination(publisher)
+    assert publisher.find("another-job", "another input", chosen, deadline, "request-order-7") is None
+    found = publisher.find("another-job", DIGEST, chosen, deadline, "request-order-7")
+    assert found is not None
+    assert requests.get(found.delivery.video.url, timeout=10).content == video.read_bytes()
