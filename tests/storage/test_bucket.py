@@ -84,7 +84,7 @@ def test_a_region_that_is_set_is_used() -> None:
         ({"bucket_endpoint_url": "https://example.com:port", **KEYS}, "BUCKET_ENDPOINT_URL must be"),
     ],
 )
-def test_a_bucket_configured_by_halves_is_refused_by_name(given: dict[str, str], named: str) -> None:
+def test_a_bucket_configured_by_halves_is_refused_by_name(given: dict[str, Any], named: str) -> None:
     with pytest.raises(WorkerError, match=named) as caught:
         bucket_from_settings(Settings(**given))
     assert not caught.value.retryable
@@ -173,7 +173,7 @@ def test_a_jobs_endpoint_that_cannot_be_looked_up_may_be_there_later(monkeypatch
     ],
 )
 def test_a_bucket_that_no_client_can_be_made_for_is_refused_by_its_setting(
-    given: dict[str, str], named: str
+    given: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(WorkerError, match=named) as caught:
         operators_destination(Settings(bucket_name="videos", **KEYS, **given))
