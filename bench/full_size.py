@@ -15,7 +15,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,7 @@ FILES: dict[str, Callable[[], File]] = {
     "text_encoder": text_encoder,
     "spatial_upscaler": lambda: upscaler("spatial"),
     "temporal_upscaler": lambda: upscaler("temporal"),
-    **{file_id: (lambda name=file_id: lora(name)) for file_id in config.LORAS},
+    **{file_id: partial(lora, file_id) for file_id in config.LORAS},
 }
 #: Files whose content may be another's: the engine knows them by name. It saves half of the disk.
 LINKS = {"checkpoint_pro": "checkpoint_fast"}
@@ -214,7 +214,7 @@ def _filling(dtype: str, spread: float, value: float) -> bytes:
     kinds = {"BF16": torch.bfloat16, "F32": torch.float32, "F8_E4M3": torch.float8_e4m3fn}
     # A tensor without a spread has one value per channel at most.
     values = _noise() * spread if spread else torch.full((1 << 20,), value)
-    return values.to(kinds[dtype]).view(torch.uint8).numpy().tobytes()
+    return bytes(values.to(kinds[dtype]).view(torch.uint8).numpy().tobytes())
 
 
 @cache

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -64,7 +65,7 @@ def _delivery(megabytes: int) -> Row:
         differences, uploads = [], []
         for index in range(REPEATS):
             uploads.append(_seconds(lambda: s3.upload_file(str(source), BUCKET, "plain.mp4")))
-            whole = _seconds(lambda name=f"job-{index}": deliver(publisher, source, folder, name))
+            whole = _seconds(partial(deliver, publisher, source, folder, f"job-{index}"))
             differences.append(whole - uploads[-1])
     return Row(
         f"overhead of a {megabytes} MB video: finish, check, poster, digest, verify",

@@ -84,12 +84,14 @@ def wanted(engine: str, handler: str, installed: Collection[str]) -> list[str]:
 def pack(parcel: Path, python: str, installed: Collection[str]) -> None:
     """Write the parcel: `comfyui/` and `site/`."""
     comfyui = set_up(TESTS, TEST_ENGINE, None, tiny=True)
-    locks = [(REQUIREMENTS / name).read_text(encoding="utf-8") for name in ("engine.lock", "handler.lock")]
+    engine, handler = (
+        (REQUIREMENTS / f"{name}.lock").read_text(encoding="utf-8") for name in ("engine", "handler")
+    )
     with tempfile.TemporaryDirectory() as name:
         site = Path(name, "site")
-        target = ["--python-version", python, "--python-platform", PLATFORM, "--target", site]
+        target = ["--python-version", python, "--python-platform", PLATFORM, "--target", str(site)]
         quiet = ["--quiet", "--no-deps", "--only-binary", ":all:"]
-        subprocess.run(uv("pip", "install", *quiet, *target, *wanted(*locks, installed)), check=True)
+        subprocess.run(uv("pip", "install", *quiet, *target, *wanted(engine, handler, installed)), check=True)
         with tarfile.open(parcel, "w:xz") as tar:
             tar.add(comfyui, "comfyui", filter=_packed)
             tar.add(site, "site", filter=_packed)
@@ -111,7 +113,7 @@ def run(parcel: Path, folder: Path, arguments: Sequence[str]) -> int:
     else:
         settings |= engine_environment(comfyui, python, Weights("gpu", ()))
         del settings["LTX2_MODELS_DIRS"]  # --weights names it
-    command = [python, "-m", "bench.gpu", *arguments]
+    command = [str(python), "-m", "bench.gpu", *arguments]
     return subprocess.run(command, cwd=ROOT, env=os.environ | settings, check=False).returncode
 
 

@@ -20,7 +20,7 @@ from ltx2_api.reply import VideoRecord, VideoResult
 from . import __version__
 from .assignment import Assignment
 from .deadline import Deadline
-from .engine import Engine, Event, NodeProgress, NodeStarted, Preview, Started
+from .engine import Engine, Event, NodeProgress, NodeStarted, Preview, Restarted, Started
 from .media import stills, video
 from .media.fetch import Source
 from .media.fit import Frame
@@ -98,6 +98,8 @@ def generate(assignment: Assignment, graph: BuiltGraph, engine: Engine, *, previ
     def listen(event: Event) -> None:
         if isinstance(event, Started):
             assignment.enter(Stage.LOADING)
+        elif isinstance(event, Restarted):
+            assignment.meter.run_again()
         elif isinstance(event, Preview):
             assignment.meter.show(event.jpeg)
         elif isinstance(event, NodeStarted | NodeProgress):

@@ -95,7 +95,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, number: int, deadl
 def _picture(frame: VideoFrame, width: int | None = None) -> Image.Image:
     width = width or frame.width
     height = max(1, round(frame.height * width / frame.width))
-    picture: Image.Image = frame.to_image(width=width, height=height)  # type: ignore[no-untyped-call]
+    picture: Image.Image = frame.to_image(width=width, height=height)
     return picture
 
 

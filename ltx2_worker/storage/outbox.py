@@ -9,6 +9,7 @@ to the same key. Everything below `outbox/` belongs to it; version 0.1's entries
 are delivered like any other.
 """
 
+import errno
 import hashlib
 import logging
 import os
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 _WRITING = ".writing-"
 _DAMAGED = ".damaged-"
 _GONE = ".gone-"
+#: What rename(2) says where a folder with something in it is in the way.
+_TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 #: An entry that has been written for longer belongs to no worker that is still alive.
 _ABANDONED_SECONDS = 3600
 #: What writing an entry may take, in seconds.
@@ -137,12 +140,19 @@ class Outbox:
         return None
 
     def _set_aside(self, folder: Path) -> None:
+        """Take a damaged entry out of the way; another worker may have put a whole one into its place."""
+        aside = self._folder / f"{_DAMAGED}{folder.name}.{uuid4().hex[:8]}"
         try:
             make_folder(self._folder, mode=0o700)
-            folder.rename(self._folder / f"{_DAMAGED}{folder.name}.{uuid4().hex[:8]}")
-        except FileNotFoundError:
-            return
+            folder.rename(aside)
+            load_entry(aside, folder.name.rpartition(".")[0])
+            aside.rename(folder)
+        except (FileNotFoundError, DamagedEntry):
+            return  # there is none; or it is damaged indeed
         except OSError as error:
+            if error.errno in _TAKEN:  # the very same video was put there once more
+                self._remove(aside)
+                return
             log.warning("outbox entry not set aside", extra={"entry": folder.name, "why": error.strerror})
 
     def _kept(self) -> list[Path]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from fetch_lab import CONTENT
-from web_lab import Web, serving
+
+from tests.media.fetch_lab import CONTENT
+from tests.media.web_lab import Web, serving
 
 
 @pytest.fixture

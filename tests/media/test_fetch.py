@@ -6,13 +6,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from fetch_lab import CONTENT, fetched, refused
-from web_lab import Web, serving_tls
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from tests.log_lines import logged
+from tests.media.fetch_lab import CONTENT, fetched, refused
+from tests.media.web_lab import Web, serving_tls
 from tests.storage.s3_server import BUCKET
 
 SECRET = "X-Amz-Signature=tell-nobody"

@@ -1,6 +1,7 @@
 """Which bucket is meant, in all the ways that people write it, and which a job may not name."""
 
 import socket
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from ltx2_worker.storage.bucket import bucket_from_job, bucket_from_settings
 from ltx2_worker.storage.destination import jobs_destination, operators_destination
 from ltx2_worker.storage.s3 import S3Store
 
-KEYS = {"bucket_access_key_id": "AKIALAB", "bucket_secret_access_key": "never-to-be-seen"}
+KEYS: dict[str, Any] = {"bucket_access_key_id": "AKIALAB", "bucket_secret_access_key": "never-to-be-seen"}
 S3_CONFIG = {
     "accessId": "AKIALAB",
     "accessSecret": "never-to-be-seen",
@@ -83,7 +84,7 @@ def test_a_region_that_is_set_is_used() -> None:
         ({"bucket_endpoint_url": "https://example.com:port", **KEYS}, "BUCKET_ENDPOINT_URL must be"),
     ],
 )
-def test_a_bucket_configured_by_halves_is_refused_by_name(given: dict[str, str], named: str) -> None:
+def test_a_bucket_configured_by_halves_is_refused_by_name(given: dict[str, Any], named: str) -> None:
     with pytest.raises(WorkerError, match=named) as caught:
         bucket_from_settings(Settings(**given))
     assert not caught.value.retryable
@@ -172,7 +173,7 @@ def test_a_jobs_endpoint_that_cannot_be_looked_up_may_be_there_later(monkeypatch
     ],
 )
 def test_a_bucket_that_no_client_can_be_made_for_is_refused_by_its_setting(
-    given: dict[str, str], named: str
+    given: dict[str, Any], named: str
 ) -> None:
     with pytest.raises(WorkerError, match=named) as caught:
         operators_destination(Settings(bucket_name="videos", **KEYS, **given))

@@ -104,7 +104,7 @@ def test_a_deadline_that_passes_after_the_video_does_not_cost_it(
 def test_an_object_that_vanishes_after_its_upload_is_sent_again(
     bucket_settings: Settings, proxy: Proxy, bucket: S3Client, video: Path, deadline: Deadline
 ) -> None:
-    vanished = []
+    vanished: list[Request] = []
 
     def vanish(request: Request) -> bool:
         if request.method == "HEAD" and not vanished:
@@ -165,7 +165,7 @@ def test_a_kept_video_that_another_worker_delivers_meanwhile_is_found_at_its_pla
     publisher, other = Publisher(bucket_settings, ONCE), Publisher(bucket_settings, ONCE)
     keep(publisher, proxy, video, deadline, JOB)
     proxy.heal()
-    began = []
+    began: list[Request] = []
 
     def overtaken(request: Request) -> bool:
         if is_upload(request) and not began:

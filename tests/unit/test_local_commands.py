@@ -64,8 +64,13 @@ def test_a_problem_is_one_sentence_and_status_one(tmp_path: Path, capsys: pytest
 
 def test_pytest_gets_the_options_that_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, ...]] = []
+
+    def tool(arguments: tuple[str, ...], _: object) -> int:
+        seen.append(tuple(arguments))
+        return 0
+
     monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
-    monkeypatch.setattr(commands, "_tool", lambda arguments, _: bool(seen.append(tuple(arguments))))
+    monkeypatch.setattr(commands, "_tool", tool)
     assert main(["test", "-k", "plan", "--maxfail=1"]) == 0
     assert seen == [*commands._CHECKS, ("pytest", "-k", "plan", "--maxfail=1")]
 
@@ -174,7 +179,7 @@ def test_a_work_folder_stays_taken_when_the_process_becomes_another_program(tmp_
 
 
 def test_the_commands_start_from_any_folder(tmp_path: Path) -> None:
-    command = [sys.executable, ROOT / "local", "run", "--input", "none.json"]
+    command = [sys.executable, str(ROOT / "local"), "run", "--input", "none.json"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert (

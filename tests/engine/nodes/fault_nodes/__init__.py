@@ -1,13 +1,15 @@
 """Custom nodes for ComfyUI that misbehave on demand; loaded only by the engine of the tests."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import comfy.utils
 import folder_paths
 import torch
 
-ERRORS = {
+ERRORS: dict[str, Callable[[], BaseException]] = {
     "gpu_memory": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
     "device": lambda: RuntimeError("CUDA error: an illegal memory access was encountered"),
     "disk": lambda: OSError(28, "No space left on device"),
@@ -24,7 +26,7 @@ class FaultSteps:
     CATEGORY = "faults"
 
     @classmethod
-    def INPUT_TYPES(cls):  # noqa: N802 - ComfyUI's interface
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's interface
         return {
             "required": {
                 "image": ("IMAGE",),
@@ -34,7 +36,7 @@ class FaultSteps:
             }
         }
 
-    def run(self, image, steps, seconds, key):
+    def run(self, image: Any, steps: int, seconds: float, key: str) -> tuple[Any]:
         bar = comfy.utils.ProgressBar(steps)
         for _ in range(steps):
             time.sleep(seconds)
@@ -53,14 +55,14 @@ class FaultRaise:
     CATEGORY = "faults"
 
     @classmethod
-    def INPUT_TYPES(cls):  # noqa: N802
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         return {"required": {"image": ("IMAGE",), "error": (list(ERRORS),), "marker": ("STRING", {})}}
 
     @classmethod
-    def IS_CHANGED(cls, **_):  # noqa: N802
+    def IS_CHANGED(cls, **_: object) -> float:  # noqa: N802
         return time.time()
 
-    def run(self, image, error, marker):
+    def run(self, image: Any, error: str, marker: str) -> tuple[Any]:
         if marker:
             try:
                 (Path(folder_paths.get_input_directory()) / marker).unlink()
