@@ -139,6 +139,10 @@ COPY ltx2_worker/ ltx2_worker/
 COPY handler.py test_input.json ./
 RUN /opt/handler/bin/python -m compileall -q .
 
+# What is in the image, and under which terms: docs/licences.md.
+COPY LICENSE docs/licences.md licences/ /licences/
+RUN cp /opt/comfyui/LICENSE /licences/ComfyUI.txt
+
 # RunPod mounts its volumes for root, and a video that finds no bucket is kept there: root is the default.
 # Elsewhere build with RUN_AS=worker, or start with `--user worker`.
 RUN useradd --uid 10001 --create-home worker
@@ -158,6 +162,18 @@ ENV PYTHONUNBUFFERED=1 \
     RUNPOD_LOG_LEVEL=INFO \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
+
+# Which image this is: docker-bake.hcl fills these in; the revision is in every reply and every line of the log.
+ARG VERSION=0.1.0
+ARG REVISION=
+ARG CREATED=
+ENV LTX2_REVISION=${REVISION}
+LABEL org.opencontainers.image.title="ltx2-worker" \
+    org.opencontainers.image.description="LTX-2 video with sound on ComfyUI, as a RunPod serverless worker" \
+    org.opencontainers.image.version=${VERSION} \
+    org.opencontainers.image.revision=${REVISION} \
+    org.opencontainers.image.created=${CREATED} \
+    org.opencontainers.image.licenses="MIT AND GPL-3.0-only AND LicenseRef-LTX-2-Community AND LicenseRef-Gemma"
 
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=300s --retries=3 \

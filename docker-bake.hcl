@@ -15,6 +15,22 @@ variable "VERSION" {
   default = "0.1.0"
 }
 
+# The git revision, so that every build has a tag of its own: RunPod's hosts keep an image by its tag, and a new
+# image under an old tag may not be what runs.  REVISION=$(git describe --always --dirty --abbrev=12)
+variable "REVISION" {
+  default = ""
+}
+
+# RFC 3339, such as $(date -u +%Y-%m-%dT%H:%M:%SZ).
+variable "CREATED" {
+  default = ""
+}
+
+function "tag" {
+  params = [variant]
+  result = "${IMAGE}:${VERSION}${REVISION == "" ? "" : "-${REVISION}"}-${variant}"
+}
+
 variable "TORCH_INDEX_URL" {
   default = ""
 }
@@ -35,12 +51,15 @@ target "_worker" {
   args = {
     TORCH_INDEX_URL = TORCH_INDEX_URL
     CUDA_VERSION    = CUDA_VERSION
+    VERSION         = VERSION
+    REVISION        = REVISION
+    CREATED         = CREATED
   }
 }
 
 target "slim" {
   inherits = ["_worker"]
-  tags     = ["${IMAGE}:${VERSION}-slim"]
+  tags     = [tag("slim")]
   args = {
     MODEL_SET = ""
   }
@@ -48,7 +67,7 @@ target "slim" {
 
 target "fast" {
   inherits = ["_worker"]
-  tags     = ["${IMAGE}:${VERSION}-fast"]
+  tags     = [tag("fast")]
   args = {
     MODEL_SET = "fast camera upscalers"
   }
@@ -56,7 +75,7 @@ target "fast" {
 
 target "full" {
   inherits = ["_worker"]
-  tags     = ["${IMAGE}:${VERSION}-full"]
+  tags     = [tag("full")]
   args = {
     MODEL_SET = "fast pro camera control upscalers"
   }

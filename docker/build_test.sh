@@ -54,7 +54,7 @@ say "hub"
 port="$(free_port)"
 context="$work/context"
 mkdir "$context"
-tar -c --exclude='__pycache__' Dockerfile .dockerignore docker handler.py test_input.json requirements workflows \
+tar -c --exclude='__pycache__' Dockerfile .dockerignore docker handler.py test_input.json LICENSE licences docs/licences.md requirements workflows \
     ltx2_api ltx2_worker | tar -x -C "$context"
 models=
 IFS=:
@@ -88,6 +88,7 @@ inside sh -c 'du -sh /opt/* | sort -h'
 inside sh -c '! command -v gcc cc make git curl pip pip3'
 inside sh -c '! find / -xdev \( -path "*/.cache/pip" -o -path "/var/lib/apt/lists/*Packages*" -o -name "*.part" \) | grep .'
 inside /opt/handler/bin/python -m ltx2_worker.download --list --set fast
+inside ls /licences/LICENSE /licences/ComfyUI.txt /licences/NOTICE-Gemma.txt /licences/licences.md
 inside /opt/handler/bin/python -c 'import sys, importlib.util as u; sys.exit(1 if u.find_spec("torch") else 0)'
 
 say "one job, to an MP4"

@@ -33,13 +33,18 @@ class VideoRecord(_Output):
     credits: int = Field(description="Price of the job.")
     warnings: tuple[str, ...] = Field((), description="What the caller should know about this job.")
     timings: dict[str, float] = Field(description="Seconds by stage, waiting included.")
-    versions: dict[str, str] = Field(description="Worker, engine and checkpoint.")
+    versions: dict[str, str] = Field(
+        description="Worker, its git revision where the image states it, engine and checkpoint."
+    )
 
 
 class VideoResult(VideoRecord):
     """A finished job, and where its files are now."""
 
     url: str | None = Field(None, description="Where the MP4 can be fetched: presigned or public URL.")
+    key: str | None = Field(
+        None, description="The MP4's key in the bucket, by which links can be made when these have expired."
+    )
     path: str | None = Field(None, description="Where the MP4 lies, when there is no bucket.")
     video_base64: str | None = Field(None, description="The MP4 itself, where the operator turned that on.")
     url_expires_at: str | None = Field(None, description="When the presigned URLs stop working (UTC).")

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -12,13 +14,16 @@ JOB_ID: ContextVar[str | None] = ContextVar("job_id", default=None)
 #: Longest text of one field; what the engine prints can be long.
 MAX_FIELD = 4000
 
+#: Field of every JSON line -> variable of the environment.
+ORIGIN = {"worker": "RUNPOD_POD_ID", "region": "RUNPOD_DC_ID", "revision": "LTX2_REVISION"}
+
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
 def set_up(*, as_json: bool, level: str) -> None:
     """Send the worker's log to standard error, in one of two forms."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if as_json else _TextLines())
+    handler.setFormatter(JsonLines(origin()) if as_json else _TextLines())
     logger = logging.getLogger("ltx2_worker")
     logger.handlers[:] = [handler]
     logger.setLevel(level)
@@ -26,6 +31,11 @@ def set_up(*, as_json: bool, level: str) -> None:
     # These write whole URLs, signatures included, into their warnings.
     for name in ("urllib3", "botocore"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def origin() -> dict[str, str]:
+    """Which of many workers writes: RunPod's names for it and its data centre, and the image's revision."""
+    return {field: os.environ[name] for field, name in ORIGIN.items() if os.environ.get(name)}
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -40,7 +50,15 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object a line."""
+    """One JSON object a line.
+
+    Arguments:
+        everywhere: fields of every line.
+    """
+
+    def __init__(self, everywhere: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._everywhere = dict(everywhere or {})
 
     def format(self, record: logging.LogRecord) -> str:  # noqa: D102 - the base class's
         line = {
@@ -49,7 +67,7 @@ class JsonLines(logging.Formatter):
             "source": record.name,
             "event": record.getMessage()[:MAX_FIELD],
         }
-        return json.dumps(line | _fields(record), default=str)
+        return json.dumps(line | self._everywhere | _fields(record), default=str)
 
 
 class _TextLines(logging.Formatter):

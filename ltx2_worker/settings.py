@@ -41,6 +41,8 @@ class Settings(BaseSettings):
         env_prefix="LTX2_", env_ignore_empty=True, frozen=True, populate_by_name=True
     )
 
+    revision: str = Field("", description="Git revision that the image was built from; the image sets it.")
+
     # --- the engine -------------------------------------------------------------------------------
     comfyui_dir: Path = Field(Path("/opt/comfyui"), description="ComfyUI's folder (the one with main.py).")
     engine_python: Path = Field(

@@ -164,7 +164,7 @@ def finish(
         credits=plan.credits,
         warnings=warnings,
         timings={stage.value: round(seconds, 3) for stage, seconds in assignment.meter.finish().items()},
-        versions={"worker": __version__, "engine": engine, "checkpoint": plan.checkpoint.name},
+        versions=_versions(settings, engine, plan),
     )
     return Product(
         finished,
@@ -174,6 +174,11 @@ def finish(
     )
 
 
+def _versions(settings: Settings, engine: str, plan: Plan) -> dict[str, str]:
+    revision = {"revision": settings.revision} if settings.revision else {}
+    return {"worker": __version__, **revision, "engine": engine, "checkpoint": plan.checkpoint.name}
+
+
 def reply(record: VideoRecord, delivery: Delivery) -> VideoResult:
     """A finished job, with links to its files as they are now."""
     poster, animation = delivery.poster or Location(), delivery.animation or Location()
@@ -181,6 +186,7 @@ def reply(record: VideoRecord, delivery: Delivery) -> VideoResult:
         **record.model_dump(),
         url=delivery.video.url,
         path=_text(delivery.video.path),
+        key=delivery.video.key,
         video_base64=delivery.base64,
         url_expires_at=delivery.expires_at.isoformat() if delivery.expires_at else None,
         poster_url=poster.url,

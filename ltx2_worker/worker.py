@@ -3,6 +3,7 @@
 import logging
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from ltx2_api.job import JobInput
 from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
-from . import preflight, steps
+from . import job_log, preflight, steps
 from .assignment import Assignment, input_digest
 from .catalog.files import ModelLibrary, link_cached, manifest
 from .deadline import Deadline
@@ -137,15 +138,7 @@ class Worker:
             )
         with self._lock:
             self._in_hand.add(deadline)
-        facts = {
-            "job_id": job_id,
-            "mode": plan.mode,
-            "quality": plan.quality,
-            "size": str(plan.delivered),
-            "seconds": plan.seconds,
-            "credits": plan.credits,
-            "deadline": round(deadline.seconds),
-        }
+        facts = {"job_id": job_id, **job_log.planned(plan), "deadline": round(deadline.seconds)}
         log.info(
             "dry run" if job.dry_run else "job accepted",
             extra=facts | ({"prompt": plan.prompt} if self._settings.log_prompts else {}),
@@ -234,9 +227,19 @@ class Worker:
                 animation=product.animation,
                 request_name=_request_name(assignment),
             )
+            uploading = time.monotonic()
             delivery = self._publisher.deliver(artifacts, destination, assignment.deadline)
+            upload_seconds = time.monotonic() - uploading
         self._paces[assignment.plan.preview].learn(assignment.computed, assignment.meter.timings)
-        log.info("job done", extra={"bytes": delivery.bytes, "timings": product.record.timings})
+        facts = job_log.done(
+            assignment.plan,
+            product.record,
+            delivery,
+            assignment.deadline,
+            upload_seconds=upload_seconds,
+            device=self._verdict.device,
+        )
+        log.info("job done", extra=facts)
         return steps.reply(product.record, delivery)
 
     @contextmanager

@@ -16,6 +16,7 @@ LISTING = ROOT / ".runpod" / "hub.json"
 
 #: Settings that describe the image itself, or are for tests: whoever sets them builds another image.
 IMAGE_ONLY = {
+    "revision",
     "comfyui_dir",
     "engine_python",
     "engine_device",

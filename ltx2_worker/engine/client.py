@@ -98,6 +98,14 @@ class EngineApi:
         except (LookupError, TypeError) as error:
             raise NoAnswer("unexpected answer to /system_stats") from error
 
+    def device(self) -> str:
+        """The name of the first device that the engine computes on."""
+        answer = self._get("/system_stats", _SUBMIT_TIMEOUT)
+        try:
+            return str(answer["devices"][0]["name"])
+        except (LookupError, TypeError) as error:
+            raise NoAnswer("unexpected answer to /system_stats") from error
+
     def object_info(self) -> dict[str, Any]:
         """Every node class that the engine knows, its inputs and, for model inputs, the files it sees."""
         return dict(self._get("/object_info", _OBJECT_INFO_TIMEOUT))

@@ -101,6 +101,14 @@ class Engine:
                 return self._object_info[1]
         raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "The video engine of this worker does not answer.")
 
+    def device(self) -> str:
+        """What the engine computes on, such as `cuda:0 NVIDIA H100`; empty while it does not answer."""
+        boot = self._supervisor.boot
+        try:
+            return boot.api.device() if boot else ""
+        except NoAnswer:
+            return ""
+
     def take_turn(self) -> Turn:
         """A place in the order of jobs, to be taken when a job arrives and released in every case."""
         return self._turns.take()

@@ -149,10 +149,10 @@ class S3Store:
         """Return the public URL where the bucket has one, else one that works for `url_lifetime` seconds."""
         key = self._key(name)
         if self._bucket.public_url:
-            return Location(url=f"{self._bucket.public_url.rstrip('/')}/{quote(key)}")
+            return Location(url=f"{self._bucket.public_url.rstrip('/')}/{quote(key)}", key=key)
         url = presigned_url(self._client, self._bucket, key, self._bucket.url_lifetime)
         expires_at = datetime.now(UTC) + timedelta(seconds=self._bucket.url_lifetime)
-        return Location(url=url, expires_at=expires_at.replace(microsecond=0))
+        return Location(url=url, key=key, expires_at=expires_at.replace(microsecond=0))
 
     def _key(self, name: str) -> str:
         return self._bucket.key_prefix + name

@@ -39,9 +39,10 @@ class DamagedFile(OSError):  # noqa: N818 - an OSError like any other that a fil
 
 @dataclass(frozen=True)
 class Location:
-    """Where a stored file is found: a URL, or a path on this machine or its volume."""
+    """Where a stored file is found: its URL and key in a bucket, or its path in a folder."""
 
     url: str | None = None
+    key: str | None = None
     path: Path | None = None
     expires_at: datetime | None = None
 

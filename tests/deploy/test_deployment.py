@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from ltx2_api.job import JobInput
+from ltx2_worker import __version__
 from ltx2_worker.catalog.files import in_sets, manifest
 from ltx2_worker.plan import make_plan
 from ltx2_worker.settings import Settings
@@ -221,6 +222,28 @@ def test_the_builder_is_sent_what_the_dockerfile_copies():
                 continue
             assert (ROOT / source).exists(), source
             assert any(source == name or source.startswith(f"{name}/") for name in allowed), source
+
+
+def test_the_image_says_which_it_is() -> None:
+    labels = dict(re.findall(r"org\.opencontainers\.image\.(\w+)=(\S+)", DOCKERFILE))
+    assert labels["version"] == "${VERSION}"
+    assert labels["revision"] == "${REVISION}"
+    assert "ENV LTX2_REVISION=${REVISION}" in DOCKERFILE
+    assert f"ARG VERSION={__version__}" in DOCKERFILE
+    bake = (ROOT / "docker-bake.hcl").read_text()
+    assert f'variable "VERSION" {{\n  default = "{__version__}"' in bake
+    for name in ("VERSION", "REVISION", "CREATED"):
+        assert re.search(rf"^    {name} += {name}$", bake, re.MULTILINE)
+        assert f"ARG {name}" in DOCKERFILE
+    assert re.findall(r'tags += \[tag\("(\w+)"\)\]', bake) == ["slim", "fast", "full"]
+
+
+def test_the_image_carries_the_licences_of_what_is_in_it() -> None:
+    assert "COPY LICENSE docs/licences.md licences/ /licences/" in DOCKERFILE
+    assert "Gemma Terms of Use" in (ROOT / "licences/NOTICE-Gemma.txt").read_text()
+    page = (ROOT / "docs/licences.md").read_text()
+    for name in {file.licence.removesuffix(" (unconfirmed)") for file in manifest().values()}:
+        assert name in page, name
 
 
 def test_the_bake_file_states_the_weights_of_its_variants():

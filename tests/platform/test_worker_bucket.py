@@ -50,6 +50,7 @@ def test_a_warm_worker_delivers_into_the_bucket_and_keeps_its_secrets(
     listed = client(store).list_objects_v2(Bucket=BUCKET, Prefix=job.id)["Contents"]
     names = {item["Key"] for item in listed}
     assert names == {f"{job.id}.mp4", f"{job.id}.jpg", f"{job.id}.json"}
+    assert output["key"] == f"{job.id}.mp4"
 
     worker.terminate()
     assert worker.wait_exit(60) == 0

@@ -34,7 +34,9 @@ def shared(
     home = tmp_path_factory.mktemp("home")
     with (
         Emulator() as runpod,
-        WorkerProcess.python(HANDLER, worker_environment(runpod, home), home) as worker,
+        WorkerProcess.python(
+            HANDLER, worker_environment(runpod, home) | {"LTX2_REVISION": "0123abc"}, home
+        ) as worker,
     ):
         worker.wait_output('"event": "engine ready"', BOOT_SECONDS)
         yield runpod, worker, home
@@ -99,6 +101,26 @@ def test_what_the_log_says_of_a_job_s_media_names_the_job(queue: Emulator, worke
     job = queue.submit(preview() | {"image_url": "http://127.0.0.1:1/start.png"})
     assert queue.wait_result(job, JOB_SECONDS)["output"]["field"] == "image_url"
     assert any(line["event"].startswith("media refused") for line in log_of(worker, job))
+
+
+def test_a_delivered_job_is_one_line_with_what_a_dashboard_needs(
+    queue: Emulator, worker: WorkerProcess
+) -> None:
+    job = queue.submit(preview())
+    output = queue.wait_result(job, JOB_SECONDS)["output"]
+    (line,) = (line for line in log_of(worker, job) if line["event"] == "job done")
+    same = ("mode", "quality", "preview", "credits", "bytes", "timings")
+    assert {name: line[name] for name in same} == {name: output[name] for name in same}
+    assert (line["size"], line["seconds"], line["checkpoint"]) == (
+        "448x256",
+        1,
+        output["versions"]["checkpoint"],
+    )
+    assert line["recorded"] is True
+    assert 0 < line["upload_seconds"] < line["job_seconds"]
+    assert line["job_seconds"] >= sum(line["timings"].values()) - 0.1
+    assert line["device"] == "cpu"
+    assert line["revision"] == output["versions"]["revision"] == "0123abc"
 
 
 def test_the_second_job_starts_on_the_engine_while_the_first_is_delivered(

@@ -20,6 +20,19 @@ def test_a_machine_reads_json_with_job_and_fields(capsys: pytest.CaptureFixture[
     assert (line["event"], line["job_id"], line["bytes"], line["level"]) == ("job done", "job-1", 7, "info")
 
 
+def test_every_line_says_which_of_many_workers_wrote_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNPOD_POD_ID", "pod-1")
+    monkeypatch.setenv("RUNPOD_DC_ID", "EU-RO-1")
+    monkeypatch.delenv("LTX2_REVISION", raising=False)
+    logs.set_up(as_json=True, level="INFO")
+    logging.getLogger("ltx2_worker.test").info("engine booted")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["worker"], line["region"]) == ("pod-1", "EU-RO-1")
+    assert "revision" not in line
+
+
 @pytest.mark.parametrize("as_json", [True, False])
 def test_line_breaks_in_what_is_logged_do_not_make_lines(
     capsys: pytest.CaptureFixture[str], as_json: bool

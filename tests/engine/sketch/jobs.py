@@ -3,6 +3,8 @@
 import json
 import sys
 
+from pydantic import BaseModel
+
 from ltx2_api.errors import WorkerError
 from ltx2_api.reply import FailureResult
 from ltx2_worker.settings import Settings
@@ -15,6 +17,7 @@ def main() -> None:
     try:
         for number, raw in enumerate(json.load(sys.stdin)):
             turn = worker.take_turn()
+            reply: BaseModel
             try:
                 reply = worker.run(worker.accept(f"job-{number}", raw, turn))
             except WorkerError as error:
