@@ -6,7 +6,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 PARTS = (
-    *("ltx2_api", "ltx2_worker", "workflows", "tools", "schema", "docs", ".runpod"),
+    *(
+        "ltx2_api",
+        "ltx2_client",
+        "ltx2_studio",
+        "ltx2_worker",
+        "workflows",
+        "tools",
+        "schema",
+        "docs",
+        ".runpod",
+    ),
     *("README.md", "Dockerfile", "docker-bake.hcl"),
 )
 

@@ -39,6 +39,7 @@ FOR_PROGRAMS: dict[str, Callable[[], dict[str, Any]]] = {
     "progress.json": schemas.progress_schema,
     "status.json": schemas.status_schema,
     "prices.json": schemas.price_list,
+    "studio.json": schemas.studio_openapi,
 }
 
 
