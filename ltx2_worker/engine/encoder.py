@@ -1,8 +1,8 @@
 """The process that encodes one job's video, beside the engine: started, listened to, ended.
 
-It is the worker's own and not the engine's: an engine that dies once all frames are handed over costs nothing,
-and Python's lock in the engine is left to sampling. It is engine_nodes/encoder, run by the engine's Python, which
-has PyAV and numpy; the node at the end of a graph connects to its address.
+It is the worker's own and not the engine's: an engine that dies once all frames are handed over costs
+nothing, and Python's lock in the engine is left to sampling. It is engine_nodes/encoder, run by the engine's
+Python, which has PyAV and numpy; the node at the end of a graph connects to its address.
 """
 
 import json
