@@ -21,8 +21,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
 from . import failures
 from .options import OWN_NODES, EngineOptions
 from .process import LAUNCHER, lines
@@ -155,11 +156,11 @@ class Encoder:
             if self._state is _State.ENDED and self._encoded is None:
                 raise EncoderLost
 
-    def wait(self, limits: Limits, on_frames: Callable[[int], None]) -> Encoded:
+    def wait(self, deadline: Deadline, on_frames: Callable[[int], None]) -> Encoded:
         """Return when the file is finished.
 
         Arguments:
-            limits: the job's.
+            deadline: the job's.
             on_frames: told from time to time how many frames are encoded.
 
         Raises:
@@ -169,7 +170,7 @@ class Encoder:
         """
         self._heard = time.monotonic()
         while True:
-            limits.check()
+            deadline.check()
             self.check()
             with self._changed:
                 if self._encoded is not None:
@@ -177,7 +178,7 @@ class Encoder:
                 if time.monotonic() - self._heard > _SILENCE_SECONDS:
                     log.error("the encoder has said nothing for %.0f s and is ended", _SILENCE_SECONDS)
                     raise EncoderLost
-                self._changed.wait(limits.remaining(_TICK))
+                self._changed.wait(deadline.remaining(_TICK))
                 frames = self._frames
             on_frames(frames)
 

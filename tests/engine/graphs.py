@@ -76,3 +76,26 @@ def sampled(prefix: str, *, seed: int, steps: int = 8, side: int = 128, frames: 
         "video": node("CreateVideo", images=["img", 0], audio=["aud", 0], fps=24.0),
         SAVE: node("SaveVideo", video=["video", 0], filename_prefix=prefix, format="mp4", codec="h264"),
     }
+
+
+def stream(prefix: str, address: str = "", **values: Any) -> dict[str, Any]:
+    """The node that decodes and encodes at once, at the end of `sampled`'s graph."""
+    given = {
+        "width": 128,
+        "height": 128,
+        "x": 0,
+        "y": 0,
+        "frames": 9,
+        "fps": 24.0,
+        "crf": 18.0,
+        "buffer_mb": 1,
+    }
+    return node(
+        "LTX2DecodeToMP4",
+        samples=["sep", 0],
+        vae=["ckpt", 2],
+        audio=["aud", 0],
+        filename_prefix=prefix,
+        encoder=address,
+        **given | values,
+    )

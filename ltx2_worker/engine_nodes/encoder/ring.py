@@ -86,6 +86,11 @@ class FrameSender:
         finally:
             os.close(memory)
 
+    @property
+    def waiting(self) -> int:
+        """How many frames were sent that the receiver has not done with."""
+        return self._sent - self._freed
+
     def slot(self) -> "np.ndarray[Any, Any]":
         """The next slot, height by width by 3, as soon as it is free; to be filled before `send`.
 
@@ -93,7 +98,7 @@ class FrameSender:
             ReceiverLost: the receiver is gone or hangs.
         """
         until = time.monotonic() + _SILENCE_SECONDS
-        while self._sent - self._freed >= self._slots:
+        while self.waiting >= self._slots:
             self._check()
             if select.select([self._socket], [], [], _TICK)[0]:
                 self._hear()

@@ -6,6 +6,11 @@ from pathlib import Path
 import comfy.utils
 import folder_paths
 import torch
+from comfy.ldm.lightricks.vae import causal_video_autoencoder as video_vae
+
+#: So many bytes a chunk of the decoder's, as small as the pictures here: a video comes in several chunks, as
+#: a full-size one does.
+video_vae.get_max_chunk_size = lambda device: 512 * 1024
 
 ERRORS = {
     "gpu_memory": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
