@@ -34,7 +34,7 @@ from ltx2_worker.engine import Engine, EngineOptions
 from ltx2_worker.plan.plan import make_plan
 from ltx2_worker.progress import ORDER
 from ltx2_worker.settings import Settings
-from ltx2_worker.workflow.build import BuiltGraph, Media, build
+from ltx2_worker.workflow.build import BuiltGraph, Media, Output, build
 
 PROMPT = "A lighthouse keeper climbs the stairs while a storm breaks over the bay."
 BOOT_SECONDS = 600.0
@@ -191,7 +191,9 @@ def _graph(raw: dict[str, Any], prefix: str) -> tuple[BuiltGraph, float]:
     """The worker's graph of a job, and the seconds of its video."""
     job, _ = JobInput.parse(raw)
     plan = make_plan(job, installed=lambda _: True, default_camera="static")
-    return build(plan, Media(), f"{prefix}/video", crf=Settings().video_crf, resident=True), plan.seconds
+    return build(
+        plan, Media(), Output(Settings().video_crf, prefix=f"{prefix}/video"), resident=True
+    ), plan.seconds
 
 
 def _line(result: Result) -> str:

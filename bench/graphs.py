@@ -7,7 +7,7 @@ from bench.lab import ROOT
 from bench.table import Row, spread
 from ltx2_api.job import JobInput
 from ltx2_worker.plan.plan import make_plan
-from ltx2_worker.workflow.build import Media, build
+from ltx2_worker.workflow.build import Media, Output, build
 
 ROUNDS = 50
 
@@ -35,4 +35,4 @@ def _graph(raw: object) -> None:
         image=None if plan.image_strength is None else "start.png",
         control=None if plan.control is None else "control.mp4",
     )
-    build(plan, media, "prefix/video", crf=18, resident=True)
+    build(plan, media, Output(18.0, "address"), resident=True)

@@ -23,6 +23,7 @@ from .catalog import preflight
 from .catalog.files import ModelLibrary, link_cached, manifest
 from .deadline import Deadline
 from .engine import Engine, EngineOptions
+from .generation import generate
 from .media import isolate
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.plan import Plan, make_plan, require_installed
@@ -189,12 +190,11 @@ class Worker:
         self._publisher.accept(assignment.s3_config, assignment.deadline)
         with self._folders() as (inputs, outputs):
             graph, warnings = steps.prepare(assignment, inputs, settings)
-            made = steps.generate(assignment, graph, self._engine, previews=settings.live_previews)
+            files, encoded = generate(assignment, graph, self._engine, outputs, settings)
             product = steps.finish(
                 assignment,
-                made,
-                outputs,
-                settings,
+                files,
+                encoded,
                 warnings=(*assignment.warnings, *warnings),
                 engine=self._engine.version,
             )
@@ -256,9 +256,9 @@ class Worker:
         job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": self._settings.warmup}
         assignment = self.accept("warm-up", job)
         try:
-            with self._folders() as (inputs, _):
+            with self._folders() as (inputs, outputs):
                 graph, _ = steps.prepare(assignment, inputs, self._settings)
-                steps.generate(assignment, graph, self._engine, previews=False)
+                generate(assignment, graph, self._engine, outputs, self._settings)
         finally:
             self._put_down(assignment)
         log.info("warmed up")

@@ -11,7 +11,6 @@ import os
 import subprocess
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -92,12 +91,11 @@ class Encoder:
 
     Arguments:
         options: whose Python and environment it is started with.
+        address: where the node at the end of the graph sends the frames; a name that nobody can guess.
         files: what it makes; on failure it removes the video.
     """
 
-    def __init__(self, options: EngineOptions, files: EncoderFiles) -> None:
-        #: Where the node is to send the frames; known to the graph alone.
-        self.address = f"ltx2-encoder-{uuid.uuid4().hex}"
+    def __init__(self, options: EngineOptions, address: str, files: EncoderFiles) -> None:
         self._changed = threading.Condition()
         self._state = _State.WAITING
         self._heard = time.monotonic()
@@ -108,7 +106,7 @@ class Encoder:
         self._process = subprocess.Popen(
             [
                 *(str(options.python), "-I", "-S", str(LAUNCHER), str(os.getpid())),
-                *(str(options.python), "-s", "-P", "-m", "encoder", self.address, files.to_json()),
+                *(str(options.python), "-s", "-P", "-m", "encoder", address, files.to_json()),
             ],
             env=options.environment() | {"PYTHONPATH": str(OWN_NODES)},
             stdin=subprocess.DEVNULL,
@@ -143,14 +141,15 @@ class Encoder:
             self._changed.wait_for(lambda: self._state is not _State.ENCODING, _SETTLE_SECONDS)
             return self._state is _State.RECEIVED or self._encoded is not None
 
-    def check(self) -> None:
-        """Raise what ended the process, if it has ended without a file.
+    def check(self, timeout: float = _SETTLE_SECONDS) -> None:
+        """Raise what ended the process, if it has ended without a file; a moment after its end at the latest.
 
         Raises:
             EncoderLost: it crashed or was killed.
             WorkerError: STORAGE_UNAVAILABLE, the disk is full.
         """
         with self._changed:
+            self._changed.wait_for(lambda: self._state is not _State.ENCODING, timeout)
             if self._disk_full:
                 raise WorkerError(ErrorCode.STORAGE_UNAVAILABLE, failures.DISK_FULL)
             if self._state is _State.ENDED and self._encoded is None:
@@ -171,7 +170,7 @@ class Encoder:
         self._heard = time.monotonic()
         while True:
             deadline.check()
-            self.check()
+            self.check(0)
             with self._changed:
                 if self._encoded is not None:
                     return self._encoded

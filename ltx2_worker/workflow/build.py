@@ -65,8 +65,7 @@ TITLES: dict[Stage, tuple[str, ...]] = {
     Stage.SAMPLING: ("Stage 1 sampling",),
     Stage.REFINING: ("Temporal upscaler", "Spatial upscaler", "Stage 2 start image", "Stage 2 sampling"),
     Stage.DETAILING: ("Detailer frames", "Detailer guide", "Detailer sampling"),
-    Stage.DECODING: ("Decoded video", "Decoded audio"),
-    Stage.ENCODING: ("Save video",),
+    Stage.DECODING: ("Decoded audio", "Save video"),
 }
 
 
@@ -96,15 +95,30 @@ class BuiltGraph:
     stage_of: Mapping[str, Stage]
 
 
-def build(plan: Plan, media: Media, prefix: str, *, crf: float, resident: bool = False) -> BuiltGraph:
+@dataclass(frozen=True)
+class Output:
+    """Where the video goes, and how it is encoded.
+
+    Attributes:
+        crf: H.264 quality, 0 to 51.
+        encoder: the encoder's address; empty: the engine encodes by itself, into a file of this prefix.
+        prefix: where that file is put, below the output folder.
+        buffer_bytes: how much memory frames may take that wait for the encoder.
+    """
+
+    crf: float
+    encoder: str = ""
+    prefix: str = "ltx-2"
+    buffer_bytes: int = 500_000_000
+
+
+def build(plan: Plan, media: Media, output: Output, *, resident: bool = False) -> BuiltGraph:
     """Build the graph of a plan.
 
     Arguments:
         plan: the job's numbers.
         media: the files that the plan's options need.
-        prefix: where SaveVideo puts the file, below the output folder; the job's own, because the engine
-            answers a graph that it knows with the file it wrote before.
-        crf: H.264 quality, 0 to 51.
+        output: where the video goes.
         resident: name the other recipe's loaders too. ComfyUI's classic cache keeps what the last prompt
             names, so a switch of recipe reads no weights again; as nothing is connected to these nodes, they
             do not run, and their files need not be there.
@@ -116,11 +130,11 @@ def build(plan: Plan, media: Media, prefix: str, *, crf: float, resident: bool =
         plan.control is None
     ):
         raise ValueError("the media are not those of the plan")
-    graph = _graph(plan, media, prefix, crf)
+    graph = _graph(plan, media, output)
     prompt = graph.prompt()
     stage_of = {graph.id_of(title): stage for stage, titles in TITLES.items() for title in titles}
     if resident:
-        other = _graph(_in_other_recipe(plan), media, prefix, crf)
+        other = _graph(_in_other_recipe(plan), media, output)
         prompt = prompt | unconnected_loaders(other.prompt(), node_kinds())
     return BuiltGraph(prompt, {key: stage for key, stage in stage_of.items() if key in prompt})
 
@@ -132,7 +146,7 @@ def workflow(quality: Quality) -> Prompt:
     return prompt
 
 
-def _graph(plan: Plan, media: Media, prefix: str, crf: float) -> Graph:
+def _graph(plan: Plan, media: Media, output: Output) -> Graph:
     graph = Graph(workflow(plan.quality), node_kinds())
     _set_models(graph, plan)
     _set_prompt(graph, plan)
@@ -141,7 +155,7 @@ def _graph(plan: Plan, media: Media, prefix: str, crf: float) -> Graph:
     _set_first_stage(graph, plan)
     _set_second_stage(graph, plan)
     _set_detailer(graph, plan)
-    _set_output(graph, plan, prefix, crf)
+    _set_output(graph, plan, output)
     return graph
 
 
@@ -232,16 +246,19 @@ def _set_detailer(graph: Graph, plan: Plan) -> None:
     graph.set("Detailer noise", noise_seed=plan.seed + 2)
 
 
-def _set_output(graph: Graph, plan: Plan, prefix: str, crf: float) -> None:
+def _set_output(graph: Graph, plan: Plan, output: Output) -> None:
     if not plan.audio:
         graph.bypass("Decoded audio")
     graph.set(
-        "Exact size",
+        "Save video",
         width=plan.delivered.width,
         height=plan.delivered.height,
         x=(plan.canvas.width - plan.delivered.width) // 2,
         y=(plan.canvas.height - plan.delivered.height) // 2,
+        frames=plan.frames,
+        fps=float(plan.fps),
+        crf=output.crf,
+        buffer_mb=max(1, output.buffer_bytes // 1_000_000),
+        filename_prefix=output.prefix,
+        encoder=output.encoder,
     )
-    graph.set("Exact frames", length=plan.frames)
-    graph.set("Video", fps=float(plan.fps))
-    graph.set("Save video", filename_prefix=prefix, **{"codec.encoding.crf": crf})

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,7 @@ def seen(sender: "subprocess.Popen[str]") -> dict[str, Any]:
 
 def encode(options: EngineOptions, files: EncoderFiles, **asked: Any) -> tuple[Encoded, dict[str, Any]]:
     """Send frames to an encoder until its file is finished."""
-    with Encoder(options, files) as encoder, sending(options, encoder.address, **asked) as sender:
+    address = f"test-{uuid.uuid4().hex}"
+    with Encoder(options, address, files) as encoder, sending(options, address, **asked) as sender:
         said = seen(sender)
         return encoder.wait(Deadline(60), lambda frames: None), said

@@ -18,7 +18,7 @@ from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, NodeStarted
 from ltx2_worker.plan.geometry import Size, canvas_for, frames_to_generate
 from ltx2_worker.plan.plan import Plan, make_plan
-from ltx2_worker.workflow import Media, build
+from ltx2_worker.workflow import Media, Output, build
 from ltx2_worker.workflow.graph import Prompt
 
 #: What is delivered: smaller than the canvas both ways, so that the crop is seen.
@@ -95,7 +95,7 @@ class Studio:
         plan = small_plan(raw, installed)
         prefix = f"{self._folder}/{next(self._numbers)}"
         # Lossless: x264 is not repeatable otherwise, and the frames of two files are compared to the bit.
-        return plan, build(plan, self._media(plan), prefix, crf=0.0, resident=resident).prompt
+        return plan, build(plan, self._media(plan), Output(0.0, prefix=prefix), resident=resident).prompt
 
     def _media(self, plan: Plan) -> Media:
         """Put what the plan needs into the engine's input folder, fitted to the canvas as the worker does."""

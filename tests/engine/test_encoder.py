@@ -4,6 +4,7 @@ import hashlib
 import os
 import resource
 import signal
+import uuid
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +23,11 @@ pytestmark = pytest.mark.engine
 BT709, LIMITED = 1, 1
 #: Pure green in BT.709, limited range (ITU-R BT.709, item 3.4), as Y, Cb, Cr; BT.601 would give 145, 54, 34.
 GREEN = (173, 42, 26)
+
+
+@pytest.fixture
+def address() -> str:
+    return f"test-{uuid.uuid4().hex}"
 
 
 @pytest.fixture
@@ -47,6 +53,15 @@ def test_colours_are_bt709_and_say_so(engine_options, video) -> None:
         assert tags == (BT709, BT709, BT709, LIMITED)
         frame = next(container.decode(video=0))
     assert tuple(bytes(plane)[0] for plane in frame.planes) == pytest.approx(GREEN, abs=1)
+    # `colr` in the container, which Apple's players look at: nclx, then the three, then the full-range flag.
+    assert b"colrnclx" + bytes([0, 1, 0, 1, 0, 1, 0]) in video.read_bytes()
+
+
+def test_what_the_operator_wants_said_about_a_video_can_be_read_back(engine_options, video) -> None:
+    given = {"model": "ltx-2-19b", "seed": "7", "job_id": "0f3c-ü1"}
+    encode(engine_options, EncoderFiles(video, metadata=given), **MOVING)
+    with av.open(str(video)) as container:
+        assert given.items() <= container.metadata.items()
 
 
 @pytest.mark.parametrize("fps", [24, 48])
@@ -129,11 +144,11 @@ def test_a_silent_file_has_no_loudness(engine_options, video) -> None:
     assert (encoded.loudness, encoded.true_peak, encoded.silent) == (None, None, False)
 
 
-def test_what_waits_for_the_encoder_is_bounded_in_bytes(engine_options, video) -> None:
+def test_what_waits_for_the_encoder_is_bounded_in_bytes(engine_options, address, video) -> None:
     asked = MOVING | {"buffer_bytes": 4 * 320 * 192 * 3, "say_when_full": True}
     with (
-        Encoder(engine_options, EncoderFiles(video)) as encoder,
-        sending(engine_options, encoder.address, **asked, say_at=0, pause=0.5) as sender,
+        Encoder(engine_options, address, EncoderFiles(video)) as encoder,
+        sending(engine_options, address, **asked, say_at=0, pause=0.5) as sender,
     ):
         assert sender.stdout.readline() == "sent\n"
         os.kill(encoder.pid, signal.SIGSTOP)
@@ -145,22 +160,22 @@ def test_what_waits_for_the_encoder_is_bounded_in_bytes(engine_options, video) -
 # --- something goes wrong ------------------------------------------------------------------------------
 
 
-def test_a_sender_that_goes_away_is_forgotten_and_the_next_one_served(engine_options, video) -> None:
-    with Encoder(engine_options, EncoderFiles(video)) as encoder:
-        with sending(engine_options, encoder.address, **MOVING, send=4) as first:
+def test_a_sender_that_goes_away_is_forgotten_and_the_next_one_served(engine_options, address, video) -> None:
+    with Encoder(engine_options, address, EncoderFiles(video)) as encoder:
+        with sending(engine_options, address, **MOVING, send=4) as first:
             seen(first)
         assert not encoder.has_all_frames()
-        with sending(engine_options, encoder.address, **MOVING) as second:
+        with sending(engine_options, address, **MOVING) as second:
             seen(second)
         encoder.wait(Deadline(30), lambda frames: None)
     with av.open(str(video)) as container:
         assert container.streams.video[0].frames == 10
 
 
-def test_once_all_frames_are_handed_over_the_sender_may_be_killed(engine_options, video) -> None:
-    with Encoder(engine_options, EncoderFiles(video)) as encoder:
+def test_once_all_frames_are_handed_over_the_sender_may_be_killed(engine_options, address, video) -> None:
+    with Encoder(engine_options, address, EncoderFiles(video)) as encoder:
         asked = {"kind": "noise", "width": 640, "height": 384, "frames": 40, "buffer_bytes": 10**8}
-        with sending(engine_options, encoder.address, **asked) as sender:
+        with sending(engine_options, address, **asked) as sender:
             seen(sender)
             sender.kill()
         assert encoder.has_all_frames()
@@ -168,10 +183,10 @@ def test_once_all_frames_are_handed_over_the_sender_may_be_killed(engine_options
     assert video.exists()
 
 
-def test_a_killed_encoder_is_noticed_by_its_owner_and_by_the_sender(engine_options, video) -> None:
+def test_a_killed_encoder_is_noticed_by_its_owner_and_by_the_sender(engine_options, address, video) -> None:
     with (
-        Encoder(engine_options, EncoderFiles(video)) as encoder,
-        sending(engine_options, encoder.address, **MOVING, say_at=5, pause=0.5) as sender,
+        Encoder(engine_options, address, EncoderFiles(video)) as encoder,
+        sending(engine_options, address, **MOVING, say_at=5, pause=0.5) as sender,
     ):
         assert sender.stdout.readline() == "sent\n"
         os.kill(encoder.pid, signal.SIGKILL)
@@ -180,12 +195,12 @@ def test_a_killed_encoder_is_noticed_by_its_owner_and_by_the_sender(engine_optio
         assert seen(sender) == {"receiver_lost": True}
 
 
-def test_a_cancel_while_it_encodes_ends_the_process(engine_options, video) -> None:
+def test_a_cancel_while_it_encodes_ends_the_process(engine_options, address, video) -> None:
     deadline = Deadline(30)
     with (
         pytest.raises(Cancelled),
-        Encoder(engine_options, EncoderFiles(video)) as encoder,
-        sending(engine_options, encoder.address, **MOVING, say_at=5, pause=20) as sender,
+        Encoder(engine_options, address, EncoderFiles(video)) as encoder,
+        sending(engine_options, address, **MOVING, say_at=5, pause=20) as sender,
     ):
         assert sender.stdout.readline() == "sent\n"
         deadline.cancel()
@@ -193,11 +208,11 @@ def test_a_cancel_while_it_encodes_ends_the_process(engine_options, video) -> No
     assert not Path(f"/proc/{encoder.pid}").exists()
 
 
-def test_a_stopped_encoder_is_given_up(engine_options, video, monkeypatch) -> None:
+def test_a_stopped_encoder_is_given_up(engine_options, address, video, monkeypatch) -> None:
     monkeypatch.setattr("ltx2_worker.engine.encoder._SILENCE_SECONDS", 1.0)
     with (
-        Encoder(engine_options, EncoderFiles(video)) as encoder,
-        sending(engine_options, encoder.address, **MOVING, say_at=5, pause=20) as sender,
+        Encoder(engine_options, address, EncoderFiles(video)) as encoder,
+        sending(engine_options, address, **MOVING, say_at=5, pause=20) as sender,
     ):
         assert sender.stdout.readline() == "sent\n"
         os.kill(encoder.pid, signal.SIGSTOP)
@@ -205,11 +220,11 @@ def test_a_stopped_encoder_is_given_up(engine_options, video, monkeypatch) -> No
             encoder.wait(Deadline(30), lambda frames: None)
 
 
-def test_a_full_disk_is_one_retryable_sentence_and_leaves_no_file(engine_options, video) -> None:
+def test_a_full_disk_is_one_retryable_sentence_and_leaves_no_file(engine_options, address, video) -> None:
     asked = {"kind": "noise", "width": 640, "height": 384, "frames": 24, "crf": 0.0}
-    with Encoder(engine_options, EncoderFiles(video)) as encoder:
+    with Encoder(engine_options, address, EncoderFiles(video)) as encoder:
         limit_file_size(encoder.pid, 300_000)
-        with sending(engine_options, encoder.address, **asked), pytest.raises(WorkerError) as caught:
+        with sending(engine_options, address, **asked), pytest.raises(WorkerError) as caught:
             encoder.wait(Deadline(30), lambda frames: None)
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, True)
     assert not video.exists()
