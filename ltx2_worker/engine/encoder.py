@@ -136,7 +136,10 @@ class Encoder:
         return self._process.pid
 
     def has_all_frames(self) -> bool:
-        """Whether every frame was handed over, so that the engine has no more to do with this video."""
+        """Whether every frame was handed over, so that the engine has no more to do with this video.
+
+        The node sends nothing before the encoder has answered it: one that has not begun has no frames.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._state is not _State.ENCODING, _SETTLE_SECONDS)
             return self._state is _State.RECEIVED or self._encoded is not None

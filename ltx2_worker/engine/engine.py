@@ -22,10 +22,6 @@ def _direct(port: int) -> int:
     return port
 
 
-def _never() -> bool:
-    return False
-
-
 def _ignore(_: Event) -> None:
     return None
 
@@ -118,7 +114,7 @@ class Engine:
         deadline: Deadline,
         on_event: Callable[[Event], None] = _ignore,
         previews: bool = False,
-        is_made: Callable[[], bool] = _never,
+        is_made: Callable[[], bool] | None = None,
     ) -> tuple[Path, ...]:
         """Run a graph to its end and return the files that it saved (`images` of type "output").
 
@@ -134,8 +130,8 @@ class Engine:
             deadline: the job's; a cancel or the deadline interrupts the prompt.
             on_event: told what happens, on the calling thread.
             previews: whether the engine is to send previews of the picture (one JPEG per sampling step).
-            is_made: whether what the graph makes is complete outside the engine, as frames that an encoder
-                has taken are: then the engine may be lost, and need not have saved a file.
+            is_made: for a graph that saves no file: whether what it makes is complete outside the engine, as
+                frames that an encoder has taken are; then the engine may be lost.
 
         Raises:
             WorkerError: GENERATION_FAILED, OUT_OF_MEMORY, STORAGE_UNAVAILABLE, ENGINE_CRASHED,

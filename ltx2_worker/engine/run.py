@@ -56,7 +56,7 @@ class GraphRun:
         deadline: the job's.
         on_event: told what happens, on the thread of the run.
         previews: whether previews of the picture are wanted.
-        is_made: whether what the graph makes is complete outside the engine.
+        is_made: whether what the graph makes is complete outside the engine; None: it saves files.
     """
 
     options: EngineOptions
@@ -68,7 +68,7 @@ class GraphRun:
     deadline: Deadline
     on_event: Callable[[Event], None]
     previews: bool
-    is_made: Callable[[], bool]
+    is_made: Callable[[], bool] | None
     _started: bool = field(default=False, init=False)
 
     def run(self) -> tuple[Path, ...]:
@@ -84,7 +84,7 @@ class GraphRun:
                     why, charged = again.why, True
                 except EngineLost as lost:
                     why, charged = lost.boot.reason, self._was_executing(lost.boot)
-                if self.is_made():
+                if self.is_made is not None and self.is_made():
                     log.info("job %s is complete all the same: %s", self.job_key, why)
                     return ()
                 if charged:
@@ -152,7 +152,7 @@ class GraphRun:
             raise self._failed(boot, finished)
         self.supervisor.succeeded()
         paths = tuple(path for path in finished.paths(self.options.output_dir) if path.is_file())
-        if not paths and not self.is_made():
+        if not paths and self.is_made is None:
             log.error("the engine reported success, but not one file: %s", finished)
             raise WorkerError(ErrorCode.GENERATION_FAILED, failures.NO_OUTPUT)
         return paths
