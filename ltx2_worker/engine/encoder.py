@@ -30,8 +30,8 @@ from .process import LAUNCHER, lines
 log = logging.getLogger(__name__)
 
 _TICK = 0.2
-#: What has been handed over is encoded at 5 frames a second at the least; a process that says nothing for so
-#: long after the last frame hangs.
+#: A process that has neither said anything nor used the processor for so long hangs; one that merely gets
+#: little of a busy processor does not.
 _SILENCE_SECONDS = 60.0
 #: The engine's node has said its last word a moment before the encoder hears it.
 _SETTLE_SECONDS = 5.0
@@ -170,10 +170,12 @@ class Encoder:
             WorkerError: STORAGE_UNAVAILABLE, DEADLINE_EXCEEDED.
             Cancelled: the job was.
         """
-        self._heard = time.monotonic()
+        self._heard, used = time.monotonic(), 0
         while True:
             deadline.check()
             self.check(0)
+            if used != (used := self._processor_time()):
+                self._heard = time.monotonic()
             with self._changed:
                 if self._encoded is not None:
                     return self._encoded
@@ -183,6 +185,14 @@ class Encoder:
                 self._changed.wait(deadline.remaining(_TICK))
                 frames = self._frames
             on_frames(frames)
+
+    def _processor_time(self) -> int:
+        """What it has used of the processor, in the kernel's ticks (proc(5), utime and stime)."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii", errors="replace")
+            return sum(map(int, stat.rpartition(")")[2].split()[11:13]))
+        except (OSError, ValueError):
+            return 0
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -28,7 +28,7 @@ _NAMESPACE = uuid.UUID("2f1c7a52-6e0b-5a53-9d0e-0f4c1c6b9a11")
 _LEAVE_SECONDS = 0.6
 _LEAVE_POLL = 0.05
 #: The engine's worker thread wakes up at once to free memory; our next prompt must not outrun it.
-_FREE_SECONDS = 0.3
+_FREE_SECONDS = 1.0
 #: Faults for each of which a graph is run once more, and what a second one ends in.
 _TWICE = {
     RestartReason.OUT_OF_MEMORY: failures.out_of_memory,
