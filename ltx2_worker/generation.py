@@ -54,7 +54,7 @@ def generate(
                 return files, encoder.wait(assignment.deadline, tell)
             except EncoderLost:
                 # The engine still has what it sampled, unless another job came in between.
-                log.warning("the encoder was lost", exc_info=True)
+                log.warning("encoder lost", exc_info=True)
         turn = engine.take_turn()
     turn.release()
     raise WorkerError(

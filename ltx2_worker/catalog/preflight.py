@@ -50,7 +50,7 @@ def why_unfit(engine: Engine, library: ModelLibrary) -> str | None:
         nodes = missing_nodes(engine.object_info(Deadline(ENGINE_SECONDS)))
     except WorkerError as error:
         # Whether the engine can be kept alive is its supervisor's to decide.
-        log.warning("the engine could not be checked: %s", error.message)
+        log.warning("engine not checked", extra={"error": error.message})
         return None
     if nodes:
         return f"the engine lacks the nodes {', '.join(nodes)}"

@@ -180,7 +180,7 @@ class Encoder:
                 if self._encoded is not None:
                     return self._encoded
                 if time.monotonic() - self._heard > _SILENCE_SECONDS:
-                    log.error("the encoder has said nothing for %.0f s and is ended", _SILENCE_SECONDS)
+                    log.error("encoder hangs", extra={"seconds": _SILENCE_SECONDS})
                     raise EncoderLost
                 self._changed.wait(deadline.remaining(_TICK))
                 frames = self._frames
@@ -209,7 +209,7 @@ class Encoder:
             event = said.pop("event")
             encoded = Encoded.model_validate(said) if event == "finished" else None
         except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
-            log.warning("encoder: %s", line)
+            log.warning("encoder output", extra={"line": line})
             return
         with self._changed:
             self._heard = time.monotonic()

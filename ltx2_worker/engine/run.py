@@ -85,12 +85,12 @@ class GraphRun:
                 except EngineLost as lost:
                     why, charged = lost.boot.reason, self._was_executing(lost.boot)
                 if self.is_made is not None and self.is_made():
-                    log.info("job %s is complete all the same: %s", self.job_key, why)
+                    log.info("prompt complete without its engine", extra={"why": why})
                     return ()
                 if charged:
                     self._charge(why, failed)
                     attempt += 1
-                log.warning("job %s goes back to the engine: %s", self.job_key, why)
+                log.warning("job run again", extra={"job_id": self.job_key, "why": why})
                 self._tell(Restarted(why))
         finally:
             self.turn.release()
@@ -153,7 +153,7 @@ class GraphRun:
         self.supervisor.succeeded()
         paths = tuple(path for path in finished.paths(self.options.output_dir) if path.is_file())
         if not paths and self.is_made is None:
-            log.error("the engine reported success, but not one file: %s", finished)
+            log.error("prompt without output", extra={"saved": [file.filename for file in finished.saved]})
             raise WorkerError(ErrorCode.GENERATION_FAILED, failures.NO_OUTPUT)
         return paths
 
@@ -193,4 +193,4 @@ class GraphRun:
             self.on_event(event)
         except Exception:
             # Progress is a courtesy: a fault in showing it must not cost the caller the video.
-            log.exception("an engine event could not be handled")
+            log.exception("engine event not handled")
