@@ -67,7 +67,7 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
             copy_context().run,
             prepare_control,
             control_source,
-            frame,
+            _first_frame(plan),
             inputs,
             shared,
             settings,
@@ -132,6 +132,17 @@ def finish(
         files.poster if encoded.poster else None,
         files.animation if encoded.animation else None,
         record,
+    )
+
+
+def _first_frame(plan: Plan) -> Frame:
+    """The size at which the first stage works, and looks at the control video: a quarter of the pixels."""
+    halves = plan.canvas.width // plan.first_canvas.width
+    return Frame(
+        plan.delivered.width // halves,
+        plan.delivered.height // halves,
+        plan.first_canvas.width,
+        plan.first_canvas.height,
     )
 
 

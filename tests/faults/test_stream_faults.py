@@ -19,7 +19,6 @@ from ltx2_worker.engine import (
     EncoderLost,
     Engine,
     NodeProgress,
-    NodeStarted,
     Restarted,
     RestartReason,
 )
@@ -117,8 +116,6 @@ def test_an_unusable_picture_is_generated_once_more(engine, start_job, sink, pre
     job = start_job(graph, is_made=sink.encoder.has_all_frames)
     assert job.paths() == ()
     assert job.heard(Restarted) == [Restarted(RestartReason.UNUSABLE_PICTURE)]
-    # Nothing was kept: a fault in what was sampled does not come again.
-    assert job.heard(NodeStarted).count(NodeStarted(graphs.STEPS)) == 2
     sink.encoder.wait(Deadline(60), lambda frames: None)
     assert frames_of(sink.video) == 33
 
