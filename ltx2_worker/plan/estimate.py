@@ -1,28 +1,20 @@
 """How long a plan should take: computed from the model's arithmetic, for deadlines, dry runs and progress.
 
-The proportions come from LTX-2's architecture (48 blocks, 4096 wide, about 14 of its 19 billion parameters
-in the video stream; Lightricks/LTX-2 model card and configuration). The speed is an assumption for a
+The proportions come from the family's architecture, which its table states. The speed is an assumption for a
 data-centre GPU of the H100 class, not a measurement; `progress.StagePace` corrects both from finished jobs.
 """
 
 from ltx2_api.progress import Stage
 
+from ..catalog.tables import Arithmetic
 from .geometry import latent_tokens
 from .plan import Plan
-
-VIDEO_PARAMETERS = 14e9
-BLOCKS = 48
-WIDTH = 4096
 
 #: Sustained operations per second of a GPU of the H100 class with these weights (assumed).
 OPERATIONS_PER_SECOND = 350e12
 
-#: Pixels per second through the video VAE's decoder, and through H.264 on the CPU (assumed).
-DECODED_PIXELS_PER_SECOND = 60e6
+#: Pixels per second through H.264 on the CPU (assumed).
 ENCODED_PIXELS_PER_SECOND = 150e6
-
-#: The refining passes' steps: the length of their fixed list of sigmas.
-REFINING_STEPS = 3
 
 #: A deadline leaves room for a slow GPU, a cold cache and one more try.
 DEADLINE_FACTOR = 3.0
@@ -31,27 +23,28 @@ DEADLINE_FLOOR = 600.0
 
 def stage_seconds(plan: Plan) -> dict[Stage, float]:
     """Seconds that each stage of a plan is expected to take on a warm worker with a free engine."""
-    first = latent_tokens(plan.first_canvas, plan.base_frames)
-    last = latent_tokens(plan.canvas, plan.generated_frames)
-    guides = latent_tokens(plan.first_canvas, plan.base_frames) if plan.control else 0
+    family, model = plan.family, plan.family.arithmetic
+    first = latent_tokens(plan.first_canvas, plan.base_frames, family.latent)
+    last = latent_tokens(plan.canvas, plan.generated_frames, family.latent)
+    guides = first if plan.control else 0
     pixels = plan.canvas.width * plan.canvas.height * plan.generated_frames
-    passes = 2 if plan.quality == "pro" else 1  # guidance evaluates the negative prompt too
     stages = {
         Stage.PREPARING: 1.0,
         Stage.LOADING: 1.0,
         Stage.PROMPT: 1.5,
-        Stage.SAMPLING: plan.steps * passes * _step_seconds(first + guides),
-        Stage.DECODING: pixels / DECODED_PIXELS_PER_SECOND,
+        Stage.SAMPLING: plan.steps * plan.recipe.passes * _step_seconds(first + guides, model),
+        Stage.DECODING: pixels / model.decoded_pixels_per_second,
         Stage.ENCODING: pixels / ENCODED_PIXELS_PER_SECOND,
         Stage.DELIVERING: 2.0,
     }
-    if plan.control and not plan.control.preprocessed and plan.control.type != "canny":
-        stages[Stage.CONTROL] = 0.2 * plan.base_frames
+    if plan.control and not plan.control.preprocessed and plan.control.seconds_per_frame:
+        stages[Stage.CONTROL] = plan.control.seconds_per_frame * plan.base_frames
     if plan.refined:
-        stages[Stage.REFINING] = REFINING_STEPS * _step_seconds(last)
+        stages[Stage.REFINING] = model.refining_steps * _step_seconds(last, model)
     if plan.detailer:
         # The guide is the whole video again: twice the tokens, and one more decode.
-        stages[Stage.DETAILING] = REFINING_STEPS * _step_seconds(2 * last) + stages[Stage.DECODING]
+        sampling = model.detailing_steps * _step_seconds(2 * last, model)
+        stages[Stage.DETAILING] = sampling + stages[Stage.DECODING]
     return stages
 
 
@@ -60,8 +53,8 @@ def deadline_seconds(plan: Plan) -> float:
     return max(DEADLINE_FLOOR, DEADLINE_FACTOR * sum(stage_seconds(plan).values()))
 
 
-def _step_seconds(tokens: int) -> float:
+def _step_seconds(tokens: int, model: Arithmetic) -> float:
     """One evaluation of the transformer: its weights once per token, and attention between all tokens."""
-    linear = 2 * VIDEO_PARAMETERS * tokens
-    attention = 4 * BLOCKS * WIDTH * tokens**2
+    linear = 2 * model.parameters * tokens
+    attention = 4 * model.blocks * model.width * tokens**2
     return (linear + attention) / OPERATIONS_PER_SECOND

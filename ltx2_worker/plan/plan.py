@@ -1,19 +1,14 @@
-"""A job turned into exact numbers: sizes, frames, recipe, seed, files, credits; all is decided here."""
+"""One generation in exact numbers: recipe, sizes, frames, seed, files, credits."""
 
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_api.job import MAX_SEED, Camera, ControlType, JobInput, Mode
-from ltx2_api.prices import Quality, credits_for
+from ltx2_api.job import ControlType, Mode
 
-from ..catalog.files import ModelFile, manifest
-from .geometry import BASE_FPS, DELIVERED, PREVIEW, PREVIEW_SECONDS, Size, canvas_for, frames_to_generate
-
-#: Steps of the distilled recipe's first stage: the length of its fixed list of sigmas.
-FAST_STEPS = 8
-DEFAULT_PRO_STEPS = 30
+from ..catalog.family import Family, Recipe
+from ..catalog.files import ModelFile
+from ..catalog.tables import Feature
+from .geometry import Size
 
 
 @dataclass(frozen=True)
@@ -33,14 +28,7 @@ class ControlPlan:
     strength: float
     preprocessed: bool
     has_video: bool
-
-
-@dataclass(frozen=True)
-class Need:
-    """A model file that the graph loads, and the job's field that asks for it."""
-
-    file: ModelFile
-    field: str
+    seconds_per_frame: float
 
 
 @dataclass(frozen=True)
@@ -50,15 +38,16 @@ class Plan:
     Attributes:
         delivered: size of the video in the file, pixels.
         canvas: size that is generated; the delivered video is its centre crop.
-        frames: frames in the file; a multiple of 24 (48 with the temporal upscaler).
-        base_frames: frames of the first stage, 8n+1, at 24 fps.
-        fps: frames per second in the file, 24 or 48.
+        frames: frames in the file; `fps` for every second.
+        base_frames: frames of the first stage, whole latent frames, at `base_fps`.
+        fps: frames per second in the file; twice `base_fps` with the temporal upscaler.
         image_strength: None without a start image.
-        needs: every model file that the graph loads.
+        files: by role, every file that the recipe's graph can load; `workflow.needs` says which it does.
     """
 
     mode: Mode
-    quality: Quality
+    recipe: Recipe
+    precision: str
     preview: bool
     prompt: str
     seed: int
@@ -66,6 +55,7 @@ class Plan:
     delivered: Size
     canvas: Size
     seconds: int
+    base_fps: int
     fps: int
     frames: int
     base_frames: int
@@ -76,9 +66,23 @@ class Plan:
     image_strength: float | None
     camera: CameraPlan | None
     control: ControlPlan | None
-    checkpoint: ModelFile
-    needs: tuple[Need, ...]
+    files: Mapping[str, ModelFile]
     credits: int
+
+    @property
+    def family(self) -> Family:
+        """The generation of the model."""
+        return self.recipe.family
+
+    @property
+    def quality(self) -> str:
+        """What the caller calls the recipe."""
+        return self.recipe.name
+
+    @property
+    def checkpoint(self) -> ModelFile:
+        """The file that stands for the model in a reply."""
+        return self.files[self.family.named_by]
 
     @property
     def refined(self) -> bool:
@@ -95,127 +99,24 @@ class Plan:
         """Frames that come out of the last stage; the temporal upscaler makes 2F-1 of F."""
         return 2 * self.base_frames - 1 if self.temporal_upscaler else self.base_frames
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What the graph is to do; all else of it is bypassed."""
+        used = {
+            Feature.CAMERA: self.camera is not None,
+            Feature.IMAGE: self.image_strength is not None,
+            Feature.CONTROL: self.control is not None,
+            Feature.SPATIAL_UPSCALER: self.spatial_upscaler,
+            Feature.TEMPORAL_UPSCALER: self.temporal_upscaler,
+            Feature.REFINING: self.refined,
+            Feature.DETAILER: self.detailer,
+            Feature.AUDIO: self.audio,
+        }
+        return frozenset(feature for feature, on in used.items() if on)
 
-def make_plan(
-    job: JobInput,
-    *,
-    installed: Callable[[ModelFile], bool],
-    default_camera: Camera = "static",
-) -> Plan:
-    """Turn a checked job into a plan.
-
-    Arguments:
-        job: the caller's wishes.
-        installed: tells whether a model file is here; decides between LoRAs that can stand in for each other.
-        default_camera: the operator's choice for jobs that name no camera.
-
-    Raises:
-        WorkerError: OVER_BUDGET if the job costs more than its max_credits; INVALID_INPUT for a
-            camera_strength without a camera.
-    """
-    price = credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
-    if job.max_credits is not None and price > job.max_credits:
-        raise WorkerError(
-            ErrorCode.OVER_BUDGET,
-            f"The job costs {price} credits, more than its max_credits of {job.max_credits}.",
-            field="max_credits",
-        )
-    camera = _camera(job, default_camera)
-    control = _control(job, installed)
-    delivered = PREVIEW if job.preview else DELIVERED[job.resolution]
-    seconds = PREVIEW_SECONDS if job.preview else job.duration
-    fps = 2 * BASE_FPS if job.temporal_upscaler else BASE_FPS
-    checkpoint = manifest()[f"checkpoint_{job.quality}{'_full' if job.precision == 'full' else ''}"]
-    return Plan(
-        mode=job.effective_mode,
-        quality=job.quality,
-        preview=job.preview,
-        prompt=job.prompt,
-        seed=secrets.randbelow(MAX_SEED + 1) if job.seed is None else job.seed,
-        steps=FAST_STEPS if job.quality == "fast" else job.steps or DEFAULT_PRO_STEPS,
-        delivered=delivered,
-        canvas=canvas_for(
-            delivered,
-            even_first_latent=control is not None and control.model.id == "control_union",
-            two_stage=job.spatial_upscaler,
-        ),
-        seconds=seconds,
-        fps=fps,
-        frames=seconds * fps,
-        base_frames=frames_to_generate(seconds * BASE_FPS),
-        spatial_upscaler=job.spatial_upscaler,
-        temporal_upscaler=job.temporal_upscaler,
-        detailer=job.detailer,
-        audio=job.audio,
-        image_strength=job.image_strength if job.has_image else None,
-        camera=camera,
-        control=control,
-        checkpoint=checkpoint,
-        needs=tuple(_needs(job, checkpoint, camera, control)),
-        credits=price,
-    )
-
-
-def require_installed(plan: Plan, installed: Callable[[ModelFile], bool]) -> None:
-    """Check that every model file of a plan is here.
-
-    Raises:
-        WorkerError: MODEL_NOT_INSTALLED naming the files that are not.
-    """
-    missing = [need for need in plan.needs if not installed(need.file)]
-    if missing:
-        names = ", ".join(need.file.name for need in missing)
-        raise WorkerError(
-            ErrorCode.MODEL_NOT_INSTALLED,
-            f"This endpoint has no {names}, which {missing[0].field} needs: ask its operator to install it, "
-            f"or ask for another {missing[0].field}.",
-            field=missing[0].field,
-        )
-
-
-def _camera(job: JobInput, default: Camera) -> CameraPlan | None:
-    camera = job.camera or default
-    if camera == "none":
-        if job.given("camera_strength"):
-            raise WorkerError(
-                ErrorCode.INVALID_INPUT,
-                "camera_strength needs a camera: name one, as this endpoint's default is none.",
-                field="camera_strength",
-            )
-        return None
-    return CameraPlan(manifest()[f"camera_{camera}"], job.camera_strength)
-
-
-def _control(job: JobInput, installed: Callable[[ModelFile], bool]) -> ControlPlan | None:
-    control = job.control
-    if control is None:
-        return None
-    # Lightricks replaced the single canny and depth LoRAs by one for all three; either may be installed.
-    single, union = manifest()[f"control_{control.type}"], manifest()["control_union"]
-    model = union if installed(union) and not installed(single) else single
-    return ControlPlan(control.type, model, control.strength, control.preprocessed, control.has_video)
-
-
-def _needs(
-    job: JobInput, checkpoint: ModelFile, camera: CameraPlan | None, control: ControlPlan | None
-) -> Iterator[Need]:
-    listed = manifest()
-    yield Need(checkpoint, "precision" if job.precision == "full" else "quality")
-    yield Need(listed["text_encoder"], "prompt")
-    if job.spatial_upscaler:
-        yield Need(listed["spatial_upscaler"], "spatial_upscaler")
-    if job.temporal_upscaler:
-        yield Need(listed["temporal_upscaler"], "temporal_upscaler")
-    if job.quality == "pro" and (job.spatial_upscaler or job.temporal_upscaler):
-        yield Need(listed["distilled_lora"], "quality")
-    if camera is not None:
-        yield Need(camera.model, "camera")
-    if job.detailer:
-        yield Need(listed["detailer"], "detailer")
-    if control is not None:
-        yield Need(control.model, "control")
-        if control.type == "depth" and not control.preprocessed:
-            yield Need(listed["depth_model"], "control")
-        if control.type == "pose" and not control.preprocessed:
-            yield Need(listed["pose_model"], "control")
-            yield Need(listed["person_detector"], "control")
+    def field_of(self, role: str) -> str:
+        """The job's field to change where the file of a role is not installed."""
+        other_precision = self.precision != self.family.precisions[0]
+        if other_precision and self.precision in self.recipe.choices_of_file.get(role, ()):
+            return "precision"
+        return self.family.roles[role].asked_by

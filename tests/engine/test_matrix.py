@@ -1,19 +1,25 @@
-"""Every combination of the options, as a graph, judged by the real engine's node definitions."""
+"""The combinations of the options, as graphs, judged by the real engine's node definitions.
+
+By default every pair of options meets in some job; `-m slow` takes every legal job there is.
+"""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 import pytest
+from allpairspy import AllPairs
 
 from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_api.job import Camera, ControlType, JobInput
+from ltx2_api.job import Camera, ControlType, JobInput, Precision
+from ltx2_api.prices import Quality
+from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.files import ModelFile, manifest
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
-from ltx2_worker.plan.plan import Plan, make_plan
-from ltx2_worker.workflow import Media, Output, build
-from ltx2_worker.workflow.build import workflow
+from ltx2_worker.plan import Plan, make_plan
+from ltx2_worker.workflow import Media, Output, build, needs
 from ltx2_worker.workflow.graph import Prompt, node_kinds
 from tests.engine.definitions import TYPES, Definitions
 
@@ -40,6 +46,9 @@ CONTROLS: list[Raw] = [
 MEDIA: list[Raw] = [{}, IMAGE, *CONTROLS]
 MODEL_NAMES = {file.name for file in manifest().values()}
 SWITCHES = ("spatial_upscaler", "temporal_upscaler", "detailer", "audio")
+SWITCHED: list[list[Raw]] = [[{name: on} for on in (False, True)] for name in SWITCHES]
+QUALITIES: list[Raw] = [{"quality": name} for name in get_args(Quality)]
+PRECISIONS: list[Raw] = [{"precision": name} for name in get_args(Precision)]
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +65,20 @@ def switches(*names: str) -> Iterator[Raw]:
         yield dict(zip(names, values, strict=True))
 
 
+def job_of(parts: Iterable[Raw]) -> Raw:
+    return {"prompt": "a cat", "seed": 2**53 - 1} | {key: v for part in parts for key, v in part.items()}
+
+
 def combine(*dimensions: list[Raw]) -> Iterator[Raw]:
-    for parts in itertools.product(*dimensions):
-        yield {"prompt": "a cat", "seed": 2**53 - 1} | {key: v for part in parts for key, v in part.items()}
+    """Every combination."""
+    return map(job_of, itertools.product(*dimensions))
+
+
+def pairwise(*dimensions: list[Raw]) -> Iterator[Raw]:
+    """As few combinations as hold every pair of values of two dimensions."""
+    numbers = AllPairs([range(len(dimension)) for dimension in dimensions])
+    for chosen in numbers:
+        yield job_of(values[number] for values, number in zip(dimensions, chosen, strict=True))
 
 
 def plan_of(raw: Raw, *, union: bool = False) -> Plan:
@@ -85,32 +105,41 @@ def files_named(prompt: Prompt) -> set[str]:
 
 
 def files_needed(plan: Plan) -> set[str]:
-    return {need.file.name for need in plan.needs}
+    return {need.file.name for need in needs(plan)}
 
 
-@pytest.mark.parametrize("precision", ["fp8", "full"])
-@pytest.mark.parametrize("quality", ["fast", "pro"])
+def judge(definitions: Definitions, raw: Raw, *, union: bool = False) -> Prompt:
+    plan = plan_of(raw, union=union)
+    prompt = graph_of(plan)
+    assert not definitions.faults(prompt), raw
+    assert files_named(prompt) == files_needed(plan), raw
+    return prompt
+
+
+def test_every_pair_of_options_becomes_a_graph_that_the_engine_takes(definitions: Definitions) -> None:
+    jobs = list(pairwise(QUALITIES, PRECISIONS, SIZES, MEDIA, CAMERAS, *SWITCHED))
+    assert len(jobs) >= len(MEDIA) * len(CAMERAS)
+    for raw in jobs:
+        judge(definitions, raw)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("precision", PRECISIONS, ids=lambda raw: raw["precision"])
+@pytest.mark.parametrize("quality", QUALITIES, ids=lambda raw: raw["quality"])
 def test_every_legal_job_becomes_a_graph_that_the_engine_takes(
-    definitions: Definitions, quality: str, precision: str
+    definitions: Definitions, quality: Raw, precision: Raw
 ) -> None:
     jobs = 0
-    fixed: list[Raw] = [{"quality": quality, "precision": precision}]
-    for raw in combine(fixed, SIZES, MEDIA, CAMERAS, list(switches(*SWITCHES))):
-        plan = plan_of(raw)
-        prompt = graph_of(plan)
-        assert not definitions.faults(prompt), raw
-        assert files_named(prompt) == files_needed(plan), raw
+    for raw in combine([quality], [precision], SIZES, MEDIA, CAMERAS, list(switches(*SWITCHES))):
+        judge(definitions, raw)
         jobs += 1
-    assert jobs == 7 * 11 * 8 * 2**4
+    assert jobs == len(SIZES) * len(MEDIA) * len(CAMERAS) * 2 ** len(SWITCHES)
 
 
-@pytest.mark.parametrize("quality", ["fast", "pro"])
-def test_the_union_control_lora_can_stand_in_everywhere(definitions: Definitions, quality: str) -> None:
-    for raw in combine([{"quality": quality}], SIZES, CONTROLS, list(switches(*SWITCHES))):
-        plan = plan_of(raw, union=True)
-        prompt = graph_of(plan)
-        assert not definitions.faults(prompt), raw
-        assert files_named(prompt) == files_needed(plan), raw
+def test_the_union_control_lora_can_stand_in_everywhere(definitions: Definitions) -> None:
+    for raw in pairwise(QUALITIES, SIZES, CONTROLS, *SWITCHED):
+        prompt = judge(definitions, raw, union=True)
         latent = next(n["inputs"] for n in prompt.values() if n["class_type"] == "EmptyLTXVLatentVideo")
         assert latent["width"] // 32 % 2 == latent["height"] // 32 % 2 == 0, raw
 
@@ -170,9 +199,9 @@ def test_a_forbidden_combination_is_refused_whatever_else_the_job_asks_for(
         assert field in {each.field for each in refused.value.faults}, fault
 
 
-@pytest.mark.parametrize("quality", ["fast", "pro"])
-def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, quality: Any) -> None:
-    prompt = workflow(quality)
+@pytest.mark.parametrize("recipe", catalogue().recipes, ids=lambda recipe: recipe.name)
+def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, recipe: Recipe) -> None:
+    prompt = dict(recipe.graph)
     spare = {"Depth map", "Pose skeletons"}  # the files are connected to the canny edges
     assert {fault.split(" (")[0] for fault in definitions.faults(prompt)} == spare
 
@@ -198,7 +227,7 @@ def test_the_table_of_kinds_is_the_engine_s(session_engine: Engine, definitions:
 
 
 def test_the_table_of_kinds_lists_the_classes_in_use_and_no_other() -> None:
-    used = {node["class_type"] for quality in ("fast", "pro") for node in workflow(quality).values()}
+    used = {name for recipe in catalogue().recipes for name in recipe.node_classes}
     assert used == set(node_kinds())
 
 

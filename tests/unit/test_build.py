@@ -7,9 +7,9 @@ import pytest
 
 from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
-from ltx2_worker.plan.plan import Plan, make_plan
+from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.plan import Plan, by_recipe, make_plan
 from ltx2_worker.workflow import BuiltGraph, Media, Output, build
-from ltx2_worker.workflow.build import workflow
 from ltx2_worker.workflow.graph import Prompt, as_link
 
 URL = "https://example.org/file"
@@ -24,10 +24,16 @@ def plan_of(**raw: Any) -> Plan:
     return make_plan(job, installed=lambda file: file.id != "control_union")
 
 
+def everything(_: object) -> bool:
+    return True
+
+
 def built(*, resident: bool = False, **raw: Any) -> BuiltGraph:
     plan = plan_of(**raw)
+    recipes = [recipe for recipe in catalogue().recipes if resident and recipe is not plan.recipe]
+    others = [by_recipe(plan, recipe, everything) for recipe in recipes]
     media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
-    return build(plan, media, Output(18.0, "address"), resident=resident)
+    return build(plan, media, Output(18.0, "address"), resident=others)
 
 
 def node(prompt: Prompt, title: str) -> dict[str, Any]:
@@ -249,6 +255,7 @@ def test_media_that_the_plan_does_not_need_or_lacks_are_refused(raw: dict[str, A
 
 @BOTH
 def test_building_leaves_the_workflow_file_s_graph_as_it_was(quality: Any) -> None:
-    before = copy.deepcopy(workflow(quality))
+    recipe = plan_of(quality=quality).recipe
+    before = copy.deepcopy(recipe.graph)
     built(**CONTROL, quality=quality, detailer=True, temporal_upscaler=True, resident=True)
-    assert workflow(quality) == before
+    assert recipe.graph == before

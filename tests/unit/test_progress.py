@@ -117,9 +117,11 @@ def test_nothing_is_known_of_the_engine_before_it_works_on_the_job(stage: Stage)
     assert meter.engine_seconds_left() == float("inf")
 
 
-def test_the_engine_is_free_of_a_job_that_is_delivered() -> None:
+@pytest.mark.parametrize("stage", [Stage.ENCODING, Stage.DELIVERING])
+def test_the_engine_is_free_of_a_job_that_is_encoded_or_delivered(stage: Stage) -> None:
     meter = Meter(ENGINE_SECONDS, Clock())
-    meter.enter(Stage.DELIVERING)
+    meter.enter(stage)
+    meter.step(stage, 1, 240)
     assert meter.engine_seconds_left() == 0
 
 

@@ -1,56 +1,58 @@
-"""The workflow files and the code that fills them in name the same things."""
-
-from typing import Any
+"""The workflow files, and what the catalogue says of them."""
 
 import pytest
 
-from ltx2_worker.catalog.files import manifest
-from ltx2_worker.workflow.build import (
-    DISTILLED_LORA_STRENGTH,
-    GUIDANCE_SCALE,
-    NEGATIVE_PROMPT,
-    TITLES,
-    workflow,
-)
-from ltx2_worker.workflow.graph import Prompt
+from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.family import Recipe
 
-BOTH = pytest.mark.parametrize("quality", ["fast", "pro"])
+RECIPES = catalogue().recipes
+EACH = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.family.name} {recipe.name}")
 
 
-def titles(prompt: Prompt) -> set[str]:
-    return {node["_meta"]["title"] for node in prompt.values()}
+def value(recipe: Recipe, title: str, name: str) -> object:
+    (found,) = (node for node in recipe.graph.values() if node["_meta"]["title"] == title)
+    return found["inputs"].get(name)
 
 
-def value(prompt: Prompt, title: str, name: str) -> object:
-    (found,) = (node for node in prompt.values() if node["_meta"]["title"] == title)
-    return found["inputs"][name]
+def sigmas(recipe: Recipe, title: str) -> list[float]:
+    listed = value(recipe, title, "sigmas")
+    assert isinstance(listed, str)
+    return [float(each) for each in listed.split(",")]
 
 
-def test_the_files_hold_the_values_that_the_code_names() -> None:
-    pro = workflow("pro")
-    assert value(pro, "Stage 1 guider", "cfg") == GUIDANCE_SCALE
-    assert value(pro, "Negative prompt", "text") == NEGATIVE_PROMPT
-    assert value(pro, "Distilled LoRA", "strength_model") == DISTILLED_LORA_STRENGTH
+@EACH
+def test_the_steps_are_those_of_the_graph(recipe: Recipe) -> None:
+    if recipe.steps.chosen:
+        assert value(recipe, "Stage 1 sigmas", "steps") == recipe.steps.default
+    else:
+        assert len(sigmas(recipe, "Stage 1 sigmas")) == recipe.steps.default + 1
+    arithmetic = recipe.family.arithmetic
+    assert len(sigmas(recipe, "Stage 2 sigmas")) == arithmetic.refining_steps + 1
+    assert len(sigmas(recipe, "Detailer sigmas")) == arithmetic.detailing_steps + 1
 
 
-@BOTH
-def test_every_model_that_a_file_names_is_on_the_list(quality: Any) -> None:
+@EACH
+def test_guidance_costs_the_passes_that_the_estimate_counts(recipe: Recipe) -> None:
+    guided = value(recipe, "Stage 1 guider", "cfg") != 1.0
+    assert recipe.passes == (2 if guided else 1)
+
+
+@EACH
+def test_every_model_file_in_a_graph_is_named_by_a_role(recipe: Recipe) -> None:
+    slots = {(slot.title, slot.name) for role in recipe.family.roles.values() for slot in role.into}
     named = {
-        v
-        for each in workflow(quality).values()
-        for v in each["inputs"].values()
-        if str(v).endswith(".safetensors")
+        (node["_meta"]["title"], name)
+        for node in recipe.graph.values()
+        for name, each in node["inputs"].items()
+        if str(each).endswith(".safetensors")
     }
-    assert named <= {file.name for file in manifest().values()}
+    assert named
+    assert named <= slots
 
 
-@BOTH
-def test_the_stages_name_nodes_that_the_files_have(quality: Any) -> None:
-    assert {title for group in TITLES.values() for title in group} <= titles(workflow(quality))
-
-
-def test_the_two_recipes_give_the_same_node_the_same_number() -> None:
-    fast, pro = workflow("fast"), workflow("pro")
-    assert {key: each["_meta"]["title"] for key, each in fast.items()}.items() <= {
-        key: each["_meta"]["title"] for key, each in pro.items()
-    }.items()
+def test_two_recipes_of_a_family_give_the_same_node_the_same_number() -> None:
+    for family in catalogue().families:
+        seen: dict[str, str] = {}
+        for recipe in (each for each in RECIPES if each.family is family):
+            for key, node in recipe.graph.items():
+                assert seen.setdefault(node["_meta"]["title"], key) == key

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from ltx2_api.reply import DryRunResult, PlannedFile
 
-from ..catalog.files import ModelFile
-from .estimate import deadline_seconds
+from .catalog.files import ModelFile
 from .plan import Plan
+from .plan.estimate import deadline_seconds
+from .workflow import needs
 
 
 def dry_run(
@@ -42,7 +43,7 @@ def dry_run(
         credits=plan.credits,
         files=tuple(
             PlannedFile(name=need.file.name, bytes=need.file.size, installed=installed(need.file))
-            for need in plan.needs
+            for need in needs(plan)
         ),
         expected_seconds=round(expected_seconds),
         deadline_seconds=round(deadline_seconds(plan)),
