@@ -12,7 +12,7 @@ ORDER = {stage: position for position, stage in enumerate(Stage)}
 ENGINE_STAGES = tuple(
     stage for stage in Stage if ORDER[Stage.CONTROL] <= ORDER[stage] <= ORDER[Stage.DECODING]
 )
-STEPPED_STAGES = frozenset({Stage.SAMPLING, Stage.REFINING, Stage.DETAILING, Stage.DECODING})
+STEPPED_STAGES = frozenset({Stage.SAMPLING, Stage.REFINING, Stage.DETAILING})
 #: How many times longer than computed a stage may take on a machine that was not measured yet.
 UNMEASURED = 3.0
 

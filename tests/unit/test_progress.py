@@ -130,7 +130,7 @@ def test_a_stage_counts_in_full_until_its_first_step_has_shown_how_fast_it_is() 
     meter = Meter(ENGINE_SECONDS, clock)
     meter.enter(Stage.SAMPLING)
     clock.now += 60  # weights are read
-    assert meter.engine_seconds_left() == 10 + 6 + 3 + 2
+    assert meter.engine_seconds_left() == 10 + 6 + 3
     meter.step(Stage.SAMPLING, 1, 8)
     assert meter.engine_seconds_left() == 60 * 7 + 6 + 3 + 2
     meter.step(Stage.SAMPLING, 8, 8)
@@ -142,7 +142,7 @@ def test_a_stage_without_steps_counts_down() -> None:
     meter = Meter(ENGINE_SECONDS, clock)
     meter.enter(Stage.DECODING)
     clock.now += 1
-    assert meter.engine_seconds_left() == 2 + 2
+    assert meter.engine_seconds_left() == 2
     clock.now += 100
     assert meter.engine_seconds_left() == 2
 
