@@ -132,9 +132,9 @@ def test_a_stage_counts_in_full_until_its_first_step_has_shown_how_fast_it_is() 
     clock.now += 60  # weights are read
     assert meter.engine_seconds_left() == 10 + 6 + 3
     meter.step(Stage.SAMPLING, 1, 8)
-    assert meter.engine_seconds_left() == 60 * 7 + 6 + 3 + 2
+    assert meter.engine_seconds_left() == 60 * 7 + 6 + 3
     meter.step(Stage.SAMPLING, 8, 8)
-    assert meter.engine_seconds_left() == 6 + 3 + 2
+    assert meter.engine_seconds_left() == 6 + 3
 
 
 def test_a_stage_without_steps_counts_down() -> None:
@@ -144,7 +144,7 @@ def test_a_stage_without_steps_counts_down() -> None:
     clock.now += 1
     assert meter.engine_seconds_left() == 2
     clock.now += 100
-    assert meter.engine_seconds_left() == 2
+    assert meter.engine_seconds_left() == 0
 
 
 def test_on_a_machine_that_was_not_measured_the_engine_is_expected_to_be_free_late() -> None:
