@@ -12,11 +12,15 @@ MAX_VALUES = 1000
 MAX_NAME = 80
 
 
-def check_bounds(raw: object) -> None:
+def check_bounds(raw: object, field: str = "input") -> None:
     """Refuse an input that no job can be, without recursion and without looking at all of it.
 
+    Arguments:
+        raw: as it was received.
+        field: its name, for the caller.
+
     Raises:
-        WorkerError: INVALID_INPUT, the input is nested too deeply, or holds too much.
+        WorkerError: INVALID_INPUT, it is nested too deeply, or holds too much.
     """
     level: list[object] = [raw]
     values = 0
@@ -31,13 +35,14 @@ def check_bounds(raw: object) -> None:
                 continue
             values += len(value)
             if values > MAX_VALUES:
-                raise _refused(f"input holds more than {MAX_VALUES:,} fields and list items.")
+                raise _refused(field, f"holds more than {MAX_VALUES:,} fields and list items")
             below += inside
         if not below:
             return
         level = below
-    raise _refused(f"input is nested more than {MAX_DEPTH} levels deep.")
+    raise _refused(field, f"is nested more than {MAX_DEPTH} levels deep")
 
 
-def _refused(message: str) -> WorkerError:
-    return WorkerError(ErrorCode.INVALID_INPUT, message, field="input", faults=(Fault("input", message),))
+def _refused(field: str, what: str) -> WorkerError:
+    message = f"{field} {what}."
+    return WorkerError(ErrorCode.INVALID_INPUT, message, field=field, faults=(Fault(field, message),))

@@ -65,7 +65,8 @@ class JobInput(_Input):
 
     mode: Mode | None = Field(None, description="t2v or i2v; default: i2v if an image is given.")
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")] = Field(
-        description="What is seen and heard, over time; 1 to 4,000 characters."
+        description="What is seen and heard, over time; 1 to 4,000 characters. The model reads 1,024 tokens; "
+        "a warning says where a longer one was cut."
     )
     quality: Quality = Field(
         "fast", description="fast: distilled checkpoint, 8 steps; pro: dev checkpoint with guidance."

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ltx2_api.bounds import check_bounds
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
@@ -25,6 +26,7 @@ from .generation import generate
 from .media import isolate
 from .plan import Plan, by_recipe, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
+from .plan.prompt import readable
 from .progress import StagePace
 from .settings import Settings
 from .storage.publish import Publisher
@@ -52,7 +54,7 @@ class Worker:
         self._library = ModelLibrary((*settings.models_dirs, self._cached_models))
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
-        # Previews are all fixed costs: what they teach is true of previews only.
+        # A preview's time is mostly fixed costs, so previews and videos are measured apart.
         self._paces = {True: StagePace(), False: StagePace()}
         self._in_hand: set[Deadline] = set()
         self._lock = threading.Lock()
@@ -111,6 +113,7 @@ class Worker:
         Raises:
             WorkerError: INVALID_INPUT, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
         """
+        check_bounds(s3_config, "s3Config")
         job, warnings = JobInput.parse(raw)
         plan = make_plan(job, installed=self._library.has, default_camera=self._settings.default_camera)
         if not job.dry_run:
@@ -118,6 +121,8 @@ class Worker:
             self._verdict.require(plan.recipe)
             if self._unfit is not None:
                 raise unfit()
+        plan, cut = readable(plan, self._library.find)
+        warnings += cut
         computed = stage_seconds(plan)
         deadline = Deadline(self._deadline(plan))
         if (expected := sum(computed.values())) > deadline.seconds:
@@ -246,7 +251,7 @@ class Worker:
             self._in_hand.discard(assignment.deadline)
 
     def _deadline(self, plan: Plan) -> float:
-        """Seconds for a job: its own time, after what the jobs ahead of it may still take."""
+        """Seconds for a job: what it may take itself, and what the jobs before it may still take."""
         most = self._settings.execution_timeout - DEADLINE_MARGIN
         if self._settings.job_timeout is not None:
             return min(most, self._settings.job_timeout)
@@ -263,7 +268,8 @@ class Worker:
             if self._settings.warmup and self._unfit is None:
                 self._warm_up()
         except Exception:
-            # A volume that fails, say: jobs will tell. A worker that takes none for ever would be worse.
+            # Perhaps a volume did not answer. The worker takes jobs nevertheless: a job that fails says why,
+            # and a worker that never took one would stand idle for good.
             log.exception("worker not ready")
         finally:
             self._warm.set()

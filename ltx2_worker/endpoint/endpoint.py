@@ -63,6 +63,8 @@ class Endpoint:
         elif self._mode is RunMode.API:
             # The web server shuts down on SIGTERM and then raises it again, which would kill this process.
             signal.signal(signal.SIGTERM, self._exit)
+        else:
+            runpod_sdk.end_when_interrupted()
         self._worker.start()
         threading.Thread(target=self._end_when_given_up, daemon=True, name="end-when-given-up").start()
 

@@ -114,8 +114,13 @@ class JobsInHand:
                 ) from error
             raise
         result = self._on_thread(self._worker.run, assignment)
-        result.add_done_callback(lambda _: self._entries.pop(job_id, None))
+        result.add_done_callback(lambda _: self._end(job_id, result))
         return Running(assignment, result)
+
+    def _end(self, job_id: str, result: asyncio.Future[Result]) -> None:
+        self._entries.pop(job_id, None)
+        if not result.cancelled():
+            result.exception()  # nobody waits for a cancelled job's; asyncio would write it to the terminal
 
     def _put_down(self, accepting: asyncio.Future[Assignment]) -> None:
         """Let go of a job that was accepted too late."""

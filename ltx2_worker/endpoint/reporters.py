@@ -1,7 +1,7 @@
 """Where a running job's progress goes: the platform, or a person's terminal.
 
-Each reporter is a coroutine that runs beside the job and ends soon after `done` is set; what it posts is
-finished, or given up, before the job's result is handed over.
+Each reporter is a coroutine that runs beside the job and ends soon after `done` is set. Its last post is
+finished, or given up, before the job's result is posted.
 """
 
 import asyncio

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import multiprocessing
 import signal
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -76,6 +77,15 @@ def shared_memory_fault() -> str | None:
 def set_log_level(level: str) -> None:
     """Set the SDK's own log; its default, DEBUG, holds whole jobs and results, prompts included."""
     RunPodLogger().set_level(level)
+
+
+def end_when_interrupted() -> None:
+    """Let Ctrl-C end this process with the status of an interrupted program; the SDK's own handler says 0."""
+    runpod.serverless._signal_handler = _interrupted
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + signal.SIGINT)
 
 
 def jobs_in_hand() -> int:

@@ -1,4 +1,4 @@
-"""Follow one submitted prompt to its end: /history is the truth, the websocket a hint."""
+"""Watches one submitted prompt until it ends: the websocket is fast, and only /history is certain."""
 
 import logging
 import time

@@ -64,6 +64,19 @@ def test_no_job_is_lost_or_taken_twice_over_takes_with_holds_cancels_time_outs_a
     assert not plane.seen(Route.TAKE_BATCH)
 
 
+def test_an_idle_worker_takes_a_job_on_a_request_that_outlives_the_sdk_s_own_time_outs(
+    plane: ControlPlane, start: StartWorker
+) -> None:
+    plane.hold = 120
+    worker = start(QUEUE_HANDLER, environment(plane, 1))
+    plane.wait_for(lambda: plane.seen(Route.TAKE), "the worker asks for a job", 60)
+    worker.wait_output("Job acquisition timed out", 60, times=3)
+    job = plane.submit({})
+    plane.wait_taken(job)
+    assert len(plane.seen(Route.TAKE)) == 1
+    plane.wait_result(job)
+
+
 @pytest.mark.engine
 @pytest.mark.timeout(600)
 def test_the_second_job_is_taken_when_the_engine_is_about_to_be_free_and_no_job_before_it_has_booted(
