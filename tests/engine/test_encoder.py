@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import time
 import uuid
 from fractions import Fraction
 from pathlib import Path
@@ -164,6 +165,31 @@ def test_a_sender_that_goes_away_is_forgotten_and_the_next_one_served(engine_opt
         encoder.wait(Deadline(30), lambda frames: None)
     with av.open(str(video)) as container:
         assert container.streams.video[0].frames == 10
+
+
+def test_a_sender_that_is_gone_before_its_last_words_are_read_has_handed_over(
+    engine_options, address, video
+) -> None:
+    with (
+        Encoder(engine_options, address, EncoderFiles(video)) as encoder,
+        sending(engine_options, address, **MOVING, say_at=9, pause=1) as sender,
+    ):
+        assert sender.stdout.readline() == "sent\n"
+        wait_until_idle(encoder.pid)  # it has answered for every frame, and nobody reads the answers
+        os.kill(encoder.pid, signal.SIGSTOP)
+        seen(sender)
+        sender.wait(30)
+        os.kill(encoder.pid, signal.SIGCONT)
+        encoder.wait(Deadline(30), lambda frames: None)
+    assert video.exists()
+
+
+def wait_until_idle(pid: int) -> None:
+    """Return once a process sleeps."""
+    until = time.monotonic() + 30
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "S":
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_once_all_frames_are_handed_over_the_sender_may_be_killed(engine_options, address, video) -> None:

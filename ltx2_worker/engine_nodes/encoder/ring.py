@@ -217,6 +217,10 @@ class FrameReceiver:
                 break
             try:
                 word = self._socket.recv(_LONGEST_WORD)
+            except ConnectionResetError:
+                # The sender closed without reading our last words; its own are still there (Linux reports the
+                # reset once, before what is queued: net/unix/af_unix.c, unix_release_sock).
+                continue
             except OSError as error:
                 raise SenderLost from error
             if not word:
