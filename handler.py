@@ -11,9 +11,13 @@ again, so importing it does no work.
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 from functools import cache
 from typing import Any
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback at Ctrl+C while the packages are being loaded
 
 from ltx2_worker.endpoint import runpod_sdk  # before the SDK  # isort: skip
 import runpod
@@ -46,18 +50,18 @@ def main() -> int:
     # By default the SDK writes whole jobs and results, prompts included, into the log.
     runpod_sdk.set_log_level(level.removesuffix("ING"))
     if wrong := runpod_sdk.wrong_version() or runpod_sdk.shared_memory_fault():
-        return _refuse(wrong)
+        return _refuse(wrong, mode)
     for name in unknown_variables(os.environ):
         logging.getLogger("ltx2_worker").warning("unknown setting", extra={"variable": name})
     try:
         endpoint().start()
     except ValidationError as error:
         wrong = "; ".join(f"{variable(str(e['loc'][0]))}: {e['msg']}" for e in error.errors())
-        return _refuse(f"The settings are wrong: {wrong}.")
+        return _refuse(f"The settings are wrong: {wrong}.", mode)
     except WorkerError as error:
-        return _refuse(error.message)
+        return _refuse(error.message, mode)
     except OSError as error:
-        return _refuse(f"{error.filename}: {error.strerror}.")
+        return _refuse(f"{error.filename}: {error.strerror}.", mode)
     try:
         runpod.serverless.start({"handler": handler, "concurrency_modifier": endpoint().concurrency})
     finally:
@@ -65,8 +69,11 @@ def main() -> int:
     return status
 
 
-def _refuse(why: str) -> int:
-    sys.stderr.write(f"The worker does not start. {why}\n")
+def _refuse(why: str, mode: RunMode) -> int:
+    if mode is RunMode.QUEUE:  # where a machine reads the log, it is an event like any other
+        logging.getLogger("ltx2_worker").critical("worker does not start", extra={"why": why})
+    else:
+        sys.stderr.write(f"The worker does not start. {why}\n")
     return 1
 
 

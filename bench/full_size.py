@@ -6,7 +6,7 @@ Run with the engine's Python, from the project's folder:
     python -m bench.full_size COMFYUI_DIR --sizes      says how large each would be, beside the published size
 
 Random weights cost what real ones cost. The modules are ComfyUI's own, built without memory (torch's meta
-device) from the published configuration (`local/ltx2_config.py`, `bench/full_size_config.py`). Torch and
+device) from the published configuration (`local/tiny/ltx2_config.py`, `bench/full_size_config.py`). Torch and
 ComfyUI are imported late: they are there only once the engine's folder is known.
 """
 
@@ -15,13 +15,13 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from bench import full_size_config as config
-from local import ltx2_config
-from local.tiny_weights import MANIFEST
+from local.tiny import ltx2_config
+from local.tiny.weights import MANIFEST
 
 #: Random numbers are made once, and used again and again: writing shall take the disk's time.
 NOISE_VALUES = 1 << 22
@@ -99,7 +99,7 @@ def text_encoder() -> File:
     operations = comfy.ops.disable_weight_init
     entries = _entries(llama.Gemma3_12B({}, torch.bfloat16, "meta", operations), "")
     entries = _quantised(entries, lambda name: name.startswith("model.layers.") and "_proj." in name)
-    from local.tiny_ltx import text_encoder as tiny_text_encoder  # noqa: PLC0415
+    from local.tiny.ltx import text_encoder as tiny_text_encoder  # noqa: PLC0415
 
     pieces = tiny_text_encoder()["spiece_model"].numpy().tobytes()
     entries["spiece_model"] = Entry("U8", (len(pieces),), content=pieces)
@@ -136,7 +136,7 @@ FILES: dict[str, Callable[[], File]] = {
     "text_encoder": text_encoder,
     "spatial_upscaler": lambda: upscaler("spatial"),
     "temporal_upscaler": lambda: upscaler("temporal"),
-    **{file_id: (lambda name=file_id: lora(name)) for file_id in config.LORAS},
+    **{file_id: partial(lora, file_id) for file_id in config.LORAS},
 }
 #: Files whose content may be another's: the engine knows them by name. It saves half of the disk.
 LINKS = {"checkpoint_pro": "checkpoint_fast"}
@@ -214,7 +214,7 @@ def _filling(dtype: str, spread: float, value: float) -> bytes:
     kinds = {"BF16": torch.bfloat16, "F32": torch.float32, "F8_E4M3": torch.float8_e4m3fn}
     # A tensor without a spread has one value per channel at most.
     values = _noise() * spread if spread else torch.full((1 << 20,), value)
-    return values.to(kinds[dtype]).view(torch.uint8).numpy().tobytes()
+    return bytes(values.to(kinds[dtype]).view(torch.uint8).numpy().tobytes())
 
 
 @cache

@@ -1,9 +1,9 @@
 """What LTX-2's published files add to its configuration: which weights are in fp8, and what LoRAs touch.
 
 Blocks of the fp8 files that stay in bf16: the LTX-2 examples of ModelTC/LightX2V (`skip_fp8_block_index`).
-How such a layer is stored: pull request 172 of Lightricks/LTX-2. With these and `local/ltx2_config.py` the
-checkpoint has the published 43.3 GB in bf16, 27.1 GB in fp8, and each upscaler the published number of bytes
-but for its header (`python -m bench.full_size COMFYUI_DIR --sizes`).
+How such a layer is stored: pull request 172 of Lightricks/LTX-2. With these and `local/tiny/ltx2_config.py`
+the checkpoint has the published 43.3 GB in bf16, 27.1 GB in fp8, and each upscaler the published number of
+bytes but for its header (`python -m bench.full_size COMFYUI_DIR --sizes`).
 """
 
 from collections.abc import Callable

@@ -130,7 +130,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _write_weights(settings: Settings, folder: Path) -> None:
-    command = [settings.engine_python, "-m", "bench.full_size", settings.comfyui_dir, folder]
+    command = [str(settings.engine_python), "-m", "bench.full_size", str(settings.comfyui_dir), str(folder)]
     begun = time.monotonic()
     subprocess.run(command, cwd=ROOT, check=True)
     print(f"weights ready after {time.monotonic() - begun:.0f} s")

@@ -6,7 +6,7 @@ from statistics import median
 
 from bench.lab import PREVIEW, running_worker, store
 from bench.table import Row, milliseconds
-from tests.media.s3_lab import Request, proxy_before
+from tests.storage.s3_server import Request, proxy_before
 
 JOBS = 20
 UPLOAD_SECONDS = 2.0
@@ -16,18 +16,20 @@ PAUSE_SECONDS = 4.0
 
 
 def rows() -> list[Row]:
-    """Measure with and without a second job in hand."""
+    """Measure with the second job taken late, at once, and not at all."""
     target = "under 50 ms"
     return [
-        Row("engine idle between jobs, two in hand", _gaps("2"), target),
-        Row("engine idle between jobs, one in hand", _gaps("1")),
+        Row("engine idle between jobs, the second taken 10 s ahead", _gaps(), target),
+        Row("engine idle between jobs, the second taken 2 s ahead", _gaps(LTX2_TAKE_AHEAD="2")),
+        Row("engine idle between jobs, the second taken at once", _gaps(LTX2_TAKE_AHEAD="3600")),
+        Row("engine idle between jobs, one in hand", _gaps(LTX2_JOBS_IN_HAND="1")),
     ]
 
 
-def _gaps(in_hand: str) -> str:
+def _gaps(**settings: str) -> str:
     with store() as url, proxy_before(url) as proxy:
         proxy.rule = _slow_video
-        with running_worker(proxy.url, LTX2_JOBS_IN_HAND=in_hand, BENCH_PAUSE=str(PAUSE_SECONDS)) as lab:
+        with running_worker(proxy.url, BENCH_PAUSE=str(PAUSE_SECONDS), **settings) as lab:
             lab.run(PREVIEW)
             times = lab.wait([lab.runpod.submit(PREVIEW | {"seed": seed}) for seed in range(JOBS)])
     prompts = [job.prompt for job in times]

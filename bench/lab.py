@@ -16,8 +16,8 @@ from typing import Any
 
 from bench import clock
 from local.runpod import Emulator, Job
-from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
 from tests.platform.worker_process import WorkerProcess
+from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDLER = ROOT / "handler.py"

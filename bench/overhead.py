@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,7 +15,8 @@ from ltx2_worker.deadline import Deadline
 from ltx2_worker.media import video
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.publish import Publisher
-from tests.media.s3_lab import BUCKET, client
+from ltx2_worker.storage.record import Artifacts
+from tests.storage.s3_server import BUCKET, client
 
 PREVIEWS = 10
 MEGABYTES = (1, 100)
@@ -63,7 +65,7 @@ def _delivery(megabytes: int) -> Row:
         differences, uploads = [], []
         for index in range(REPEATS):
             uploads.append(_seconds(lambda: s3.upload_file(str(source), BUCKET, "plain.mp4")))
-            whole = _seconds(lambda name=f"job-{index}": deliver(publisher, source, folder, name))
+            whole = _seconds(partial(deliver, publisher, source, folder, f"job-{index}"))
             differences.append(whole - uploads[-1])
     return Row(
         f"overhead of a {megabytes} MB video, from closed file to answer: check, digest, verify",
@@ -77,7 +79,10 @@ def deliver(publisher: Publisher, source: Path, folder: Path, name: str) -> None
     poster = folder / "poster.jpg"
     poster.write_bytes(bytes(100_000))
     video.inspect(source)
-    publisher.deliver(name, "digest", source, {}, Deadline(600), poster=poster)
+    artifacts = Artifacts(name, name, "digest", source, {}, poster=poster)
+    destination = publisher.destination(None)
+    assert destination is not None
+    publisher.deliver(artifacts, destination, Deadline(600))
 
 
 @contextmanager

@@ -22,18 +22,19 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from local.commands import engine_environment
-from local.environments import TESTS
+from local.environments import TEST_ENGINE, TESTS
 from local.places import REQUIREMENTS, ROOT, digest, is_stamped, put_stamp
 from local.problem import Problem
 from local.setup import set_up
+from local.uv import uv
 from local.weights import TINY_NODES, Weights
 
 #: What the other machine must have itself: gigabytes, and made for its driver.
 TORCH = re.compile(r"torch|torchvision|torchaudio|triton|nvidia-.*|cuda-.*")
 #: What ComfyUI's page needs, and nodes that no video uses (their modules fail to load, and ComfyUI goes on).
 PAGE = re.compile(r"comfyui-(frontend|workflow|embedded).*|comfy-angle|pyopengl|kornia.*")
-#: Platforms of wheels that a current Linux takes (PEP 600): pip matches each name exactly.
-PLATFORMS = tuple(f"manylinux{version}_x86_64" for version in ("_2_28", "_2_27", "_2_17", "2014"))
+#: The other machine's: a current Linux, which takes wheels for older ones too (PEP 600).
+PLATFORM = "x86_64-manylinux_2_28"
 #: Of the handler's packages, what drives the engine; what else that imports, the engine has too.
 DRIVER = frozenset({"websocket-client"})
 #: What nobody reads there.
@@ -69,7 +70,7 @@ def wanted(engine: str, handler: str, installed: Collection[str]) -> list[str]:
     """The pinned packages that must travel.
 
     Arguments:
-        engine, handler: the two lock files' lines, NAME==VERSION.
+        engine, handler: the two lock files' text.
         installed: names of the packages that the other machine has, in whatever version.
     """
     pinned = {name: line for name, line in _pins(handler).items() if name in DRIVER} | _pins(engine)
@@ -82,14 +83,15 @@ def wanted(engine: str, handler: str, installed: Collection[str]) -> list[str]:
 
 def pack(parcel: Path, python: str, installed: Collection[str]) -> None:
     """Write the parcel: `comfyui/` and `site/`."""
-    comfyui, engine = set_up(TESTS, None, tiny=True)
-    locks = [(REQUIREMENTS / name).read_text(encoding="utf-8") for name in ("engine.lock", "handler.lock")]
+    comfyui = set_up(TESTS, TEST_ENGINE, None, tiny=True)
+    engine, handler = (
+        (REQUIREMENTS / f"{name}.lock").read_text(encoding="utf-8") for name in ("engine", "handler")
+    )
     with tempfile.TemporaryDirectory() as name:
         site = Path(name, "site")
-        platforms = [part for platform in PLATFORMS for part in ("--platform", platform)]
-        target = ["--python-version", python, "--implementation", "cp", *platforms, "--target", site]
-        quiet = ["--quiet", "--no-deps", "--only-binary=:all:", "--no-compile"]
-        subprocess.run(engine.pip("install", *quiet, *target, *wanted(*locks, installed)), check=True)
+        target = ["--python-version", python, "--python-platform", PLATFORM, "--target", str(site)]
+        quiet = ["--quiet", "--no-deps", "--only-binary", ":all:"]
+        subprocess.run(uv("pip", "install", *quiet, *target, *wanted(engine, handler, installed)), check=True)
         with tarfile.open(parcel, "w:xz") as tar:
             tar.add(comfyui, "comfyui", filter=_packed)
             tar.add(site, "site", filter=_packed)
@@ -106,12 +108,12 @@ def run(parcel: Path, folder: Path, arguments: Sequence[str]) -> int:
     if "--smoke" in arguments:
         tiny, union = folder / "tiny", folder / "tiny-union"
         if not union.exists():
-            subprocess.run([python, "-m", "local.tiny_weights", comfyui, tiny, union], cwd=ROOT, check=True)
+            subprocess.run([python, "-m", "local.tiny.weights", comfyui, tiny, union], cwd=ROOT, check=True)
         settings |= engine_environment(comfyui, python, Weights("cpu", (tiny,), TINY_NODES))
     else:
         settings |= engine_environment(comfyui, python, Weights("gpu", ()))
         del settings["LTX2_MODELS_DIRS"]  # --weights names it
-    command = [python, "-m", "bench.gpu", *arguments]
+    command = [str(python), "-m", "bench.gpu", *arguments]
     return subprocess.run(command, cwd=ROOT, env=os.environ | settings, check=False).returncode
 
 
@@ -141,7 +143,8 @@ def _packed(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 
 def _pins(lock: str) -> dict[str, str]:
-    return {_name(line): line for line in lock.splitlines() if "==" in line}
+    lines = [line.removesuffix("\\").strip() for line in lock.splitlines()]
+    return {_name(line): line for line in lines if re.match(r"\w[^ ]*==", line)}
 
 
 def _names(listed: str) -> frozenset[str]:

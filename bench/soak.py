@@ -65,7 +65,7 @@ def _sample(lab: Lab, seed: int) -> Sample:
 
 def _processor_seconds(process: psutil.Process) -> float:
     times = process.cpu_times()
-    return times.user + times.system
+    return float(times.user + times.system)
 
 
 def _files(folder: Path) -> int:

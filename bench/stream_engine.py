@@ -78,7 +78,14 @@ def decode(how: str, width: int, height: int, frames: int) -> dict[str, float]:
             decoded = _stock(vae, latent, (x, y, width, height, frames), audio)
         else:
             address = "" if how == "thread" else how
-            values = {"width": width, "height": height, "x": x, "y": y, "frames": frames, "fps": FPS}
+            values: dict[str, Any] = {
+                "width": width,
+                "height": height,
+                "x": x,
+                "y": y,
+                "frames": frames,
+                "fps": FPS,
+            }
             DecodeToMP4().run(
                 samples={"samples": latent},
                 vae=vae,

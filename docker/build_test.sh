@@ -10,7 +10,7 @@
 #
 # LTX2_MODELS_DIRS       folders with the tiny weights, separated by ':'
 # LTX2_ENGINE_NODES_DIR  the custom nodes that the tiny weights need
-# PYTHON                 a Python with requirements/download.txt
+# PYTHON                 a Python with requirements/download.lock
 # BUILDAH_OPTIONS        further options of `buildah build`, such as --volume for a proxy's certificate
 set -eu
 

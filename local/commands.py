@@ -1,4 +1,7 @@
-"""The commands: `run` makes a video, `serve` answers HTTP, `test` checks everything, `bench` measures it."""
+"""The commands: `run` makes a video, `serve` answers HTTP, `test` checks everything, `bench` measures it.
+
+`lock` writes the lists of packages anew after a change of requirements.
+"""
 
 import argparse
 import json
@@ -10,12 +13,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local import weights
-from local.environments import HANDLER, TESTS
+from local import locks, weights
+from local.environments import ENGINE, HANDLER, TEST_ENGINE, TESTS
 from local.places import HOME, ROOT
 from local.problem import Problem
 from local.setup import set_up
 from local.weights import TINY_WEIGHTS, Weights
+from local.work_folder import take_work_folder
 
 #: Settings of another deployment must not reach a test: it might write into a real bucket.
 _FOREIGN = ("LTX2_", "BUCKET_", "RUNPOD_", "AWS_")
@@ -26,7 +30,7 @@ _CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit status; what goes wrong on the way is one sentence."""
     options, rest = _parser().parse_known_args(arguments)
-    if rest and options.command not in {_test, _bench}:
+    if rest and options.command not in {_test, _bench, _lock}:
         _parser().error(f"unknown: {shlex.join(rest)}")
     try:
         return int(options.command(options, rest))
@@ -78,13 +82,19 @@ def _parser() -> argparse.ArgumentParser:
         help="set up, then measure what the worker costs; takes bench's options",
     )
     bench.set_defaults(command=_bench)
+    lock = commands.add_parser(
+        "lock",
+        allow_abbrev=False,
+        help="write requirements/*.lock anew; takes `uv pip compile` options such as --upgrade",
+    )
+    lock.set_defaults(command=_lock)
     return parser
 
 
 def _run(options: argparse.Namespace, _: Sequence[str]) -> int:
-    folder = stage_input(options.input, HOME / "input") if options.input else ROOT
+    job = read_job(options.input) if options.input else None
     environment = _ready_to_handle(options)
-    os.chdir(folder)  # the SDK takes the job from test_input.json where it is started
+    os.chdir(stage_job(job, Path(environment["LTX2_WORK_DIR"])) if job else ROOT)
     return _become(HANDLER.python, [ROOT / "handler.py"], environment)
 
 
@@ -121,11 +131,16 @@ def _bench(options: argparse.Namespace, bench_arguments: Sequence[str]) -> int:
     return _become(TESTS.python, ["-m", "bench", *bench_arguments], environment)
 
 
+def _lock(_: argparse.Namespace, uv_options: Sequence[str]) -> int:
+    locks.write(uv_options)
+    return 0
+
+
 def _ready_to_test(options: argparse.Namespace) -> dict[str, str]:
     """Set up for tests, and return the environment variables to start them with."""
-    source, engine = set_up(TESTS, _named_comfyui(options), tiny=True)
+    source = set_up(TESTS, TEST_ENGINE, _named_comfyui(options), tiny=True)
     environment = {key: value for key, value in os.environ.items() if not key.startswith(_FOREIGN)}
-    return environment | engine_environment(source, engine.python, TINY_WEIGHTS)
+    return environment | engine_environment(source, TEST_ENGINE.python, TINY_WEIGHTS)
 
 
 def _ready_to_handle(options: argparse.Namespace) -> dict[str, str]:
@@ -134,13 +149,14 @@ def _ready_to_handle(options: argparse.Namespace) -> dict[str, str]:
     models = [options.models] if options.models else listed
     chosen = weights.choose(tuple(models), insist=bool(options.models))
     is_tiny = chosen is TINY_WEIGHTS
-    source, engine = set_up(HANDLER, _named_comfyui(options), tiny=is_tiny)
+    source = set_up(HANDLER, ENGINE, _named_comfyui(options), tiny=is_tiny)
     if is_tiny:
         print("Tiny weights on the CPU: a video of coloured mist. With a GPU, --models DIR makes real ones.")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RUNPOD_")}
     environment.pop("LTX2_ENGINE_NODES_DIR", None)
-    folders = {"LTX2_OUTPUT_DIR": str(ROOT / "output"), "LTX2_WORK_DIR": str(HOME / "work")}
-    return environment | engine_environment(source, engine.python, chosen) | folders
+    environment.setdefault("LTX2_SPOOL_DIR", str(HOME / "work-spool"))
+    folders = {"LTX2_OUTPUT_DIR": str(ROOT / "output"), "LTX2_WORK_DIR": str(take_work_folder(HOME / "work"))}
+    return environment | engine_environment(source, ENGINE.python, chosen) | folders
 
 
 def engine_environment(source: Path, engine_python: Path, chosen: Weights) -> dict[str, str]:
@@ -156,11 +172,8 @@ def engine_environment(source: Path, engine_python: Path, chosen: Weights) -> di
     return environment
 
 
-def stage_input(file: Path, folder: Path) -> Path:
-    """Put a job where the SDK looks for it, and return that folder.
-
-    The SDK also takes a job as an argument, but Linux allows an argument no more than 128 KiB: too little for
-    an image.
+def read_job(file: Path) -> str:
+    """Return a file's text, which is a job in JSON.
 
     Raises:
         Problem: the file is not there, or is no job.
@@ -174,8 +187,16 @@ def stage_input(file: Path, folder: Path) -> Path:
         raise Problem(f"{file} is not JSON: {error}.") from None
     if not isinstance(job, dict) or not isinstance(job.get("input"), dict):
         raise Problem(f'{file} is no job: it must look like {{"input": {{"prompt": "..."}}}}.')
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "test_input.json").write_text(text, encoding="utf-8")
+    return text
+
+
+def stage_job(job: str, folder: Path) -> Path:
+    """Put a job where the SDK looks for it, and return that folder.
+
+    The SDK also takes a job as an argument, but Linux allows an argument no more than 128 KiB: too little for
+    an image.
+    """
+    (folder / "test_input.json").write_text(job, encoding="utf-8")
     return folder
 
 

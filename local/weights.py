@@ -8,7 +8,7 @@ from pathlib import Path
 from local import comfyui
 from local.places import HOME, ROOT, TEMPORARY, digest, is_stamped, put_stamp, replace_folder
 from local.problem import Problem
-from local.steps import Steps
+from local.steps import Program, Steps
 
 TINY = HOME / "tiny"
 #: Beside TINY: the union-control LoRA alone, so that tests choose whether it is installed.
@@ -83,9 +83,9 @@ def has_gpu() -> bool:
 
 def tiny_stamp() -> str:
     """What the tiny weights are made from: their makers and the list of files."""
-    makers = sorted(Path(__file__).parent.glob("tiny_*.py")) + sorted(TINY_NODES.glob("*/*.py"))
-    listed = (ROOT / "local" / "ltx2_config.py", ROOT / "ltx2_worker" / "catalog" / "files.toml")
-    return digest([*makers, *listed], comfyui.wanted_version())
+    makers = sorted((ROOT / "local" / "tiny").glob("*.py")) + sorted(TINY_NODES.glob("*/*.py"))
+    listed = ROOT / "ltx2_worker" / "catalog" / "files.toml"
+    return digest([*makers, listed], comfyui.wanted_version())
 
 
 def tiny_are_here() -> bool:
@@ -104,8 +104,8 @@ def make_tiny(engine_python: Path, source: Path, steps: Steps) -> None:
     new, new_union = TEMPORARY / "tiny", TEMPORARY / "tiny-union"
     for folder in (new, new_union):
         shutil.rmtree(folder, ignore_errors=True)
-    command: list[str | Path] = [engine_python, "-m", "local.tiny_weights", source, new, new_union]
-    steps.run("tiny-weights", "Making the tiny weights", command)
+    command: list[str | Path] = [engine_python, "-m", "local.tiny.weights", source, new, new_union]
+    steps.run(Program("tiny-weights", "Making the tiny weights", command))
     put_stamp(new, tiny_stamp())
     replace_folder(new_union, TINY_UNION)
     replace_folder(new, TINY)

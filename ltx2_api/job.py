@@ -122,6 +122,11 @@ class JobInput(_Input):
         False, description="Answer plan, price, files needed and expected time; generate nothing."
     )
 
+    request_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="The caller's name for this request: the same input with it again is not made twice.",
+    )
+
     @property
     def has_image(self) -> bool:
         """Whether a start image was sent."""

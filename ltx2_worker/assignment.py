@@ -13,6 +13,7 @@ from .deadline import Deadline
 from .engine import Turn
 from .plan import Plan
 from .progress import Meter
+from .storage.destination import Destination
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class Assignment:
     Attributes:
         warnings: for the reply.
         input_digest: see `input_digest`.
-        s3_config: the job's own bucket, as it was sent.
+        destination: where its video goes; None where there is no place for one (a dry run needs none).
         computed: expected seconds per stage before the correction by what was measured here.
     """
 
@@ -38,7 +39,7 @@ class Assignment:
     plan: Plan
     warnings: tuple[str, ...]
     input_digest: str
-    s3_config: object | None
+    destination: Destination | None
     computed: Mapping[Stage, float]
     deadline: Deadline
     meter: Meter

@@ -18,6 +18,7 @@ from .engine import (
     NodeProgress,
     NodeStarted,
     Preview,
+    Restarted,
     Started,
     Turn,
 )
@@ -55,6 +56,7 @@ def generate(
             except EncoderLost:
                 # The engine still has what it sampled, unless another job came in between.
                 log.warning("encoder lost", exc_info=True)
+        assignment.meter.run_again()
         turn = engine.take_turn()
     turn.release()
     raise WorkerError(
@@ -76,6 +78,8 @@ def _run(
     def listen(event: Event) -> None:
         if isinstance(event, Started):
             assignment.enter(Stage.LOADING)
+        elif isinstance(event, Restarted):
+            assignment.meter.run_again()
         elif isinstance(event, Preview):
             assignment.meter.show(event.jpeg)
         elif isinstance(event, NodeStarted | NodeProgress):

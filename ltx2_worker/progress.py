@@ -82,6 +82,7 @@ class Meter:
         self._step: tuple[int, int] | None = None
         self._percent = 0
         self._picture: bytes | None = None
+        self._run_again = False
         self._timings: dict[Stage, float] = {}
 
     def enter(self, stage: Stage) -> bool:
@@ -103,19 +104,28 @@ class Meter:
             if stage is self._stage and steps > 0 and 0 <= value <= steps:
                 self._step = (value, steps)
 
+    def run_again(self) -> None:
+        """The engine does the job from its beginning; what is shown stays as it is until it gets further."""
+        with self._lock:
+            self._run_again = True
+
     def show(self, jpeg: bytes) -> None:
         """Keep the newest picture of the emerging video."""
         with self._lock:
             self._picture = jpeg
 
     def engine_seconds_left(self) -> float:
-        """Seconds until the engine is free of this job: infinite before it works on it, 0 when it is through.
+        """Seconds until the engine is free of this job: 0 when it is through, infinite where nobody can tell.
+
+        Nobody can tell before the engine has begun, nor when it does the job a second time.
 
         Rather too many than too few: time to load weights counts as the stage's pace, and what was never
         measured on this machine may take several times as long as computed.
         """
         with self._lock:
-            if ORDER[self._stage] < ORDER[ENGINE_STAGES[0]]:
+            if self._stage is not Stage.DELIVERING and (
+                self._run_again or ORDER[self._stage] < ORDER[ENGINE_STAGES[0]]
+            ):
                 return float("inf")
             if ORDER[self._stage] > ORDER[ENGINE_STAGES[-1]]:
                 return 0.0

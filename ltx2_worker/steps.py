@@ -29,7 +29,7 @@ from .media.prepare import Prepared, prepare_control, prepare_image, still_as_co
 from .plan import Plan
 from .settings import Settings
 from .storage.record import Delivery
-from .storage.store import Link
+from .storage.store import Location
 from .workflow.build import BuiltGraph, Media, Output, build
 
 log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def _seen(encoded: Encoded) -> tuple[str, ...]:
 
 def reply(record: VideoRecord, delivery: Delivery) -> VideoResult:
     """A finished job, with links to its files as they are now."""
-    poster, animation = delivery.poster or Link(), delivery.preview or Link()
+    poster, animation = delivery.poster or Location(), delivery.animation or Location()
     return VideoResult(
         **record.model_dump(),
         url=delivery.video.url,

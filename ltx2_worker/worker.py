@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from ltx2_api.bounds import check_bounds
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
+from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
 from . import preflight, steps
@@ -28,8 +29,11 @@ from .plan import Plan, by_recipe, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.prompt import readable
 from .progress import StagePace
+from .request_locks import RequestLocks
 from .settings import Settings
+from .storage.destination import Destination, nowhere
 from .storage.publish import Publisher
+from .storage.record import Artifacts
 from .workflow import require_installed
 
 log = logging.getLogger(__name__)
@@ -57,6 +61,7 @@ class Worker:
         # A preview's time is mostly fixed costs, so previews and videos are measured apart.
         self._paces = {True: StagePace(), False: StagePace()}
         self._in_hand: set[Deadline] = set()
+        self._requests = RequestLocks()
         self._lock = threading.Lock()
         self._unfit: str | None = None
         self._verdict = preflight.Verdict()
@@ -79,7 +84,7 @@ class Worker:
             self._engine.start()
         threading.Thread(target=isolate.warm_up, daemon=True, name="media-warm-up").start()
         threading.Thread(target=self._get_ready, daemon=True, name="get-ready").start()
-        threading.Thread(target=self._publisher.deliver_leftovers, daemon=True, name="leftovers").start()
+        threading.Thread(target=self._publisher.attend_outbox, daemon=True, name="outbox").start()
 
     def stop(self) -> None:
         """Stop the engine; jobs still in hand end with SHUTTING_DOWN."""
@@ -87,8 +92,8 @@ class Worker:
 
     @property
     def takes_jobs(self) -> bool:
-        """Whether jobs may come: once the engine was found fit and is warm, if it has ever started at all."""
-        return self._unfit is None and self._warm.is_set() and self._engine.has_booted
+        """Whether jobs may come: while the engine is up, once it was found fit and is warm."""
+        return self._unfit is None and self._warm.is_set() and self._engine.is_up
 
     def wait_until_given_up(self) -> str:
         """Return, when it comes to that, why no job can be done here any more."""
@@ -121,6 +126,7 @@ class Worker:
             self._verdict.require(plan.recipe)
             if self._unfit is not None:
                 raise unfit()
+        destination = self._publisher.destination(s3_config)
         plan, cut = readable(plan, self._library.find)
         warnings += cut
         computed = stage_seconds(plan)
@@ -151,7 +157,7 @@ class Worker:
             plan=plan,
             warnings=warnings,
             input_digest=input_digest(raw),
-            s3_config=s3_config,
+            destination=destination,
             computed=computed,
             deadline=deadline,
             meter=self._paces[plan.preview].meter(computed),
@@ -167,8 +173,6 @@ class Worker:
         """
         try:
             if assignment.job.dry_run:
-                if assignment.s3_config is not None:
-                    self._publisher.require_destination(assignment.s3_config)
                 return dry_run(
                     assignment.job_id,
                     assignment.plan,
@@ -176,14 +180,24 @@ class Worker:
                     expected_seconds=sum(assignment.meter.expected.values()),
                     warnings=assignment.warnings,
                 )
-            return self._known(assignment) or self._make(assignment)
+            if (destination := assignment.destination) is None:
+                raise nowhere()
+            release, deadline = assignment.turn.release, assignment.deadline
+            with self._requests.held(assignment.job.request_id, deadline, release) as waited:
+                if waited:
+                    assignment = replace(assignment, turn=self._engine.take_turn())
+                return self._known(assignment, destination) or self._make(assignment, destination)
         finally:
             self.put_down(assignment)
 
-    def _known(self, assignment: Assignment) -> VideoResult | None:
+    def _known(self, assignment: Assignment, destination: Destination) -> VideoResult | None:
         """What an earlier run of this very job delivered: nothing is generated, or charged, twice."""
         found = self._publisher.find(
-            assignment.job_id, assignment.input_digest, assignment.deadline, assignment.s3_config
+            assignment.job_id,
+            assignment.input_digest,
+            destination,
+            assignment.deadline,
+            _request_name(assignment),
         )
         if found is None:
             return None
@@ -195,9 +209,9 @@ class Worker:
         log.info("job answered from its record")
         return steps.reply(record, found.delivery)
 
-    def _make(self, assignment: Assignment) -> VideoResult:
+    def _make(self, assignment: Assignment, destination: Destination) -> VideoResult:
         settings = self._settings
-        self._publisher.accept(assignment.s3_config, assignment.deadline)
+        self._publisher.try_jobs_bucket(destination, assignment.deadline)
         with self._folders() as (inputs, outputs):
             graph, warnings = steps.prepare(
                 assignment, inputs, settings, resident=self._by_others(assignment.plan)
@@ -210,16 +224,17 @@ class Worker:
                 warnings=(*assignment.warnings, *warnings),
                 engine=self._engine.version,
             )
-            delivery = self._publisher.deliver(
-                assignment.job_id,
-                assignment.input_digest,
-                product.video,
-                product.record.model_dump(mode="json"),
-                assignment.deadline,
+            artifacts = Artifacts(
+                name=object_name(assignment.job_id),
+                job_id=assignment.job_id,
+                input_digest=assignment.input_digest,
+                video=product.video,
+                result=product.record.model_dump(mode="json"),
                 poster=product.poster,
-                preview=product.animation,
-                s3_config=assignment.s3_config,
+                animation=product.animation,
+                request_name=_request_name(assignment),
             )
+            delivery = self._publisher.deliver(artifacts, destination, assignment.deadline)
         self._paces[assignment.plan.preview].learn(assignment.computed, assignment.meter.timings)
         log.info("job done", extra={"bytes": delivery.bytes, "timings": product.record.timings})
         return steps.reply(product.record, delivery)
@@ -287,6 +302,12 @@ class Worker:
         finally:
             self.put_down(assignment)
         log.info("warmed up")
+
+
+def _request_name(assignment: Assignment) -> str | None:
+    """Where the record of a job with a `request_id` lies once more."""
+    request_id = assignment.job.request_id
+    return None if request_id is None else request_name(request_id)
 
 
 def unfit() -> WorkerError:

@@ -2,4 +2,4 @@
 
 from ltx2_worker.endpoint import runpod_sdk  # noqa: F401 - before anything imports the SDK
 
-pytest_plugins = ("tests.engine.fixtures",)
+pytest_plugins = ("tests.engine.fixtures", "tests.storage.fixtures")

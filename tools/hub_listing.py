@@ -1,7 +1,7 @@
 """Writes the env inputs of .runpod/hub.json from settings.py: `python -m tools.hub_listing`.
 
 The rest of the file is written by hand. A test fails when the two differ.
-Source of the schema: RunPod's documentation, "Hub publishing guide".
+Source of the schema: RunPod's documentation, "Hub publishing guide" (`required`: its pull request 397).
 """
 
 import json
@@ -29,6 +29,9 @@ COMMON = {
     "warmup", "default_camera", "bucket_endpoint_url", "bucket_access_key_id", "bucket_secret_access_key",
     "bucket_name", "inline_base64", "execution_timeout",
 }  # fmt: skip
+
+#: A worker on the platform does not start without these, or a network volume, which no listing can bring.
+REQUIRED = {"bucket_endpoint_url", "bucket_access_key_id", "bucket_secret_access_key", "bucket_name"}
 
 
 def env_inputs() -> list[dict[str, Any]]:
@@ -67,6 +70,9 @@ def _env_input(name: str) -> dict[str, Any]:
         shown["default"] = ":".join(map(str, default))
     else:
         shown["default"] = "" if default is None else str(default)
+    if name in REQUIRED:
+        del shown["default"]
+        shown["required"] = True
     return {"key": env_name(name), "input": shown}
 
 

@@ -1,7 +1,7 @@
 """Writes what the documents say of the code, from the code: `python -m tools.reference`.
 
-The schemas are whole files; the tables stand between `<!-- NAME -->` and `<!-- /NAME -->` in documents that
-are otherwise written by hand. A test fails when any of them is out of date.
+The files in schema/ are written whole; the tables stand between `<!-- NAME -->` and `<!-- /NAME -->` in
+documents that are otherwise written by hand. A test fails when any of them is out of date.
 """
 
 import json
@@ -10,29 +10,34 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from ltx2_api.errors import EXPLANATIONS, RETRYABLE
 from ltx2_api.job import IGNORED_FIELDS, ControlInput, JobInput
 from ltx2_api.prices import CREDITS
-from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
 from ltx2_worker.catalog.files import manifest
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.estimate import deadline_seconds, stage_seconds
 from ltx2_worker.settings import Settings
 
+from . import schemas
+
 ROOT = Path(__file__).parent.parent
 
-OUTPUTS: TypeAdapter[Any] = TypeAdapter(VideoResult | DryRunResult | FailureResult)
+#: Files for programs, in schema/.
+FOR_PROGRAMS: dict[str, Callable[[], dict[str, Any]]] = {
+    "input.json": schemas.input_schema,
+    "output.json": schemas.output_schema,
+    "progress.json": schemas.progress_schema,
+    "status.json": schemas.status_schema,
+    "prices.json": schemas.price_list,
+}
 
 
 def expected_files() -> dict[Path, str]:
     """Return every generated file, and every document with generated tables, as it should be."""
-    files = {
-        ROOT / "schema" / "input.json": _pretty(JobInput.model_json_schema()),
-        ROOT / "schema" / "output.json": _pretty(OUTPUTS.json_schema(mode="serialization")),
-    }
+    files = {ROOT / "schema" / name: _pretty(make()) for name, make in FOR_PROGRAMS.items()}
     for path in sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]):
         files[path] = _with_tables(path.read_text(encoding="utf-8"))
     return files

@@ -14,13 +14,11 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from http import HTTPStatus
 from types import FrameType
 from typing import Any
 
 import cpuinfo
-from aiohttp import ClientConnectionError, ClientResponse, ClientSession, ClientTimeout
-from aiohttp_retry import ExponentialRetry, RetryClient
+from aiohttp import ClientSession
 
 # The SDK, when it is imported, asks py-cpuinfo for the processor's name, for a debug report that the worker
 # never asks for (`utils/rp_debugger.py`). py-cpuinfo counts clock ticks for a second to find it.
@@ -33,6 +31,7 @@ from runpod.serverless.modules.rp_logger import RunPodLogger  # noqa: E402
 from runpod.serverless.modules.worker_state import JobsProgress  # noqa: E402
 
 from .job_json import JobResponse, is_job  # noqa: E402
+from .posts import post  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +47,6 @@ HOLD_SECONDS = 30.0
 #: that is stopped in between never gets there.
 ARRIVAL_SECONDS = 2.0
 _TICK = 0.1
-
-POST_TRIES = 8
-POST_SECONDS = 30.0
-#: Refusals that say "later", not "no"; the SDK's retry knows 5xx only.
-_LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
 Fetcher = Callable[..., Awaitable[Any]]
 
@@ -223,45 +217,3 @@ class QueueLoop:
             log.error("job cannot be run", extra={"jobs": len(taken) - len(jobs)})
         self._arriving = {job["id"]: time.monotonic() for job in jobs}
         return jobs
-
-
-class _LaterAgain(ExponentialRetry):
-    """When a post is tried again, and a line in the log for each time."""
-
-    def __init__(self) -> None:
-        super().__init__(attempts=POST_TRIES, start_timeout=0.5, max_timeout=8.0, statuses=set(_LATER))
-
-    def get_timeout(self, attempt: int, response: ClientResponse | None = None) -> float:
-        # Not the error itself: it shows the request, and with it the platform's key.
-        status = response.status if response else None
-        log.warning("platform post tried again", extra={"attempt": attempt, "status": status})
-        return super().get_timeout(attempt, response)
-
-
-async def post(session: ClientSession, url: str, body: str) -> None:
-    """Post progress or a result until it arrives; in place of the SDK's own post.
-
-    The SDK tries again after a 5xx only: a 429, a connection that the server has closed meanwhile, or a
-    time-out drops the result. The platform may so be given the same result twice, the same to the letter.
-
-    Arguments:
-        session: the SDK's. Its X-Request-ID header names this job now, and may name another job by the time
-            of a second try, for the SDK sets it anew for each post; so it is read once.
-        url: the platform's.
-        body: JSON.
-
-    Raises:
-        ClientError: it could not be posted; the SDK writes that into its log.
-    """
-    headers = {
-        "charset": "utf-8",
-        "Content-Type": "application/x-www-form-urlencoded",
-        "X-Request-ID": session.headers.get("X-Request-ID", ""),
-    }
-    try:
-        async with RetryClient(session, retry_options=_LaterAgain(), raise_for_status=True).post(
-            url, data=body, headers=headers, timeout=ClientTimeout(total=POST_SECONDS)
-        ) as response:
-            await response.read()
-    except TimeoutError as error:
-        raise ClientConnectionError("no answer") from error

@@ -68,9 +68,9 @@ class Engine:
         return self._supervisor.gave_up
 
     @property
-    def has_booted(self) -> bool:
-        """Whether the engine has answered since the worker began, if only once."""
-        return self._supervisor.has_booted
+    def is_up(self) -> bool:
+        """Whether the engine has booted and is not lost."""
+        return self._supervisor.boot is not None
 
     @property
     def pid(self) -> int | None:

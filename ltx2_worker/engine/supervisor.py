@@ -123,12 +123,6 @@ class Supervisor:
         with self._changed:
             return self._boot
 
-    @property
-    def has_booted(self) -> bool:
-        """Whether the engine has answered at least once."""
-        with self._changed:
-            return self._boots > 0
-
     def succeeded(self) -> None:
         """Note that the engine has finished a prompt: crashes before it no longer count."""
         with self._changed:

@@ -9,17 +9,15 @@ from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
-import boto3
 import requests
 import urllib3
-from botocore.config import Config
 from runpod.serverless.utils import rp_ssrf
 
 from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..deadline import Deadline
 from ..settings import MEGABYTE, Settings
-from ..storage.bucket import bucket_from_settings
+from ..storage.bucket import bucket_from_settings, presigned_url, s3_client
 from .isolate import run_isolated
 
 CHUNK = 256 << 10
@@ -133,19 +131,7 @@ def _presigned(url: str, field: str, settings: Settings) -> str:
     # The HTTP library would resolve `.` and `..` after the URL was signed for the key as it is written.
     if bucket is None or not url.startswith(scheme) or not key or {".", ".."} & set(key.split("/")):
         raise _invalid(field, "as an s3:// URL must name an object in this endpoint's own bucket")
-    client = boto3.session.Session().client(
-        "s3",
-        endpoint_url=bucket.endpoint_url,
-        region_name=bucket.region,
-        aws_access_key_id=bucket.access_key_id.get_secret_value(),
-        aws_secret_access_key=bucket.secret_access_key.get_secret_value(),
-        config=Config(signature_version="s3v4", s3={"addressing_style": bucket.addressing}),
-    )
-    return client.generate_presigned_url(
-        "get_object",
-        Params={"Bucket": bucket.name, "Key": key},
-        ExpiresIn=math.ceil(settings.fetch_timeout) + 60,
-    )
+    return presigned_url(s3_client(bucket, 1), bucket, key, math.ceil(settings.fetch_timeout) + 60)
 
 
 def _answer(url: str, field: str, timeout: tuple[float, float]) -> requests.Response:

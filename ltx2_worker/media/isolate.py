@@ -62,7 +62,12 @@ _PRELOAD = [
 def warm_up() -> None:
     """Start the server process; it is ready about 2 s later, which the first job would wait for otherwise."""
     _children()
-    forkserver.ensure_running()
+    # Ctrl+C on a terminal reaches every process there; the server ignores it, but only once it has loaded.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @cache

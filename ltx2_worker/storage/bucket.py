@@ -1,15 +1,20 @@
-"""Which bucket: from the operator's BUCKET_* variables, or from a job's own `s3Config`.
+"""Which bucket, from the operator's BUCKET_* variables or from a job's own `s3Config`, and its boto3 client.
 
 RunPod's users write the endpoint in several ways, with the bucket as the first label of the host
 (`https://NAME.s3.eu-west-1.amazonaws.com`), as the path, or not at all; all of them are understood.
 """
 
+import logging
 import re
 import socket
+import threading
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+import boto3
+from botocore.config import Config
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from runpod.serverless.utils import rp_ssrf
 
@@ -17,6 +22,15 @@ from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..settings import Settings
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_CONNECT_SECONDS = 5
+_SILENCE_SECONDS = 8
+#: Parts in flight. s3transfer reads each from the file as it is sent, so this bounds sockets, not memory.
+PARALLEL_PARTS = 4
+#: A session makes one client at a time (boto3's guide on threads).
+_making_clients = threading.Lock()
 #: Stores without regions take any; the signature needs one.
 _ANY_REGION = "us-east-1"
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
@@ -52,11 +66,24 @@ class S3Config(BaseModel):
     bucket_name: str = Field(alias="bucketName", pattern=f"^{_BUCKET_NAME.pattern}$")
     endpoint_url: str = Field(alias="endpointUrl", max_length=500)
 
+    @classmethod
+    def parse(cls, raw: object) -> "S3Config":
+        """Return what a job brought as `s3Config`; raises `WorkerError(INVALID_INPUT)` with the field."""
+        try:
+            return cls.model_validate(raw)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+            field = ".".join(["s3Config", *(str(part) for part in first["loc"])])
+        # Outside the handler: the validation error quotes what it refuses, and that may be a secret.
+        raise _refused(
+            field, f"`{field}` is wrong; `s3Config` is accessId, accessSecret, bucketName and endpointUrl."
+        )
+
 
 def bucket_from_settings(settings: Settings) -> Bucket | None:
     """Return the operator's bucket, None when no BUCKET_* variable names one.
 
-    Raises `WorkerError(STORAGE_UNAVAILABLE)` when it is named by halves.
+    Raises `WorkerError(STORAGE_UNAVAILABLE)` when some of the variables that it takes are missing or wrong.
     """
     given = {
         "BUCKET_ENDPOINT_URL": settings.bucket_endpoint_url,
@@ -90,8 +117,8 @@ def bucket_from_settings(settings: Settings) -> Bucket | None:
     )
 
 
-def bucket_from_job(s3_config: object, settings: Settings) -> Bucket:
-    """Return the bucket that a job brings.
+def bucket_from_job(raw: object, settings: Settings) -> Bucket:
+    """Return the bucket that a job brings as `s3Config`.
 
     The endpoint is a caller's address, so it must be public and spoken to over verified TLS: a name that
     later resolves to a private address has no certificate there. Path addressing keeps the host checked here
@@ -102,15 +129,7 @@ def bucket_from_job(s3_config: object, settings: Settings) -> Bucket:
     """
     if not settings.allow_job_bucket:
         raise _refused("s3Config", "This endpoint does not take `s3Config`: leave it out.")
-    try:
-        config = S3Config.model_validate(s3_config)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        field = ".".join(["s3Config", *(str(part) for part in first["loc"])])
-        # `from None`: the validation error quotes what it refuses, and that may be a secret.
-        raise _refused(
-            field, f"`{field}` is wrong; `s3Config` is accessId, accessSecret, bucketName and endpointUrl."
-        ) from None
+    config = S3Config.parse(raw)
     address = _Address.parse(config.endpoint_url, config.bucket_name)
     if address is None or address.endpoint_url is None:
         raise _refused("s3Config.endpointUrl", "`s3Config.endpointUrl` must be an https:// address.")
@@ -124,6 +143,52 @@ def bucket_from_job(s3_config: object, settings: Settings) -> Bucket:
         url_lifetime=settings.bucket_url_lifetime,
         addressing="path",
         checksums=settings.bucket_checksums,
+    )
+
+
+def s3_client(bucket: Bucket, attempts: int) -> "S3Client":
+    """Return a boto3 client for a bucket, with its time-outs.
+
+    Arguments:
+        bucket: which, and how to reach it.
+        attempts: how often botocore itself sends one HTTP request.
+
+    Raises what boto3 does for an address or region that it does not take: `ValueError`, `BotoCoreError`.
+    """
+    # Their debug records hold signed headers and URLs, which are as good as keys while they last.
+    for name in ("boto3", "botocore", "s3transfer"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": bucket.addressing},
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_SILENCE_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=PARALLEL_PARTS + 2,
+        request_checksum_calculation=bucket.checksums,
+        response_checksum_validation=bucket.checksums,
+    )
+    with _making_clients:
+        return _session().client(
+            "s3",
+            endpoint_url=bucket.endpoint_url,
+            region_name=bucket.region,
+            aws_access_key_id=bucket.access_key_id.get_secret_value(),
+            aws_secret_access_key=bucket.secret_access_key.get_secret_value(),
+            config=config,
+        )
+
+
+@cache
+def _session() -> boto3.session.Session:
+    """One for all clients: it reads S3's description once, which takes ten times as long as a client."""
+    return boto3.session.Session()
+
+
+def presigned_url(client: "S3Client", bucket: Bucket, key: str, seconds: int) -> str:
+    """Return a URL that fetches an object without keys for some seconds."""
+    return client.generate_presigned_url(
+        "get_object", Params={"Bucket": bucket.name, "Key": key}, ExpiresIn=seconds
     )
 
 

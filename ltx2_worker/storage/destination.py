@@ -1,11 +1,10 @@
-"""Where a job's video goes, chosen once from the settings and the job: the first that applies.
+"""Where a job's video goes: the first that applies.
 
 A job's own bucket, the operator's bucket, the operator's folder, a mounted network volume, the reply itself
 where the operator turned that on, and, off the platform only, a folder where the worker was started.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, InvalidRegionError
@@ -15,40 +14,36 @@ from ltx2_api.errors import ErrorCode, WorkerError
 from ..run_mode import on_runpod
 from ..settings import Settings
 from .bucket import bucket_from_job, bucket_from_settings
+from .folder import FolderStore
+from .s3 import S3Store
+from .s3_requests import RetryPolicy
 from .store import Store
-from .store_folder import FolderStore
-from .store_s3 import Patience, S3Store
 
 #: Under a network volume's root, which others use too.
 _ON_VOLUME = Path("ltx2-worker")
 
 
-class Where(StrEnum):
-    """The kinds of destination, as the reply names them."""
-
-    JOB_BUCKET = "job_bucket"
-    BUCKET = "bucket"
-    FOLDER = "folder"
-    VOLUME = "volume"
-    INLINE = "inline"
-
-
 @dataclass(frozen=True)
 class Destination:
-    """Where, and the store that is there; none for an inline reply."""
+    """Where a job's video goes.
 
-    where: Where
+    Arguments:
+        store: None for the reply itself.
+        brought_by_job: whether it is the job's own bucket and not the operator's choice.
+    """
+
     store: Store | None
+    brought_by_job: bool = False
 
 
-def operators_destination(settings: Settings, patience: Patience | None = None) -> Destination | None:
-    """Return where videos go that bring no bucket of their own, None where there is no such place.
+def operators_destination(settings: Settings, retries: RetryPolicy | None = None) -> Destination | None:
+    """Return where the videos of jobs without a bucket of their own go, None where there is no such place.
 
-    Raises `WorkerError(STORAGE_UNAVAILABLE)` for a bucket that is configured by halves, or as none can be.
+    Raises `WorkerError(STORAGE_UNAVAILABLE)` for a bucket that is not configured completely or correctly.
     """
     if (bucket := bucket_from_settings(settings)) is not None:
         try:
-            return Destination(Where.BUCKET, S3Store(bucket, patience))
+            return Destination(S3Store(bucket, retries))
         except (ValueError, BotoCoreError) as error:
             setting = "BUCKET_REGION" if isinstance(error, InvalidRegionError) else "BUCKET_ENDPOINT_URL"
             raise WorkerError(
@@ -57,26 +52,24 @@ def operators_destination(settings: Settings, patience: Patience | None = None) 
                 retryable=False,
             ) from error
     if settings.output_dir is not None:
-        return Destination(Where.FOLDER, FolderStore(settings.output_dir))
+        return Destination(FolderStore(settings.output_dir))
     if settings.volume_dir.is_dir():
         folder = settings.volume_dir / _ON_VOLUME / "output"
-        return Destination(Where.VOLUME, FolderStore(folder, "network volume"))
+        return Destination(FolderStore(folder, "network volume"))
     if settings.inline_base64:
-        return Destination(Where.INLINE, None)
+        return Destination(None)
     if on_runpod():
         return None
-    return Destination(Where.FOLDER, FolderStore(Path("output")))
+    return Destination(FolderStore(Path("output")))
 
 
-def jobs_destination(s3_config: object, settings: Settings, patience: Patience | None = None) -> Destination:
-    """Return the bucket that a job brings.
-
-    Raises `WorkerError(INVALID_INPUT)` where that must not be, `WorkerError(STORAGE_UNAVAILABLE)` where its
-    host name cannot be looked up.
-    """
+def jobs_destination(
+    s3_config: object, settings: Settings, retries: RetryPolicy | None = None
+) -> Destination:
+    """Return the bucket that a job brings as `s3Config`; raises as `bucket_from_job`."""
     bucket = bucket_from_job(s3_config, settings)
     try:
-        return Destination(Where.JOB_BUCKET, S3Store(bucket, patience))
+        return Destination(S3Store(bucket, retries), brought_by_job=True)
     except (ValueError, BotoCoreError) as error:
         raise WorkerError(
             ErrorCode.INVALID_INPUT,
@@ -85,7 +78,7 @@ def jobs_destination(s3_config: object, settings: Settings, patience: Patience |
         ) from error
 
 
-def spool_folder(settings: Settings) -> Path:
+def outbox_folder(settings: Settings) -> Path:
     """Return where undelivered videos wait: beside `work_dir`, which is emptied, if there is no volume."""
     if settings.spool_dir is not None:
         return settings.spool_dir

@@ -1,29 +1,31 @@
 """A finished video leaves the worker here: delivered, recorded, and never lost.
 
-A job whose record is found is answered from it; what a destination does not take waits in the spool.
+A job whose record is found is answered from it; what a destination does not take waits in the outbox.
 """
 
 import base64
 import logging
-from collections.abc import Mapping
+import threading
+import time
 from pathlib import Path
-from typing import Any
 
 from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.record import object_name
 
 from ..deadline import Deadline
 from ..settings import Settings
-from .destination import Destination, Where, jobs_destination, nowhere, operators_destination, spool_folder
-from .names import object_name
-from .record import Delivery, Found, Parcel, find_record, hand_over, packed, unpacked
-from .spool import Spool
-from .store import Link, StoreFault, digest
-from .store_s3 import Patience
+from .destination import Destination, jobs_destination, nowhere, operators_destination, outbox_folder
+from .outbox import Outbox
+from .record import Artifacts, Delivery, EarlierResult, find_record, store_all
+from .s3_requests import RetryPolicy
+from .store import Location, Store, StoreFault, digest_of
 
 log = logging.getLogger(__name__)
 
-#: What trying the destination and delivering what is left over may take, in seconds.
+#: What trying the destination and emptying the outbox may take, in seconds.
 _OWN_LIMIT = 900.0
+#: Seconds between a video that was kept and the next try to deliver it; the pause doubles up to the longest.
+_PAUSE, _LONGEST_PAUSE = 60.0, 900.0
 
 
 class Publisher:
@@ -31,19 +33,22 @@ class Publisher:
 
     Arguments:
         settings: the "what goes out" section.
-        patience: how a failing bucket is tried again.
+        retries: how a failing bucket is tried again.
+        pause: seconds between a video that was kept and the next try to deliver it.
 
-    Raises `WorkerError(STORAGE_UNAVAILABLE)` for a bucket that is configured by halves.
+    Raises `WorkerError(STORAGE_UNAVAILABLE)` for a bucket that is not configured completely.
     """
 
-    def __init__(self, settings: Settings, patience: Patience | None = None) -> None:
+    def __init__(self, settings: Settings, retries: RetryPolicy | None = None, pause: float = _PAUSE) -> None:
         self._settings = settings
-        self._patience = patience
-        self._operators = operators_destination(settings, patience)
-        self._spool = Spool(spool_folder(settings), settings.spool_max_videos, settings.spool_max_bytes)
+        self._pause = pause
+        self._kept = threading.Event()
+        self._retries = retries
+        self._operators = operators_destination(settings, retries)
+        self._outbox = Outbox(outbox_folder(settings), settings.spool_max_videos, settings.spool_max_bytes)
 
     def check(self, deadline: Deadline | None = None) -> None:
-        """Try the destination, before any job is taken.
+        """Try the operator's destination, before any job is taken.
 
         Raises `WorkerError(STORAGE_UNAVAILABLE)`: nowhere to put a video, or a bucket that does not work.
         """
@@ -61,18 +66,28 @@ class Publisher:
                     retryable=fault.transient,
                 ) from fault
 
-    def require_destination(self, s3_config: object) -> None:
-        """Make sure that a job's own bucket may be used; raises what `accept` raises before it tries it."""
-        self._destination(s3_config)
+    def destination(self, s3_config: object | None) -> Destination | None:
+        """Return where a job's video goes, None where there is no place for it.
 
-    def accept(self, s3_config: object | None, deadline: Deadline) -> None:
-        """Make sure that a job's video will have a place, before it is generated.
+        Arguments:
+            s3_config: the job's `s3Config`, as received.
 
-        Raises `WorkerError(INVALID_INPUT)` with a field for a job's own bucket that is not allowed, malformed
-        or refuses its keys, `WorkerError(STORAGE_UNAVAILABLE)` where there is nowhere to put a video.
+        Raises `WorkerError(INVALID_INPUT)`, with a field, for a bucket of the job's own that is not allowed
+        or malformed; `WorkerError(STORAGE_UNAVAILABLE)` where its host name cannot be looked up.
         """
-        destination = self._destination(s3_config)
-        if destination.where is Where.JOB_BUCKET and destination.store is not None:
+        if s3_config is not None:
+            return jobs_destination(s3_config, self._settings, self._retries)
+        return self._operators
+
+    def try_jobs_bucket(self, destination: Destination, deadline: Deadline) -> None:
+        """Make sure that a bucket which a job brought takes files, before its video is generated.
+
+        The operator's destination was tried when the worker started.
+
+        Raises `WorkerError`, with a field: INVALID_INPUT for a bucket that refuses its keys,
+        STORAGE_UNAVAILABLE for one that is down.
+        """
+        if destination.brought_by_job and destination.store is not None:
             try:
                 destination.store.check(deadline)
             except StoreFault as fault:
@@ -82,140 +97,141 @@ class Publisher:
                 ) from fault
 
     def find(
-        self, job_id: str, input_digest: str, deadline: Deadline, s3_config: object | None = None
-    ) -> Found | None:
-        """Return what an earlier run of this very job made, delivering it now if it is still in the spool.
+        self,
+        key: str,
+        input_digest: str,
+        destination: Destination,
+        deadline: Deadline,
+        request_name: str | None = None,
+    ) -> EarlierResult | None:
+        """Return what an earlier run of this very job made, delivering it now if it is still in the outbox.
 
         Arguments:
-            job_id: the platform's id.
+            key: what the job's files are named after: the platform's id of the job.
             input_digest: a digest of the job's input: the same id with another input is another job.
+            request_name: where the record of another job with the same `request_id` lies.
 
         Raises `WorkerError(STORAGE_UNAVAILABLE)` if the video exists but still cannot be delivered. A store
         that cannot be read counts as one that has no record.
         """
-        destination = self._destination(s3_config)
-        if destination.store is None:
+        store, name = destination.store, object_name(key)
+        if store is None:
+            return None
+        for recorded in (name, request_name):
+            if recorded and (found := _recorded(store, recorded, input_digest, deadline)) is not None:
+                return found
+        entry = self._outbox.find(name, input_digest)
+        if entry is None and request_name is not None:
+            entry = self._outbox.find_request(request_name, input_digest)
+        if entry is None:
             return None
         try:
-            found = find_record(
-                destination.where, destination.store, object_name(job_id), input_digest, deadline
-            )
-        except StoreFault as fault:
-            log.warning(
-                "no record of the job could be looked for: the %s %s", destination.store.noun, fault.reason
-            )
-            found = None
-        if found is not None:
-            return found
-        entry = self._spool.find(object_name(job_id))
-        kept = unpacked(entry) if entry is not None else None
-        if kept is None or kept[1].input_digest != input_digest:
-            return None
-        parcel = kept[1]
-        try:
-            delivery = hand_over(destination.where, destination.store, parcel, deadline)
-        except StoreFault as fault:
-            raise _undelivered(destination.store.noun, fault, kept=True) from fault
-        self._spool.forget(parcel.name)
-        return Found(parcel.result, delivery)
+            delivery = store_all(store, entry.artifacts, deadline)
+        except (StoreFault, OSError) as error:
+            if isinstance(error, StoreFault) and entry.folder.exists():
+                raise _undelivered(f"the {store.noun} {error.reason}", kept=True) from error
+            # Another worker that shares the outbox has delivered the video meanwhile, or the disk fails.
+            log.warning("kept video unreadable", extra={"entry": entry.folder.name, "why": str(error)})
+            return _recorded(store, entry.artifacts.name, input_digest, deadline)
+        if delivery.complete:
+            self._outbox.forget(entry)
+        return EarlierResult(entry.artifacts.result, delivery)
 
-    def deliver(
-        self,
-        job_id: str,
-        input_digest: str,
-        video: Path,
-        result: Mapping[str, Any],
-        deadline: Deadline,
-        *,
-        poster: Path | None = None,
-        preview: Path | None = None,
-        s3_config: object | None = None,
-    ) -> Delivery:
+    def deliver(self, artifacts: Artifacts, destination: Destination, deadline: Deadline) -> Delivery:
         """Deliver a job's files, then its record.
 
-        Arguments:
-            job_id: the platform's id; it names the files.
-            input_digest: what `find` will be asked with.
-            video: the MP4; its owner removes it, as the other files.
-            result: what the reply says beside the links; JSON.
-            poster: a JPEG.
-            preview: an animated WebP.
-            s3_config: the job's own bucket.
-
-        Raises `WorkerError(STORAGE_UNAVAILABLE)`, after the files went to the spool; `Cancelled`.
+        Raises `WorkerError(STORAGE_UNAVAILABLE)`, after the files went to the outbox; `Cancelled`.
         """
-        files = {".mp4": video, ".jpg": poster, ".webp": preview}
-        parcel = Parcel(job_id, input_digest, {k: v for k, v in files.items() if v is not None}, result)
-        try:
-            destination = self._destination(s3_config)
-        except WorkerError as error:
-            if not error.retryable:
-                raise
-            # The job's bucket was there when the job was accepted; only its name cannot be looked up now.
-            lost = StoreFault("cannot be reached", transient=True)
-            raise _undelivered("bucket", lost, packed(Where.JOB_BUCKET, parcel, self._spool)) from error
         if (store := destination.store) is None:
-            return self._inline(video)
+            return self._inline(artifacts.video)
+        cause: Exception
         try:
-            return hand_over(destination.where, store, parcel, deadline)
+            delivery = store_all(store, artifacts, deadline)
         except StoreFault as fault:
-            raise _undelivered(store.noun, fault, packed(destination.where, parcel, self._spool)) from fault
+            cause, reason = fault, f"the {store.noun} {fault.reason}"
         except WorkerError as error:
             # The deadline: the video is made and paid for, so it is kept like any other.
-            late = StoreFault("did not take it before the job's deadline", transient=True)
-            raise _undelivered(store.noun, late, packed(destination.where, parcel, self._spool)) from error
+            cause, reason = error, f"the {store.noun} did not take it before the job's deadline"
+        except OSError as error:
+            raise WorkerError(
+                ErrorCode.STORAGE_UNAVAILABLE,
+                "The video was made, but its file cannot be read back from this worker's disk.",
+            ) from error
+        else:
+            if not delivery.complete:
+                self._enqueue(artifacts, destination)
+            return delivery
+        raise _undelivered(reason, kept=self._enqueue(artifacts, destination)) from cause
 
-    def deliver_leftovers(self, deadline: Deadline | None = None) -> int:
-        """Deliver what earlier runs had to keep, and return how many were delivered.
+    def attend_outbox(self) -> None:
+        """Deliver what waits, now and some time after each video that had to be kept; never returns.
+
+        A worker without a volume keeps videos on its own disk, which goes with it: it must not wait for a
+        restart. Nothing that is met here may end the thread.
+        """
+        pause = self._pause
+        while True:
+            self._kept.clear()
+            try:
+                self.empty_outbox()
+            except Exception:
+                log.exception("the outbox could not be emptied")
+                self._kept.set()
+            if not self._kept.is_set():
+                pause = self._pause
+                self._kept.wait()
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def empty_outbox(self, deadline: Deadline | None = None) -> int:
+        """Deliver what had to be kept, and return how many videos were delivered.
 
         Videos for a job's own bucket wait until the job is sent again: nobody's keys are kept on disk.
         """
         if self._operators is None or self._operators.store is None:
             return 0
-        where, store, deadline = (
-            self._operators.where,
-            self._operators.store,
-            deadline or Deadline(_OWN_LIMIT),
-        )
+        store, deadline = self._operators.store, deadline or Deadline(_OWN_LIMIT)
         delivered = 0
-        for entry in self._spool.entries():
-            kept = unpacked(entry)
-            if kept is None:
-                log.error("spool: %s is not whole and goes", entry.name)
-                self._spool.forget(entry.name)
+        for entry in self._outbox.entries():
+            if entry.for_job_bucket:
                 continue
-            meant_for, parcel = kept
-            if meant_for is Where.JOB_BUCKET:
-                continue
+            facts = {"entry": entry.folder.name}
             try:
-                # A later run of the same job may have been delivered: its video stays as it was promised.
-                if find_record(where, store, entry.name, None, deadline) is None:
-                    hand_over(where, store, parcel, deadline)
+                name, input_digest = entry.artifacts.name, entry.artifacts.input_digest
+                if find_record(store, name, None, deadline) is None:
+                    if not store_all(store, entry.artifacts, deadline).complete:
+                        self._kept.set()
+                        break
                     delivered += 1
-            except WorkerError as error:
-                log.warning("leftover videos stay in the spool: %s", error)
-                break
+                elif find_record(store, name, input_digest, deadline) is None:
+                    # The id was used again with another input: the video that is there was promised too, so
+                    # this one goes there only when its job is sent again.
+                    log.info("video stays in the outbox", extra=facts | {"why": "another has its name"})
+                    continue
             except StoreFault as fault:
-                log.warning("%s stays in the spool: the %s %s", entry.name, store.noun, fault)
+                log.warning("video stays in the outbox", extra=facts | {"why": f"the {store.noun} {fault}"})
                 if fault.transient:
+                    self._kept.set()
                     break
                 continue
+            except WorkerError as error:
+                log.warning("videos stay in the outbox", extra={"why": error.message})
+                self._kept.set()
+                break
             except OSError as error:
-                # Another worker that shares the spool was quicker, or the disk cannot read this one.
-                log.warning("%s could not be read from the spool: %s", entry.name, error.strerror)
+                # Another worker that shares the outbox was quicker, or the disk cannot read this one.
+                log.warning("video stays in the outbox", extra=facts | {"why": error.strerror})
                 continue
-            self._spool.forget(entry.name)
+            self._outbox.forget(entry)
         return delivered
 
-    def _destination(self, s3_config: object | None) -> Destination:
-        if s3_config is not None:
-            return jobs_destination(s3_config, self._settings, self._patience)
-        if self._operators is None:
-            raise nowhere()
-        return self._operators
+    def _enqueue(self, artifacts: Artifacts, destination: Destination) -> bool:
+        kept = self._outbox.enqueue(artifacts, for_job_bucket=destination.brought_by_job)
+        self._kept.set()
+        return kept
 
     def _inline(self, video: Path) -> Delivery:
-        facts, limit = digest(video), self._settings.inline_max_bytes
+        facts, limit = digest_of(video), self._settings.inline_max_bytes
         if facts.bytes > limit:
             raise WorkerError(
                 ErrorCode.STORAGE_UNAVAILABLE,
@@ -224,11 +240,17 @@ class Publisher:
                 retryable=False,
             )
         data = base64.b64encode(video.read_bytes()).decode()
-        return Delivery(Where.INLINE, facts.bytes, facts.sha256, Link(), base64=data)
+        return Delivery(facts.bytes, facts.sha256, Location(), base64=data)
 
 
-def _undelivered(noun: str, fault: StoreFault, kept: bool) -> WorkerError:
+def _recorded(store: Store, name: str, input_digest: str, deadline: Deadline) -> EarlierResult | None:
+    try:
+        return find_record(store, name, input_digest, deadline)
+    except StoreFault as fault:
+        log.warning("no record could be looked for", extra={"why": f"the {store.noun} {fault.reason}"})
+        return None
+
+
+def _undelivered(reason: str, *, kept: bool) -> WorkerError:
     fate = "it is kept and delivered when the same job is sent again" if kept else "it could not be kept"
-    return WorkerError(
-        ErrorCode.STORAGE_UNAVAILABLE, f"The video was made, but the {noun} {fault.reason}; {fate}."
-    )
+    return WorkerError(ErrorCode.STORAGE_UNAVAILABLE, f"The video was made, but {reason}; {fate}.")

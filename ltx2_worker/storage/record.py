@@ -4,6 +4,8 @@
 It holds no URL: a presigned one would outlive its use, so links are made anew each time.
 """
 
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +14,50 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..deadline import Deadline
-from .destination import Where
-from .names import object_name
-from .spool import Entry, Spool
-from .store import Digest, Link, Store
+from ltx2_api.errors import WorkerError
 
-_CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".webp": "image/webp"}
+from ..deadline import Deadline
+from .store import Digest, Location, Store, StoreFault
+
+log = logging.getLogger(__name__)
+
+VIDEO, POSTER, ANIMATION, RECORD = ".mp4", ".jpg", ".webp", ".json"
+
+#: A file's name without suffix, as `object_name` makes it.
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """One job's finished files on this machine, and what its record says of them.
+
+    Arguments:
+        name: what they are called in a store, without suffix: `object_name` of the job's id.
+        job_id: the platform's id.
+        input_digest: of the job's input: the same id with another input is another job.
+        video: the MP4; its owner removes it, as the other files.
+        result: what the reply says beside the links; JSON.
+        poster: a JPEG.
+        animation: an animated WebP.
+        digest: the video's, where it is known already: a file that differs is not delivered.
+        request_name: under which the record is written once more, for a job with a `request_id`.
+    """
+
+    name: str
+    job_id: str
+    input_digest: str
+    video: Path
+    result: Mapping[str, Any]
+    poster: Path | None = None
+    animation: Path | None = None
+    digest: Digest | None = None
+    request_name: str | None = None
+
+    @property
+    def pictures(self) -> dict[str, Path]:
+        """The files beside the video: suffix -> file."""
+        pictures = {POSTER: self.poster, ANIMATION: self.animation}
+        return {suffix: path for suffix, path in pictures.items() if path is not None}
 
 
 @dataclass(frozen=True)
@@ -26,22 +65,22 @@ class Delivery:
     """Where a job's files are, for the reply.
 
     Arguments:
-        where: the kind of destination.
         bytes: the video's size.
         sha256: the video's digest, hexadecimal.
-        video: its URL or path; without either when the video is in `base64`.
-        poster: the JPEG's, if there is one.
-        preview: the animated WebP's, if there is one.
+        video: where it is; without URL and path when the video is in `base64`.
+        poster: the JPEG's place, if there is one.
+        animation: the animated WebP's, if there is one.
         base64: the video itself, for an inline reply.
+        complete: False where the store failed after it had the video, and may take the record later.
     """
 
-    where: Where
     bytes: int
     sha256: str
-    video: Link
-    poster: Link | None = None
-    preview: Link | None = None
+    video: Location
+    poster: Location | None = None
+    animation: Location | None = None
     base64: str | None = None
+    complete: bool = True
 
     @property
     def expires_at(self) -> datetime | None:
@@ -50,30 +89,21 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A job that was done before: the result handed to `deliver`, and fresh links to its files."""
+class EarlierResult:
+    """A job that was done before: its `Artifacts.result`, and fresh links to its files."""
 
     result: Mapping[str, Any]
     delivery: Delivery
 
 
-@dataclass(frozen=True)
-class Parcel:
-    """One job's files on their way: suffix -> file, and what the record says of them."""
+class Record(BaseModel):
+    """The content of `NAME.json`.
 
-    job_id: str
-    input_digest: str
-    files: Mapping[str, Path]
-    result: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """What the job's files are called, without suffix."""
-        return object_name(self.job_id)
-
-
-class _Record(BaseModel):
-    """The content of `NAME.json`; `files` is name -> bytes, `sha256` the video's."""
+    Attributes:
+        files: name -> bytes; one is the MP4.
+        sha256, crc32: the MP4's, see `Digest`; records of version 0.1 have no `crc32`.
+        request_name: under which it lies once more, see `ltx2_api.record.request_name`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -82,91 +112,121 @@ class _Record(BaseModel):
     input_digest: str
     files: dict[str, int]
     sha256: str
+    crc32: tuple[str, ...] = ()
+    request_name: str | None = None
     result: dict[str, Any]
 
+    @classmethod
+    def parse(cls, data: bytes) -> "Record | None":
+        """Return what a record's bytes say, None where they are no record."""
+        try:
+            record = cls.model_validate_json(data)
+        except ValidationError:
+            return None
+        # The names become keys and paths: a record that names anything else is not this worker's.
+        ours = all(_NAME.fullmatch(Path(name).stem) and Path(name).name == name for name in record.files)
+        if record.request_name is not None and not _NAME.fullmatch(record.request_name):
+            return None
+        return record if ours and sum(name.endswith(VIDEO) for name in record.files) == 1 else None
 
-class _Note(BaseModel):
-    """What the spool is told about a parcel; `where` is the kind of destination that failed."""
+    @property
+    def name(self) -> str:
+        """What the job's files are called, without suffix."""
+        return next(name for name in self.files if name.endswith(VIDEO)).removesuffix(VIDEO)
 
-    model_config = ConfigDict(frozen=True)
-
-    job_id: str
-    input_digest: str
-    where: Where
-    result: dict[str, Any]
+    @property
+    def digest(self) -> Digest:
+        """The MP4's."""
+        return Digest(self.files[self.name + VIDEO], self.sha256, self.crc32)
 
 
-def hand_over(where: Where, store: Store, parcel: Parcel, deadline: Deadline) -> Delivery:
-    """Store the files and, when all are there, the record; raises `StoreFault`."""
-    digests: dict[str, Digest] = {}
-    for suffix, path in parcel.files.items():
-        name = parcel.name + suffix
-        digests[name] = store.put_file(name, path, _CONTENT_TYPES[suffix], parcel.job_id, deadline)
-    record = _Record(
-        job_id=parcel.job_id,
-        input_digest=parcel.input_digest,
-        files={name: entry.bytes for name, entry in digests.items()},
-        sha256=digests[f"{parcel.name}.mp4"].sha256,
-        result=dict(parcel.result),
+def store_video(store: Store, artifacts: Artifacts, deadline: Deadline) -> Record:
+    """Store the video alone; raises `StoreFault`, and `OSError` where the file cannot be read."""
+    name = artifacts.name + VIDEO
+    digest = store.put_file(name, artifacts.video, artifacts.job_id, deadline, expected=artifacts.digest)
+    return Record(
+        job_id=artifacts.job_id,
+        input_digest=artifacts.input_digest,
+        files={name: digest.bytes},
+        sha256=digest.sha256,
+        crc32=digest.crc32,
+        request_name=artifacts.request_name,
+        result=dict(artifacts.result),
     )
+
+
+def store_pictures(store: Store, artifacts: Artifacts, record: Record, deadline: Deadline) -> Record:
+    """Store what belongs to a stored video; return the record that names it too.
+
+    A picture that cannot be read, or that the store refuses, is left out. Raises a transient `StoreFault`.
+    """
+    files = dict(record.files)
+    for suffix, path in artifacts.pictures.items():
+        name = artifacts.name + suffix
+        try:
+            files[name] = store.put_file(name, path, artifacts.job_id, deadline).bytes
+        except StoreFault as fault:
+            if fault.transient:
+                raise
+            log.warning("picture not delivered", extra={"file": name, "why": fault.reason})
+        except OSError as error:
+            log.warning("picture not delivered", extra={"file": name, "why": error.strerror})
+    return record.model_copy(update={"files": files})
+
+
+def store_record(store: Store, record: Record, deadline: Deadline) -> None:
+    """Write the commit mark, under the request's name first where it has one; raises `StoreFault`."""
     data = record.model_dump_json(indent=1).encode()
-    store.put_bytes(f"{parcel.name}.json", data, "application/json", deadline)
-    return _delivery(where, store, parcel.name, record)
+    if record.request_name is not None:
+        store.put_bytes(record.request_name + RECORD, data, deadline)
+    store.put_bytes(record.name + RECORD, data, deadline)
+
+
+def store_all(store: Store, artifacts: Artifacts, deadline: Deadline) -> Delivery:
+    """Store the files and, when all are there, the record.
+
+    With the video the job has what it was asked for: neither a picture nor the record costs it its success.
+
+    Raises `StoreFault` or `OSError` (see `Store.put_file`) for the video, `Cancelled`, and `WorkerError` when
+    the deadline passes before the video is stored.
+    """
+    record = store_video(store, artifacts, deadline)
+    try:
+        record = store_pictures(store, artifacts, record, deadline)
+        store_record(store, record, deadline)
+    except (StoreFault, WorkerError) as error:
+        log.error("record not written", extra={"job_id": artifacts.job_id, "why": str(error)})
+        refused = isinstance(error, StoreFault) and not error.transient
+        return delivery_of(store, record, complete=refused)
+    return delivery_of(store, record)
 
 
 def find_record(
-    where: Where, store: Store, name: str, input_digest: str | None, deadline: Deadline
-) -> Found | None:
+    store: Store, name: str, input_digest: str | None, deadline: Deadline
+) -> EarlierResult | None:
     """Return the job that a record tells of, if its video is still there; raises `StoreFault`.
 
     Arguments:
-        name: the job's object name.
+        name: `object_name` of the job's id, or of another key under which its record was written.
         input_digest: what the job must have been asked with; None takes any.
     """
-    data = store.read(f"{name}.json", deadline)
-    if data is None:
+    data = store.read(name + RECORD, deadline)
+    record = Record.parse(data) if data is not None else None
+    if record is None or input_digest not in {None, record.input_digest}:
         return None
-    try:
-        record = _Record.model_validate_json(data)
-    except ValidationError:
+    if not store.holds(record.name + VIDEO, record.digest, deadline):
         return None
-    size = record.files.get(f"{name}.mp4")
-    if input_digest not in {None, record.input_digest} or size is None:
-        return None
-    if store.size(f"{name}.mp4", deadline) != size:
-        return None
-    return Found(record.result, _delivery(where, store, name, record))
+    return EarlierResult(record.result, delivery_of(store, record))
 
 
-def packed(where: Where, parcel: Parcel, spool: Spool) -> bool:
-    """Put a parcel that its destination did not take into the spool; whether that was possible."""
-    note = _Note(
-        job_id=parcel.job_id, input_digest=parcel.input_digest, where=where, result=dict(parcel.result)
-    )
-    files = {parcel.name + suffix: path for suffix, path in parcel.files.items()}
-    return spool.keep(parcel.name, files, note.model_dump(mode="json"))
-
-
-def unpacked(entry: Entry) -> tuple[Where, Parcel] | None:
-    """Return a kept parcel and the destination that it was for, None if it is not whole."""
-    try:
-        note = _Note.model_validate(entry.note)
-    except ValidationError:
-        return None
-    files = {suffix: entry.folder / f"{entry.name}{suffix}" for suffix in _CONTENT_TYPES}
-    kept = {suffix: path for suffix, path in files.items() if path.is_file()}
-    if ".mp4" not in kept or object_name(note.job_id) != entry.name:
-        return None
-    return note.where, Parcel(note.job_id, note.input_digest, kept, note.result)
-
-
-def _delivery(where: Where, store: Store, name: str, record: _Record) -> Delivery:
-    video, poster, preview = f"{name}.mp4", f"{name}.jpg", f"{name}.webp"
+def delivery_of(store: Store, record: Record, *, complete: bool = True) -> Delivery:
+    """Return where the files of a record are."""
+    poster, animation = record.name + POSTER, record.name + ANIMATION
     return Delivery(
-        where=where,
-        bytes=record.files[video],
+        bytes=record.digest.bytes,
         sha256=record.sha256,
-        video=store.link(video),
-        poster=store.link(poster) if poster in record.files else None,
-        preview=store.link(preview) if preview in record.files else None,
+        video=store.location(record.name + VIDEO),
+        poster=store.location(poster) if poster in record.files else None,
+        animation=store.location(animation) if animation in record.files else None,
+        complete=complete,
     )

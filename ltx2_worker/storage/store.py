@@ -1,23 +1,22 @@
-"""Where finished files go: what every store can do, and how one says that it cannot.
+"""What every place for finished files can do, and how it says that it cannot.
 
-`store_s3.S3Store` is a bucket, `store_folder.FolderStore` a network volume or a folder; `publish` tells
-them apart only to choose one.
+`s3.S3Store` is a bucket, `folder.FolderStore` a network volume or a directory.
 """
 
 import base64
 import hashlib
-import shutil
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
-from uuid import uuid4
 
 from ..deadline import Deadline
 
 #: S3 uploads go in parts of this size; the checksum of a multipart object is made of its parts' checksums.
 PART_BYTES = 8 * 1024 * 1024
+#: No record is larger; whatever is larger under a record's name is something else.
+RECORD_BYTES = 256 * 1024
 
 
 class StoreFault(Exception):  # noqa: N818 - a store's failure, worded by `publish` before it leaves
@@ -34,8 +33,12 @@ class StoreFault(Exception):  # noqa: N818 - a store's failure, worded by `publi
         self.transient = transient
 
 
+class DamagedFile(OSError):  # noqa: N818 - an OSError like any other that a file on this disk can raise
+    """A file on this machine's disk is no longer what it was when it was finished."""
+
+
 @dataclass(frozen=True)
-class Link:
+class Location:
     """Where a stored file is found: a URL, or a path on this machine or its volume."""
 
     url: str | None = None
@@ -45,12 +48,23 @@ class Link:
 
 @dataclass(frozen=True)
 class Digest:
-    """A file's size in bytes and its checksums: SHA-256, and CRC-32 in the two forms that S3 uses."""
+    """What identifies a file's content.
+
+    Arguments:
+        bytes: its size.
+        sha256: hexadecimal.
+        crc32: base64, in the two forms that S3 reports: of the whole file, and of its parts' checksums;
+            empty where they are not known.
+    """
 
     bytes: int
     sha256: str
-    crc32: str
-    crc32_of_parts: str
+    crc32: tuple[str, ...] = ()
+
+    def require(self, expected: "Digest | None") -> None:
+        """Raise `DamagedFile` unless this is the digest of the file that `expected` was taken of."""
+        if expected is not None and (self.bytes, self.sha256) != (expected.bytes, expected.sha256):
+            raise DamagedFile(0, "is not the file that was finished")
 
 
 class Store(Protocol):
@@ -61,24 +75,36 @@ class Store(Protocol):
     def check(self, deadline: Deadline) -> None:
         """Write and remove something small; raise `StoreFault` if that fails."""
 
-    def put_file(self, name: str, source: Path, content_type: str, job_id: str, deadline: Deadline) -> Digest:
-        """Store the file `source` and verify it; the source stays. Raises `StoreFault`."""
+    def put_file(
+        self,
+        name: str,
+        source: Path,
+        job_id: str,
+        deadline: Deadline,
+        *,
+        expected: Digest | None = None,
+    ) -> Digest:
+        """Store the file `source` durably and verify it; the source stays.
 
-    def put_bytes(self, name: str, data: bytes, content_type: str, deadline: Deadline) -> None:
-        """Store a few kilobytes. Raises `StoreFault`."""
+        Raises `StoreFault`, and `OSError` where the source cannot be read: `DamagedFile` if it is not
+        `expected`.
+        """
+
+    def put_bytes(self, name: str, data: bytes, deadline: Deadline) -> None:
+        """Store a few kilobytes durably. Raises `StoreFault`."""
 
     def read(self, name: str, deadline: Deadline) -> bytes | None:
         """Return a small stored file, None where there is none. Raises `StoreFault`."""
 
-    def size(self, name: str, deadline: Deadline) -> int | None:
-        """Return a stored file's size in bytes, None where there is none. Raises `StoreFault`."""
+    def holds(self, name: str, digest: Digest, deadline: Deadline) -> bool:
+        """Whether a stored file is there and has the content of `digest`. Raises `StoreFault`."""
 
-    def link(self, name: str) -> Link:
+    def location(self, name: str) -> Location:
         """Return where a stored file is found, for the caller."""
 
 
-def digest(path: Path) -> Digest:
-    """Return a file's checksums, read once and in pieces."""
+def digest_of(path: Path) -> Digest:
+    """Return a file's digest, read once and in pieces. Raises `OSError`."""
     sha256 = hashlib.sha256()
     size = crc_whole = 0
     part_crcs = b""
@@ -94,28 +120,7 @@ def digest(path: Path) -> Digest:
                 break
             size += filled
             part_crcs += crc_part.to_bytes(4, "big")
-    return Digest(
-        bytes=size,
-        sha256=sha256.hexdigest(),
-        crc32=_base64(crc_whole),
-        crc32_of_parts=_base64(zlib.crc32(part_crcs)),
-    )
-
-
-def place(source: Path, target: Path) -> None:
-    """Make `target` the same file as `source`, all at once: a reader never sees half of it.
-
-    A hard link where both are on one file system, else a copy. Raises `OSError`.
-    """
-    partial = target.with_name(f".{target.name}.{uuid4().hex}")
-    try:
-        try:
-            partial.hardlink_to(source)
-        except OSError:
-            shutil.copyfile(source, partial)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    return Digest(size, sha256.hexdigest(), (_base64(crc_whole), _base64(zlib.crc32(part_crcs))))
 
 
 def _base64(crc32: int) -> str:

@@ -18,6 +18,7 @@ from ltx2_api.job import JobInput
 from ltx2_worker.catalog.files import SETS, in_sets, manifest
 from ltx2_worker.plan import make_plan
 from ltx2_worker.settings import Settings
+from ltx2_worker.storage.destination import operators_destination
 from ltx2_worker.workflow import require_installed
 from tools import hub_listing
 
@@ -53,6 +54,7 @@ class Input(Strict):
     max: float | None = None
     true_value: str | None = None
     false_value: str | None = None
+    required: bool | None = None
     advanced: bool = False
 
 
@@ -140,6 +142,16 @@ def test_what_the_hub_may_set_is_accepted(entry, monkeypatch):
         monkeypatch.setenv(entry["key"], value)
         seen.add(Settings().model_dump_json())
     assert len(seen) == len(choices)  # each means something else
+
+
+def test_a_deployment_from_the_hub_asks_for_what_the_worker_does_not_start_without(tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "endpoint")
+    required = [entry["key"] for entry in HUB["config"]["env"] if entry["input"].get("required")]
+    settings = {"volume_dir": tmp_path / "none", "work_dir": tmp_path / "work"}
+    assert operators_destination(Settings(**settings)) is None
+    for key in required:
+        monkeypatch.setenv(key, "https://bucket.example" if key.endswith("URL") else "x")
+    assert operators_destination(Settings(**settings)) is not None
 
 
 def test_presets_and_test_settings_are_settings():

@@ -8,8 +8,9 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from media_lab import VIDEO_KINDS, encoded, pictures, write_video
 from PIL import Image
+
+from tests.media.media_lab import VIDEO_KINDS, encoded, pictures, write_video
 
 Damage = Callable[[random.Random, bytes], bytes]
 
@@ -71,7 +72,8 @@ def extreme_number(chance: random.Random, content: bytes) -> bytes:
     where = chance.randrange(max(1, len(content) if chance.random() < 0.3 else min(len(content), 400)))
     value = chance.choice((0, 1, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)) % 2 ** (8 * width)
     order = chance.choice(("big", "little"))
-    return content[:where] + value.to_bytes(width, order) + content[where + width :]
+    number: bytes = value.to_bytes(width, order)
+    return content[:where] + number + content[where + width :]
 
 
 def huge_dimensions(chance: random.Random, content: bytes) -> bytes:

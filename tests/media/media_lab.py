@@ -95,6 +95,7 @@ def add_video(
 ) -> av.VideoStream:
     quiet = {"libx265": {"x265-params": "log-level=none"}, "libsvtav1": {"svtav1-params": "lp=1"}}
     stream = output.add_stream(codec, rate=fps, options={**quiet.get(codec, {}), **(options or {})})
+    assert isinstance(stream, av.VideoStream)
     stream.width, stream.height = size
     stream.pix_fmt = {"prores_ks": "yuv422p10le", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
     stream.thread_count = 1

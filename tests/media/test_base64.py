@@ -4,12 +4,12 @@ import base64
 from pathlib import Path
 
 import pytest
-from fetch_lab import CONTENT, MOST
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.media.fetch import Source, decode_base64, fetch
 from ltx2_worker.settings import Settings
+from tests.media.fetch_lab import CONTENT, MOST
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,13 @@ import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from media_lab import (
+from PIL import Image
+
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_worker.media import clip
+from ltx2_worker.media.control import fit_video, nearest, still_video
+from ltx2_worker.media.fit import Frame
+from tests.media.media_lab import (
     BLUE,
     GREEN,
     PREVIEW,
@@ -23,12 +29,6 @@ from media_lab import (
     quartered,
     write_video,
 )
-from PIL import Image
-
-from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_worker.media import clip
-from ltx2_worker.media.control import fit_video, nearest, still_video
-from ltx2_worker.media.fit import Frame
 
 FIELD = "control.video_url"
 

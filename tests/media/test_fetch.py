@@ -6,14 +6,14 @@ import threading
 from pathlib import Path
 
 import pytest
-from fetch_lab import CONTENT, fetched, refused
-from s3_lab import BUCKET
-from web_lab import Web, serving_tls
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 from tests.log_lines import logged
+from tests.media.fetch_lab import CONTENT, fetched, refused
+from tests.media.web_lab import Web, serving_tls
+from tests.storage.s3_server import BUCKET
 
 SECRET = "X-Amz-Signature=tell-nobody"
 
@@ -159,6 +159,13 @@ def test_an_object_of_the_operator_s_bucket_is_fetched(
 )
 def test_no_other_bucket_is_asked(url: str, bucket_settings: Settings, tmp_path: Path):
     assert "own bucket" in refused(url, tmp_path, bucket_settings).message
+
+
+def test_dots_that_are_part_of_a_key_s_name_are_kept(
+    bucket: object, bucket_settings: Settings, tmp_path: Path
+):
+    bucket.put_object(Bucket=BUCKET, Key="..a/...b", Body=CONTENT)  # type: ignore[attr-defined]
+    assert fetched(f"s3://{BUCKET}/..a/...b", tmp_path, bucket_settings) == CONTENT
 
 
 def test_an_object_that_is_not_there_is_said_to_be_unreachable(bucket_settings: Settings, tmp_path: Path):

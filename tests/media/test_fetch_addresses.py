@@ -4,12 +4,12 @@ import socket
 from pathlib import Path
 
 import pytest
-from fetch_lab import CONTENT, FIELD, MOST, refused
-from web_lab import Web
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.media.fetch import download
 from ltx2_worker.settings import Settings
+from tests.media.fetch_lab import CONTENT, FIELD, MOST, refused
+from tests.media.web_lab import Web
 
 
 def test_this_machine_is_refused_by_default(web: Web, tmp_path: Path):

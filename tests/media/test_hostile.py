@@ -8,11 +8,8 @@ from pathlib import Path
 
 import av
 import pytest
-from hostile_lab import hostile_picture, hostile_video
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from measure_lab import measured
-from media_lab import PREVIEW, SMALL, encoded
 from PIL import Image
 
 from ltx2_api.errors import ErrorCode, WorkerError
@@ -20,6 +17,9 @@ from ltx2_worker.deadline import Deadline
 from ltx2_worker.media.control import fit_video
 from ltx2_worker.media.image import fit_image
 from ltx2_worker.media.isolate import run_isolated
+from tests.media.hostile_lab import hostile_picture, hostile_video
+from tests.media.measure_lab import measured
+from tests.media.media_lab import PREVIEW, SMALL, encoded
 
 FRAMES = 9
 SECONDS = 20

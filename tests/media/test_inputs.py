@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from media_lab import PREVIEW, decoded, encoded, pictures, quartered, write_video
 from PIL import Image
-from web_lab import Web, serving
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.media.fit import Frame
 from ltx2_worker.media.prepare import Prepared, Source, prepare_control, prepare_image, still_as_control
 from ltx2_worker.settings import Settings
+from tests.media.media_lab import PREVIEW, decoded, encoded, pictures, quartered, write_video
+from tests.media.web_lab import Web, serving
 
 HD = Frame(1280, 720, 1280, 768)
 

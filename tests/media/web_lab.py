@@ -64,7 +64,7 @@ BEHAVIOURS: dict[str, Callable[[Web, str], Iterable[bytes]]] = {
     ],
     "status": lambda _, argument: [head(f"{argument} Whatever", Content_Length=2), b"no"],
     "empty": lambda *_: [head(Content_Length=0)],
-    "silent": lambda web, _: iter(web.closing.wait, True),
+    "silent": lambda web, _: (b"" for _ in iter(web.closing.wait, True)),
     "drip-headers": lambda web, _: drip(web, chain([b"HTTP/1.1 200 OK\r\nX: "], repeat(b"x"))),
     "drip-body": lambda web, _: drip(web, chain([head(Content_Length=20_000)], repeat(b"x"))),
     "endless": lambda *_: chain([head()], repeat(bytes(100_000))),

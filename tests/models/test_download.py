@@ -12,13 +12,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from local_hub import LocalHub, Served
 from rich.console import Console
 
 from ltx2_worker.catalog.files import ModelFile
 from ltx2_worker.download.__main__ import main
 from ltx2_worker.download.downloader import DISK_FULL, FAILED, INCOMPLETE, INTERRUPTED, OK, Downloader
 from ltx2_worker.download.hub import Hub
+from tests.models.local_hub import LocalHub, Served
 
 ROOT = Path(__file__).parents[2]
 CONTENT = os.urandom(9_000_000)
@@ -343,4 +343,4 @@ def test_the_script_says_what_is_missing_where_huggingface_hub_is_not_installed(
         capture_output=True, text=True, check=False, timeout=30,
     )  # fmt: skip
     assert run.returncode == 4
-    assert "pip install -r requirements/download.txt" in run.stderr
+    assert f"pip install --require-hashes -r {ROOT}/requirements/download.lock" in run.stderr

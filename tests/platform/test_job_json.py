@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from hypothesis import given
+from hypothesis import strategies as st
 from runpod.http_client import AsyncClientSession
 from runpod.serverless.modules import rp_job
 
@@ -83,3 +85,22 @@ def test_what_the_sdk_cannot_run_or_report_on_is_no_job(job: object) -> None:
 
 def test_an_id_of_runpod_s_is_one() -> None:
     assert is_job({"id": "sync-0e3d0ab8-1c2f-4d6e-9a3b-7f6b7f4e2c11-u1", "input": None})
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text('[]{}"\\,: \n\u2028é', max_size=10),
+        lambda inside: st.lists(inside, max_size=4) | st.dictionaries(st.text('[]{}"\\', max_size=5), inside),
+        max_leaves=30,
+    ),
+    st.integers(0, 200),
+    st.booleans(),
+)
+def test_flattening_keeps_every_value_that_is_not_too_deep(value: Any, levels: int, ascii_only: bool) -> None:
+    deep: Any = value
+    for _ in range(levels):
+        deep = [deep]
+    text = json.dumps({"before": value, "deep": deep, "after": value}, ensure_ascii=ascii_only)
+    parsed = json.loads(flattened(text))
+    assert (parsed["before"], parsed["after"]) == (value, value)
+    assert json.loads(flattened(flattened(text))) == parsed

@@ -1,5 +1,6 @@
 """Where a worker cannot work, it says so in one sentence and ends, before it has taken a job."""
 
+import json
 import os
 import shlex
 import shutil
@@ -34,7 +35,9 @@ def test_full_shared_memory_is_one_sentence(runpod: Emulator, tmp_path: Path) ->
         check=False,
     )
     assert ended.returncode == 1
-    assert "The worker does not start. Shared memory (/dev/shm) cannot be used: No space left" in ended.stderr
+    line = json.loads(ended.stderr.splitlines()[-1])
+    assert (line["event"], line["level"]) == ("worker does not start", "critical")
+    assert line["why"].startswith("Shared memory (/dev/shm) cannot be used: No space left")
     assert "Traceback" not in ended.stdout + ended.stderr
     assert not runpod.platform.requests
 

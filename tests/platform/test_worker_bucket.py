@@ -9,10 +9,10 @@ import pytest
 import requests
 
 from local.runpod import Emulator
-from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, client, moto_server
 from tests.platform.conftest import StartWorker
 from tests.platform.jobs import BOOT_SECONDS, JOB_SECONDS, log_of, preview
 from tests.platform.worker_process import WorkerProcess
+from tests.storage.s3_server import ACCESS_KEY, BUCKET, SECRET_KEY, client, moto_server
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
 

@@ -237,3 +237,17 @@ def test_an_engine_killed_between_jobs_costs_no_job(queue: Emulator, worker: Wor
     job = queue.submit(preview())
     assert "error" not in queue.wait_result(job, BOOT_SECONDS + JOB_SECONDS)
     assert worker.output.count('"event": "engine booted"') == ready + 1
+
+
+def test_the_same_request_sent_twice_at_once_is_generated_once(
+    queue: Emulator, worker: WorkerProcess
+) -> None:
+    job_input = preview() | {"request_id": "order-7"}
+    first, second = queue.submit(job_input), queue.submit(job_input)
+    one, two = (queue.wait_result(job, JOB_SECONDS)["output"] for job in (first, second))
+    assert (one["sha256"], one["job_id"]) == (two["sha256"], two["job_id"])
+    lines = [*log_of(worker, first), *log_of(worker, second)]
+    assert [line.get("stage") for line in lines].count("sampling") == 1
+    third = queue.submit(job_input | {"prompt": "Another one."})
+    other = queue.wait_result(third, JOB_SECONDS)["output"]
+    assert other["job_id"] == third.id, "the same request_id with another input is another job"

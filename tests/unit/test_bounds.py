@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ltx2_api.bounds import MAX_DEPTH, MAX_VALUES, check_bounds
 from ltx2_api.errors import MAX_FAULTS, ErrorCode, Fault, WorkerError
@@ -65,3 +67,21 @@ def test_what_is_within_the_bounds_passes(levels: int) -> None:
 def test_one_level_more_does_not() -> None:
     with pytest.raises(WorkerError, match="levels deep"):
         check_bounds(nested(MAX_DEPTH + 1))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50),
+    lambda inside: st.lists(inside, max_size=8) | st.dictionaries(st.text(max_size=20), inside, max_size=8),
+    max_leaves=40,
+)
+FIELDS = st.sampled_from(sorted(JobInput.model_fields)) | st.text(max_size=30)
+
+
+@given(ANYTHING | st.dictionaries(FIELDS, ANYTHING, max_size=30))
+def test_any_input_is_a_job_or_a_small_refusal(raw: object) -> None:
+    try:
+        JobInput.parse(raw)
+    except WorkerError as error:
+        assert error.code is ErrorCode.INVALID_INPUT
+        reply = FailureResult.of(error, "job").model_dump(mode="json", exclude_none=True)
+        assert len(json.dumps(reply)) < LARGEST_REPLY

@@ -13,9 +13,9 @@ from ltx2_worker.workflow import BuiltGraph, Media, Output, build
 from ltx2_worker.workflow.graph import Prompt, as_link
 
 URL = "https://example.org/file"
-IMAGE = {"image_url": URL}
+IMAGE: dict[str, Any] = {"image_url": URL}
 CONTROL = IMAGE | {"control": {"type": "canny", "video_url": URL}}
-PRO = {"quality": "pro"}
+PRO: dict[str, Any] = {"quality": "pro"}
 BOTH = pytest.mark.parametrize("quality", ["fast", "pro"])
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -10,14 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from local import commands, steps
+from local import commands
 from local.__main__ import wrong_python
-from local.commands import check_port, engine_environment, main, stage_input
+from local.commands import check_port, engine_environment, main, read_job, stage_job
 from local.places import ROOT
 from local.problem import Problem
-from local.progress import Progress
-from local.steps import Steps, explain, latest_news
 from local.weights import TINY_NODES, TINY_WEIGHTS, Weights
+from local.work_folder import take_work_folder
 
 
 @pytest.mark.parametrize("version", [(3, 11, 0), (3, 12, 1), (3, 14, 8)])
@@ -66,8 +64,13 @@ def test_a_problem_is_one_sentence_and_status_one(tmp_path: Path, capsys: pytest
 
 def test_pytest_gets_the_options_that_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, ...]] = []
-    monkeypatch.setattr(commands, "set_up", lambda *_, **__: (Path("/comfyui"), commands.TESTS))
-    monkeypatch.setattr(commands, "_tool", lambda arguments, _: bool(seen.append(tuple(arguments))))
+
+    def tool(arguments: tuple[str, ...], _: object) -> int:
+        seen.append(tuple(arguments))
+        return 0
+
+    monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
+    monkeypatch.setattr(commands, "_tool", tool)
     assert main(["test", "-k", "plan", "--maxfail=1"]) == 0
     assert seen == [*commands._CHECKS, ("pytest", "-k", "plan", "--maxfail=1")]
 
@@ -81,7 +84,7 @@ def test_a_fault_that_the_linter_finds_fails_the_test_command_after_the_tests_ra
         seen.append(arguments[0])
         return int(arguments[0] == "ruff")
 
-    monkeypatch.setattr(commands, "set_up", lambda *_, **__: (Path("/comfyui"), commands.TESTS))
+    monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
     monkeypatch.setattr(commands, "_tool", tool)
     assert main(["test"]) == 1
     assert seen[-1] == "pytest"
@@ -94,7 +97,7 @@ def test_settings_of_another_deployment_do_not_reach_the_tests(monkeypatch: pyte
         seen.append(environment)
         return 0
 
-    monkeypatch.setattr(commands, "set_up", lambda *_, **__: (Path("/comfyui"), commands.TESTS))
+    monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
     monkeypatch.setattr(commands, "_tool", tool)
     for name in ("BUCKET_NAME", "RUNPOD_POD_ID", "LTX2_VIDEO_CRF", "AWS_PROFILE"):
         monkeypatch.setenv(name, "theirs")
@@ -115,7 +118,7 @@ def test_tiny_weights_bring_their_nodes_and_real_ones_do_not() -> None:
 def test_a_job_of_any_size_is_put_where_the_sdk_looks(tmp_path: Path) -> None:
     job = {"input": {"prompt": "a cat", "image_base64": "A" * 300_000}}
     (tmp_path / "job.json").write_text(json.dumps(job))
-    folder = stage_input(tmp_path / "job.json", tmp_path / "staged")
+    folder = stage_job(read_job(tmp_path / "job.json"), tmp_path)
     assert json.loads((folder / "test_input.json").read_text()) == job
 
 
@@ -123,7 +126,7 @@ def test_a_job_of_any_size_is_put_where_the_sdk_looks(tmp_path: Path) -> None:
 def test_a_file_that_is_no_job_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "job.json").write_text(text)
     with pytest.raises(Problem, match=r"is not JSON|is no job"):
-        stage_input(tmp_path / "job.json", tmp_path / "staged")
+        read_job(tmp_path / "job.json")
 
 
 def test_a_port_that_is_taken_is_refused() -> None:
@@ -137,76 +140,48 @@ def test_a_port_that_is_taken_is_refused() -> None:
         check_port(70_000)
 
 
-@pytest.mark.parametrize(
-    ("log", "advice"),
-    [
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM", "do not use what came"),
-        ("OSError: [Errno 28] No space left on device", "free some space"),
-        ("NameResolutionError: Temporary failure in name resolution", "check the network"),
-        (
-            "WARNING: Retrying after connection broken by 'NewConnectionError'\n"
-            "ERROR: No matching distribution found for runpod==1.12.0",
-            "check the network",
-        ),
-        ("ERROR: No matching distribution found for torch==2.11.0", "has no torch==2.11.0 for this Python"),
-        ("PermissionError: [Errno 13] Permission denied", "check who owns"),
-        ("Segmentation fault", "the last lines of some.log say why"),
-    ],
-)
-def test_what_fails_in_pip_becomes_advice(log: str, advice: str) -> None:
-    sentence = explain("Installing", log, "some.log")
-    assert advice in sentence
-    assert "some.log" in sentence
-    assert "\n" not in sentence
+def test_workers_that_run_at_once_have_a_folder_each_and_a_folder_is_taken_again(tmp_path: Path) -> None:
+    taking = (
+        "import pathlib, sys; from local.work_folder import take_work_folder;"
+        "print(take_work_folder(pathlib.Path(sys.argv[1])).name, flush=True); sys.stdin.read()"
+    )
+
+    def worker() -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", taking, str(tmp_path)]
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def taken(process: "subprocess.Popen[str]") -> str:
+        assert process.stdout is not None
+        return process.stdout.readline().strip()
+
+    with worker() as first, worker() as second:
+        assert {taken(first), taken(second)} == {"1", "2"}
+        first.kill()
+        first.wait()
+        second.kill()
+    with worker() as third:
+        assert taken(third) == "1"
+        third.kill()
 
 
-@pytest.mark.parametrize(
-    ("log", "news"),
-    [
-        ("", "working"),
-        (
-            "Collecting torch\n  Downloading torch-2.11.0-cp312-x86_64.whl (9 MB)\n",
-            "downloading torch 2.11.0",
-        ),
-        ("Downloading https://somewhere/files/av-18.1.0.whl\n", "downloading av 18.1.0.whl"),
-        ("Downloading a-1.whl\nInstalling collected packages: a, b, c\n", "installing 3 packages"),
-    ],
-)
-def test_what_pip_is_doing_is_read_from_its_log(log: str, news: str) -> None:
-    assert latest_news(log) == news
+def test_a_work_folder_stays_taken_when_the_process_becomes_another_program(tmp_path: Path) -> None:
+    becoming = (
+        "import os, pathlib, sys; from local.work_folder import take_work_folder;"
+        "take_work_folder(pathlib.Path(sys.argv[1]));"
+        "os.execv(sys.executable, [sys.executable, '-c', 'print(1, flush=True); input()'])"
+    )
+    command = [sys.executable, "-c", becoming, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"1\n"
+        assert take_work_folder(tmp_path).name == "2"
+        worker.kill()
 
 
-@pytest.fixture
-def quiet_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Steps:
-    monkeypatch.setattr(steps, "LOGS", tmp_path / "logs")
-    monkeypatch.setattr(steps, "TEMPORARY", tmp_path / "tmp")
-    return Steps(Progress())
-
-
-def test_a_step_that_fails_names_its_log(quiet_steps: Steps, tmp_path: Path) -> None:
-    with pytest.raises(Problem, match=r"Making it failed, and the last lines of .*it\.log say why"):
-        quiet_steps.run("it", "Making it", [sys.executable, "-c", "raise SystemExit('no luck')"])
-    assert "no luck" in (tmp_path / "logs" / "it.log").read_text()
-
-
-def test_stopping_ends_a_running_step(quiet_steps: Steps, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[subprocess.Popen[bytes]] = []
-    popen = subprocess.Popen
-
-    def remembered(*args: object, **kwargs: object) -> "subprocess.Popen[bytes]":
-        started.append(popen(*args, **kwargs))  # type: ignore[call-overload]
-        quiet_steps.stop()
-        return started[-1]
-
-    monkeypatch.setattr(subprocess, "Popen", remembered)
-    with pytest.raises(Problem, match="was stopped"):
-        quiet_steps.run("it", "Making it", [sys.executable, "-c", "import signal; signal.pause()"])
-    assert started[0].returncode is not None
-
-
-def test_a_step_is_not_led_astray_by_another_environment(
-    quiet_steps: Steps, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.fspath(tmp_path))
-    quiet_steps.run("it", "Making it", [sys.executable, "-c", "import os; print('PYTHONPATH' in os.environ)"])
-    assert (tmp_path / "logs" / "it.log").read_text().strip() == "False"
+def test_the_commands_start_from_any_folder(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "local"), "run", "--input", "none.json"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert (
+        ended.stderr == "none.json cannot be read (No such file or directory): name a JSON file with a job.\n"
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local import comfyui, environments, setup, weights
+from local import comfyui, environments, locks, setup, uv, weights
 from local.environments import Environment
 from local.places import REQUIREMENTS, ROOT, digest, is_stamped, put_stamp
 from local.problem import Problem
@@ -18,9 +18,9 @@ from local.problem import Problem
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
     monkeypatch.setattr(environments, "HOME", tmp_path)
-    for name in ("wanted.txt", "pins.lock"):
-        (tmp_path / name).write_text("runpod==1.12.0\n")
-    made = Environment("handler", (tmp_path / "wanted.txt",), tmp_path / "pins.lock", 1)
+    for name in ("pins.lock", "wider.lock"):
+        (tmp_path / name).write_text(f"runpod==1.12.0 # {name}\n")
+    made = Environment("handler", tmp_path / "pins.lock", 1, wider=tmp_path / "wider.lock")
     made.python.parent.mkdir(parents=True)
     made.python.touch()
     return made
@@ -31,29 +31,36 @@ def test_an_environment_without_a_stamp_was_interrupted_and_is_not_ready(environ
 
 
 def test_a_finished_environment_is_ready(environment: Environment) -> None:
-    put_stamp(environment.folder, environment.stamp)
+    environment.finish()
     assert environment.is_ready()
 
 
-@pytest.mark.parametrize("changed", ["wanted.txt", "pins.lock"])
-def test_an_environment_is_made_again_when_its_requirements_change(
-    environment: Environment, tmp_path: Path, changed: str
-) -> None:
-    put_stamp(environment.folder, environment.stamp)
-    (tmp_path / changed).write_text("runpod==1.13.0\n")
+def test_an_environment_is_made_again_when_its_lock_changes(environment: Environment, tmp_path: Path) -> None:
+    environment.finish()
+    (tmp_path / "pins.lock").write_text("runpod==1.13.0\n")
     assert not environment.is_ready()
+
+
+def test_an_environment_made_from_a_wider_lock_serves_too_and_not_the_other_way(
+    environment: Environment, tmp_path: Path
+) -> None:
+    wider = Environment("handler", tmp_path / "wider.lock", 1)
+    wider.finish()
+    assert environment.is_ready()
+    environment.finish()
+    assert not wider.is_ready()
 
 
 def test_an_environment_is_made_again_for_another_python(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_stamp(environment.folder, environment.stamp)
+    environment.finish()
     monkeypatch.setattr("sys.version", "3.99")
     assert not environment.is_ready()
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(environment: Environment) -> None:
-    put_stamp(environment.folder, environment.stamp)
+    environment.finish()
     environment.python.unlink()
     assert not environment.is_ready()
 
@@ -68,7 +75,7 @@ def test_an_environment_whose_python_is_gone_is_made_again(environment: Environm
     ],
 )
 def test_a_python_without_venv_or_any_pip_is_recognised(modules: set[str], can: bool) -> None:
-    assert environments.can_make_environments(modules.__contains__) is can
+    assert uv.can_make_environments(modules.__contains__) is can
 
 
 def test_a_stamp_tells_contents_apart_not_names(tmp_path: Path) -> None:
@@ -173,34 +180,77 @@ def test_tiny_weights_are_never_taken_for_real_ones(tmp_path: Path) -> None:
     assert weights.choose((tmp_path,), insist=False) is weights.TINY_WEIGHTS
 
 
-def test_an_environment_is_made_again_when_an_included_file_changes(
-    environment: Environment, tmp_path: Path
+@pytest.mark.parametrize("name", locks.WIDER)
+def test_every_direct_package_is_pinned_and_its_lock_agrees(name: str) -> None:
+    assert _pins(f"{name}.txt") <= _pins(f"{name}.lock")
+
+
+@pytest.mark.parametrize("name", locks.WIDER)
+def test_every_locked_package_has_hashes_and_no_lock_names_a_host(name: str) -> None:
+    text = (REQUIREMENTS / f"{name}.lock").read_text()
+    packages = re.findall(r"^\w.*?(?=^\w|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(packages) == len(_pins(f"{name}.lock"))
+    assert all("--hash=sha256:" in package for package in packages)
+    assert "://" not in text
+
+
+@pytest.mark.parametrize(("name", "wider"), [pair for pair in locks.WIDER.items() if pair[1]])
+def test_a_wider_lock_has_the_same_versions(name: str, wider: str) -> None:
+    assert _pins(f"{name}.lock") < _pins(f"{wider}.lock")
+
+
+def test_every_lock_of_the_project_is_written_by_the_lock_command() -> None:
+    assert {file.stem for file in REQUIREMENTS.glob("*.lock")} == set(locks.WIDER)
+
+
+def _pins(name: str) -> set[tuple[str, str]]:
+    """The packages of a requirements or lock file and their versions, those of included files too."""
+    pins: set[tuple[str, str]] = set()
+    for line in (REQUIREMENTS / name).read_text().splitlines():
+        if line.startswith("-r "):
+            pins |= _pins(line.removeprefix("-r ").split("#")[0].strip())
+        elif match := re.match(r"([\w.-]+)(?:\[.*?\])?==([^\s;\\]+)", line):
+            pins.add((re.sub(r"[-_.]+", "-", match[1]).lower(), match[2]))
+        else:
+            assert not re.match(r"\w", line), f"not pinned: {line}"
+    assert pins
+    return pins
+
+
+def test_uv_is_told_what_pip_is_configured_with() -> None:
+    configuration = (
+        ":env:.index-url='https://mine.example/simple'\n"
+        "global.index-url='https://other.example/simple'\n"
+        "install.extra-index-url='https://a.example/simple\\nhttps://b.example/simple'\n"
+        "global.timeout='60'\n"
+    )
+    options = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX"}
+    told = uv.from_pip(configuration, options, {"UV_SYSTEM_CERTS": "0"})
+    assert told == {
+        "UV_DEFAULT_INDEX": "https://mine.example/simple",
+        "UV_INDEX": "https://a.example/simple https://b.example/simple",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+    }
+
+
+def test_a_variable_of_uvs_own_wins_over_pips_configuration() -> None:
+    told = uv.from_pip(
+        "global.index-url='https://x.example'", {"index-url": "UV_DEFAULT_INDEX"}, {"UV_DEFAULT_INDEX": ""}
+    )
+    assert "UV_DEFAULT_INDEX" not in told
+
+
+def test_uvs_cache_is_ours_only_where_the_users_own_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "wanted.txt").write_text("-r more.txt  # these too\n")
-    (tmp_path / "more.txt").write_text("requests==2.0\n")
-    put_stamp(environment.folder, environment.stamp)
-    assert environment.is_ready()
-    (tmp_path / "more.txt").write_text("requests==2.1\n")
-    assert not environment.is_ready()
-
-
-@pytest.mark.parametrize(
-    ("requirements", "lock"), [("handler", "handler"), ("test", "handler"), ("engine", "engine")]
-)
-def test_every_direct_package_is_pinned_and_its_lock_agrees(requirements: str, lock: str) -> None:
-    locked = {_normal(line) for line in (REQUIREMENTS / f"{lock}.lock").read_text().splitlines()}
-    for file in environments.with_included(REQUIREMENTS / f"{requirements}.txt"):
-        lines = [line.split("#")[0].strip() for line in file.read_text().splitlines()]
-        packages = [line for line in lines if line and not line.startswith("-r ")]
-        assert {_normal(package) for package in packages} <= locked
-
-
-def _normal(requirement: str) -> str:
-    return re.sub(r"\[.*?\]", "", requirement).replace("_", "-").lower()
+    assert uv.cache({"HOME": str(tmp_path)}, tmp_path) == {}
+    assert uv.cache({"UV_CACHE_DIR": "/elsewhere"}, tmp_path) == {}
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    assert uv.cache({"HOME": str(tmp_path)}, tmp_path) == {"UV_CACHE_DIR": str(tmp_path / "uv-cache")}
 
 
 def test_every_tiny_weights_file_has_its_real_name() -> None:
-    source = (ROOT / "local" / "tiny_weights.py").read_text()
+    source = (ROOT / "local" / "tiny" / "weights.py").read_text()
     manifest = tomllib.loads((ROOT / "ltx2_worker" / "catalog" / "files.toml").read_text())
     made = set(re.findall(r'^        "(\w+)": lambda', source, re.MULTILINE))
     loras = {file_id for file_id, entry in manifest.items() if entry["folder"] == "loras"}

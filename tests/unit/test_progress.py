@@ -117,6 +117,15 @@ def test_nothing_is_known_of_the_engine_before_it_works_on_the_job(stage: Stage)
     assert meter.engine_seconds_left() == float("inf")
 
 
+def test_nothing_is_known_of_a_job_that_is_run_again_until_it_is_delivered() -> None:
+    meter = Meter(ENGINE_SECONDS, Clock())
+    meter.enter(Stage.ENCODING)
+    meter.run_again()
+    assert meter.engine_seconds_left() == float("inf")
+    meter.enter(Stage.DELIVERING)
+    assert meter.engine_seconds_left() == 0
+
+
 @pytest.mark.parametrize("stage", [Stage.ENCODING, Stage.DELIVERING])
 def test_the_engine_is_free_of_a_job_that_is_encoded_or_delivered(stage: Stage) -> None:
     meter = Meter(ENGINE_SECONDS, Clock())

@@ -49,7 +49,7 @@ def _gpu_bytes() -> int:
     if not torch.cuda.is_available():
         return 0
     free, total = torch.cuda.mem_get_info()
-    peak = max(torch.cuda.max_memory_reserved(), total - free)
+    peak: int = max(torch.cuda.max_memory_reserved(), total - free)
     torch.cuda.reset_peak_memory_stats()
     return peak
 

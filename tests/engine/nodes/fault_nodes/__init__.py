@@ -2,7 +2,9 @@
 
 import copy
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import comfy.utils
 import folder_paths
@@ -13,7 +15,7 @@ from comfy.ldm.lightricks.vae import causal_video_autoencoder as video_vae
 #: a full-size one does.
 video_vae.get_max_chunk_size = lambda device: 512 * 1024
 
-ERRORS = {
+ERRORS: dict[str, Callable[[], BaseException]] = {
     "gpu_memory": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
     "device": lambda: RuntimeError("CUDA error: an illegal memory access was encountered"),
     "disk": lambda: OSError(28, "No space left on device"),
@@ -30,7 +32,7 @@ class FaultSteps:
     CATEGORY = "faults"
 
     @classmethod
-    def INPUT_TYPES(cls):  # noqa: N802 - ComfyUI's interface
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's interface
         return {
             "required": {
                 "image": ("IMAGE",),
@@ -40,7 +42,7 @@ class FaultSteps:
             }
         }
 
-    def run(self, image, steps, seconds, key):
+    def run(self, image: Any, steps: int, seconds: float, key: str) -> tuple[Any]:
         bar = comfy.utils.ProgressBar(steps)
         for _ in range(steps):
             time.sleep(seconds)
@@ -59,14 +61,14 @@ class FaultRaise:
     CATEGORY = "faults"
 
     @classmethod
-    def INPUT_TYPES(cls):  # noqa: N802
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         return {"required": {"image": ("IMAGE",), "error": (list(ERRORS),), "marker": ("STRING", {})}}
 
     @classmethod
-    def IS_CHANGED(cls, **_):  # noqa: N802
+    def IS_CHANGED(cls, **_: object) -> float:  # noqa: N802
         return time.time()
 
-    def run(self, image, error, marker):
+    def run(self, image: Any, error: str, marker: str) -> tuple[Any]:
         if marker:
             try:
                 (Path(folder_paths.get_input_directory()) / marker).unlink()
@@ -83,11 +85,11 @@ class NoiseLatent:
     CATEGORY = "faults"
 
     @classmethod
-    def INPUT_TYPES(cls):  # noqa: N802
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         number = ("INT", {"min": 0, "max": 100_000})
         return {"required": {"side": number, "frames": number, "seed": number}}
 
-    def run(self, side, frames, seed):
+    def run(self, side: int, frames: int, seed: int) -> tuple[Any]:
         shape = (1, 128, (frames - 1) // 8 + 1, side // 32, side // 32)
         return ({"samples": torch.randn(shape, generator=torch.Generator().manual_seed(seed))},)
 
@@ -101,15 +103,15 @@ class FaultVAE:
     FACTORS = {"black": 0.0, "nan": float("nan")}  # noqa: RUF012
 
     @classmethod
-    def INPUT_TYPES(cls):  # noqa: N802
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
         kinds = (list(cls.FACTORS),)
         return {"required": {"vae": ("VAE",), "picture": kinds, "marker": ("STRING", {})}}
 
     @classmethod
-    def IS_CHANGED(cls, **_):  # noqa: N802
+    def IS_CHANGED(cls, **_: object) -> float:  # noqa: N802
         return time.time()
 
-    def run(self, vae, picture, marker):
+    def run(self, vae: Any, picture: str, marker: str) -> tuple[Any]:
         if marker:
             try:
                 (Path(folder_paths.get_input_directory()) / marker).unlink()

@@ -1,0 +1,153 @@
+"""The schemas say of a job, of its progress and of its end what really comes in and goes out."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from ltx2_api.errors import ErrorCode, Fault, WorkerError
+from ltx2_api.job import IGNORED_FIELDS, JobInput
+from ltx2_api.prices import CREDITS, credits_for
+from ltx2_api.progress import Progress, Stage
+from ltx2_api.reply import DryRunResult, FailureResult, PlannedFile, VideoResult
+from tools.reference import FOR_PROGRAMS, ROOT
+from tools.schemas import input_schema, output_schema, price_list, progress_schema, status_schema
+
+INPUT = Draft202012Validator(input_schema())
+
+VIDEO = VideoResult(
+    job_id="a", width=1280, height=720, fps=24.0, frames=240, duration=10.0, audio=True, mode="t2v",
+    quality="fast", preview=False, seed=7, credits=30, timings={"sampling": 9.1}, versions={"worker": "1"},
+    url="https://bucket.example/a.mp4", bytes=1, sha256="00",
+)  # fmt: skip
+DRY_RUN = DryRunResult(
+    job_id="a", mode="t2v", quality="fast", preview=False, width=1280, height=720, canvas="1280x768", fps=24,
+    frames=240, generated_frames=241, duration=10, steps=8, audio=True, seed=7, credits=30,
+    files=(PlannedFile(name="x", bytes=1, installed=True),), expected_seconds=30, deadline_seconds=600,
+)  # fmt: skip
+FAILURE = FailureResult.of(
+    WorkerError(ErrorCode.INVALID_INPUT, "No.", field="seed", faults=(Fault("seed", "No."),)), "a"
+)
+
+#: Values around the edges of each field's range, right and wrong.
+NUMBERS = st.sampled_from([-1, 0, 0.5, 1, 1.0, 1.5, 2, 19, 20, 30.0, 40, 41, 2**53, True, "1", None])
+URLS = st.sampled_from(["https://example.com/a.png", "s3://bucket/a.png", "", 1, None])
+TEXTS = st.sampled_from(["aGVsbG8=", "", 1, None])
+SWITCHES = st.sampled_from([True, False, None, 0, "true"])
+CONTROL = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["depth", "canny", "pose", "edges", None]),
+        "video_url": URLS,
+        "video_base64": TEXTS,
+        "strength": NUMBERS,
+        "preprocessed": SWITCHES,
+        "nope": st.just(1),
+    },
+)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "mode": st.sampled_from(["t2v", "i2v", "v2v", None]),
+    "prompt": st.sampled_from(["A calm sea.", " ", "", "x" * 4001, None, 1]),
+    "quality": st.sampled_from(["fast", "pro", "best", None]),
+    "precision": st.sampled_from(["fp8", "full", "fp4", None]),
+    "resolution": st.sampled_from(["720p", "1080p", "4k", None]),
+    "duration": st.sampled_from([10, 15, 20, 10.0, 11, "10", None, True]),
+    "camera": st.sampled_from(["static", "none", "jib_up", "pan", None]),
+    "control": st.one_of(CONTROL, st.sampled_from([None, "canny"])),
+    "nope": st.just(1),
+    **dict.fromkeys(["camera_strength", "image_strength", "steps", "seed", "max_credits"], NUMBERS),
+    **dict.fromkeys(["spatial_upscaler", "detailer", "audio", "preview", "dry_run"], SWITCHES),
+    **dict.fromkeys(["image_url"], URLS),
+    **dict.fromkeys(["image_base64"], TEXTS),
+    **dict.fromkeys(IGNORED_FIELDS, st.just("anything")),
+}
+
+
+def accepted(job: dict[str, Any]) -> bool:
+    try:
+        JobInput.parse(job)
+    except WorkerError:
+        return False
+    return True
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> dict[str, Any]:
+    """A prompt, mostly, and a few fields: with more, hardly any job would be right."""
+    names = draw(st.lists(st.sampled_from(sorted(VALUES)), max_size=5, unique=True))
+    return {"prompt": "A calm sea."} | {name: draw(VALUES[name]) for name in names}
+
+
+@settings(max_examples=1500, deadline=None)
+@given(jobs())
+def test_the_input_schema_accepts_what_the_worker_accepts_and_nothing_else(job: dict[str, Any]) -> None:
+    assert INPUT.is_valid(job) == accepted(job)
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"mode": "i2v"},
+        {"mode": "t2v", "image_url": "https://example.com/a.png"},
+        {"image_url": "https://example.com/a.png", "image_base64": "aGVsbG8="},
+        {"image_strength": 0.5},
+        {"steps": 30},
+        {"steps": 30, "quality": "fast"},
+        {"camera": "none", "camera_strength": 1.0},
+        {"control": {"type": "canny"}},
+        {"image_base64": "aGVsbG8=", "control": {"type": "canny", "preprocessed": True}},
+        {"image_url": "ftp://example.com/a.png"},
+    ],
+    ids=json.dumps,
+)
+def test_the_input_schema_knows_the_rules_between_fields(job: dict[str, Any]) -> None:
+    assert not INPUT.is_valid({"prompt": "A calm sea."} | job)
+
+
+@pytest.mark.parametrize("outcome", [VIDEO, DRY_RUN, FAILURE], ids=lambda outcome: type(outcome).__name__)
+def test_the_output_schema_fits_what_runpod_hands_on(
+    outcome: VideoResult | DryRunResult | FailureResult,
+) -> None:
+    output = outcome.model_dump(mode="json", exclude_none=True)
+    error = output.pop("error", None)
+    Draft202012Validator(output_schema()).validate(output)
+    status = {"id": "a", "status": "FAILED" if error else "COMPLETED", "output": output, "executionTime": 1}
+    Draft202012Validator(status_schema()).validate(status | ({"error": error} if error else {}))
+
+
+def test_the_status_schema_tells_a_result_from_a_failure() -> None:
+    failure = FAILURE.model_dump(mode="json", exclude={"error"})
+    assert not Draft202012Validator(status_schema()).is_valid(
+        {"id": "a", "status": "COMPLETED", "output": failure}
+    )
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        Progress(3, Stage.WAITING, None, None, 31),
+        Progress(99, Stage.SAMPLING, 5, 8, 0, picture=b"\xff\xd8"),
+    ],
+    ids=["waiting", "sampling"],
+)
+def test_the_progress_schema_fits_what_is_posted(progress: Progress) -> None:
+    Draft202012Validator(progress_schema()).validate(progress.as_json())
+    status = {"id": "a", "status": "IN_PROGRESS", "output": progress.as_json()}
+    Draft202012Validator(status_schema()).validate(status)
+
+
+def test_the_price_list_states_every_price() -> None:
+    prices = price_list()["prices"]
+    assert len(prices) == sum(len(row) for row in CREDITS.values())
+    for row in prices:
+        assert credits_for(row["quality"], row["resolution"], row["duration"]) == row["credits"]
+
+
+@pytest.mark.parametrize("name", [name for name in FOR_PROGRAMS if name != "prices.json"])
+def test_a_schema_is_one_and_has_an_id_with_a_version(name: str) -> None:
+    schema = json.loads((ROOT / "schema" / name).read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    assert schema["$id"] == f"urn:ltx2-worker:0.1.0:{name.removesuffix('.json')}"
