@@ -6,8 +6,15 @@ A module is one idea. Each lists its nodes as ComfyUI's custom nodes do, in `NOD
 
 from types import ModuleType
 
+from . import depth, detail, guidance, token_noise
+
 #: One line a module.
-_MODULES: tuple[ModuleType, ...] = ()
+_MODULES: tuple[ModuleType, ...] = (
+    depth,
+    detail,
+    guidance,
+    token_noise,
+)
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}
