@@ -60,10 +60,11 @@ RUN python3 -m venv /opt/downloader \
     && /opt/downloader/bin/pip install --no-cache-dir \
         -r requirements/download.txt -c requirements/handler.lock
 WORKDIR /src
-COPY ltx2_worker/__init__.py ltx2_worker/models.py ltx2_worker/
+COPY ltx2_worker/__init__.py ltx2_worker/
+COPY ltx2_worker/catalog/__init__.py ltx2_worker/catalog/files.py ltx2_worker/catalog/
 COPY ltx2_worker/download/ ltx2_worker/download/
-ARG MODELS_LIST=ltx2_worker/models.toml
-COPY ${MODELS_LIST} ltx2_worker/models.toml
+ARG MODELS_LIST=ltx2_worker/catalog/files.toml
+COPY ${MODELS_LIST} ltx2_worker/catalog/files.toml
 COPY docker/fetch.sh /usr/local/bin/fetch
 ARG MODEL_SET="fast camera upscalers"
 ARG HF_ENDPOINT=
@@ -127,6 +128,7 @@ RUN /opt/engine/bin/python -m compileall -q /opt/comfyui -x '(tests|tests-unit)/
 WORKDIR /opt/worker
 COPY workflows/ workflows/
 COPY docker/health.py docker/health.py
+COPY ltx2_api/ ltx2_api/
 COPY ltx2_worker/ ltx2_worker/
 COPY handler.py test_input.json ./
 RUN /opt/handler/bin/python -m compileall -q .

@@ -20,9 +20,9 @@ import runpod
 from pydantic import ValidationError
 from runpod.serverless.modules.rp_logger import RunPodLogger
 
+from ltx2_api.errors import WorkerError
 from ltx2_worker import logs
 from ltx2_worker.endpoint import Endpoint, Mode
-from ltx2_worker.errors import WorkerError
 from ltx2_worker.settings import Settings, unknown_variables, variable
 
 

@@ -13,9 +13,9 @@ import requests
 
 from bench.lab import scratch
 from bench.table import Row, spread
-from ltx2_worker.limits import Limits
-from ltx2_worker.media.inputs import isolate
-from ltx2_worker.media.inputs.fetch import CHUNK, Source, fetch
+from ltx2_worker.deadline import Deadline
+from ltx2_worker.media import isolate
+from ltx2_worker.media.fetch import CHUNK, Source, fetch
 from ltx2_worker.settings import MEGABYTE, Settings
 
 SIZES = (("image", 20), ("control video", 100))
@@ -37,7 +37,7 @@ def _row(folder: Path, url: str, settings: Settings, what: str, megabytes: int) 
     source = Source("image_url", url=f"{url}/file")
     for repeat in range(REPEATS + 1):
         begun = time.monotonic()
-        fetch(source, folder / "fetched", megabytes * MEGABYTE, Limits(60), settings)
+        fetch(source, folder / "fetched", megabytes * MEGABYTE, Deadline(60), settings)
         between = time.monotonic()
         _plain(f"{url}/file", folder / "plain")
         if repeat:  # the first of each fills caches

@@ -26,12 +26,13 @@ from typing import Any
 
 from bench import clock
 from local.places import ROOT
+from ltx2_api.errors import WorkerError
+from ltx2_api.job import JobInput
+from ltx2_api.progress import Stage
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, EngineOptions
-from ltx2_worker.errors import WorkerError
-from ltx2_worker.job import JobInput
-from ltx2_worker.limits import Limits
-from ltx2_worker.plan import make_plan
-from ltx2_worker.progress import ORDER, Stage
+from ltx2_worker.plan.plan import make_plan
+from ltx2_worker.progress import ORDER
 from ltx2_worker.settings import Settings
 from ltx2_worker.workflow.build import BuiltGraph, Media, build
 
@@ -152,7 +153,7 @@ def _engine(settings: Settings, models: tuple[Path, ...], flags: str) -> Iterato
         begun = time.monotonic()
         engine.start()
         try:
-            engine.wait_ready(Limits(BOOT_SECONDS))
+            engine.wait_ready(Deadline(BOOT_SECONDS))
             yield engine, clock_file, time.monotonic() - begun
         finally:
             engine.stop()
@@ -166,7 +167,7 @@ def _measure(engine: Engine, clock_file: Path, name: str, job: dict[str, Any]) -
             graph.prompt,
             turn=engine.take_turn(),
             job_key=f"{name}-{seed}",
-            limits=Limits(CASE_SECONDS),
+            deadline=Deadline(CASE_SECONDS),
         )
         for file in files:
             file.unlink()

@@ -5,8 +5,8 @@ import time
 
 from bench.lab import ROOT
 from bench.table import Row, spread
-from ltx2_worker.job import JobInput
-from ltx2_worker.plan import make_plan
+from ltx2_api.job import JobInput
+from ltx2_worker.plan.plan import make_plan
 from ltx2_worker.workflow.build import Media, build
 
 ROUNDS = 50

@@ -47,8 +47,8 @@ def _kilobytes(name: str) -> int:
 def _measure(small: Path, large: Path) -> None:
     import handler  # noqa: F401, PLC0415 - what the handler's process has loaded
     from bench.overhead import deliver  # noqa: PLC0415 - not for the process that only measures
-    from ltx2_worker.media.delivery.publish import Publisher  # noqa: PLC0415
     from ltx2_worker.settings import Settings  # noqa: PLC0415
+    from ltx2_worker.storage.publish import Publisher  # noqa: PLC0415
 
     publisher = Publisher(Settings())
     deliver(publisher, small, small.parent, "small")  # loads what is loaded once

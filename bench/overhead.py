@@ -10,10 +10,10 @@ from unittest.mock import patch
 from bench.lab import PREVIEW, bucket_environment, running_worker, scratch, store
 from bench.table import Row, milliseconds
 from bench.videos import write_noise
-from ltx2_worker.limits import Limits
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.media import stills, video
-from ltx2_worker.media.delivery.publish import Publisher
 from ltx2_worker.settings import Settings
+from ltx2_worker.storage.publish import Publisher
 from tests.media.s3_lab import BUCKET, client
 
 PREVIEWS = 10
@@ -74,12 +74,12 @@ def _delivery(megabytes: int) -> Row:
 
 def deliver(publisher: Publisher, source: Path, folder: Path, name: str) -> None:
     """What is done to the engine's file after a job: `steps.finish`, then the delivery."""
-    limits = Limits(600)
+    deadline = Deadline(600)
     finished, poster = folder / "finished.mp4", folder / "poster.jpg"
-    video.finish(source, finished, {}, limits)
+    video.finish(source, finished, {}, deadline)
     video.inspect(finished)
-    stills.poster(finished, poster, limits)
-    publisher.deliver(name, "digest", finished, {}, limits, poster=poster)
+    stills.poster(finished, poster, deadline)
+    publisher.deliver(name, "digest", finished, {}, deadline, poster=poster)
 
 
 @contextmanager

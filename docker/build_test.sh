@@ -55,17 +55,17 @@ port="$(free_port)"
 context="$work/context"
 mkdir "$context"
 tar -c --exclude='__pycache__' Dockerfile .dockerignore docker handler.py test_input.json requirements workflows \
-    ltx2_worker | tar -x -C "$context"
+    ltx2_api ltx2_worker | tar -x -C "$context"
 models=
 IFS=:
 for folder in $LTX2_MODELS_DIRS; do models="$models --models $folder"; done
 unset IFS
 # shellcheck disable=SC2086 - a list of words
 PYTHONPATH=. "$python" tests/models/local_hub.py $models \
-    --list-file "$context/ltx2_worker/models.test.toml" --port "$port" &
+    --list-file "$context/ltx2_worker/catalog/files.test.toml" --port "$port" &
 hub=$!
 for _ in $(seq 100); do
-    [ ! -f "$context/ltx2_worker/models.test.toml" ] || break
+    [ ! -f "$context/ltx2_worker/catalog/files.test.toml" ] || break
     kill -0 "$hub"
     sleep 0.1
 done
@@ -75,7 +75,7 @@ say "build"
 buildah build --isolation chroot --layers --network host \
     --build-arg BASE_IMAGE="$base" \
     --build-arg MODEL_SET="fast pro camera control upscalers" \
-    --build-arg MODELS_LIST=ltx2_worker/models.test.toml \
+    --build-arg MODELS_LIST=ltx2_worker/catalog/files.test.toml \
     --build-arg HF_ENDPOINT="http://127.0.0.1:$port" \
     ${BUILDAH_OPTIONS:-} --format docker --tag "$image" "$context"
 

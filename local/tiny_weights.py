@@ -4,7 +4,7 @@ Run with the engine's Python, from the project's folder:
 
     python -m local.tiny_weights COMFYUI_DIR OUT_DIR UNION_DIR
 
-OUT_DIR gets every file of models.toml under its real name, but for two kinds: the full-precision checkpoints,
+OUT_DIR gets every file of files.toml under its real name, but for two kinds: the full-precision checkpoints,
 so that asking for a file that is not installed can be tried, and the union-control LoRA, which goes into
 UNION_DIR so that a test chooses whether it is installed. The weights are random, the same every time; so the
 video is coloured mist, and everything else about it is real.
@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-MANIFEST = Path(__file__).resolve().parent.parent / "ltx2_worker" / "models.toml"
+MANIFEST = Path(__file__).resolve().parent.parent / "ltx2_worker" / "catalog" / "files.toml"
 
 #: Model file ids that this writes no file for.
 LEFT_OUT = {"checkpoint_fast_full", "checkpoint_pro_full"}
@@ -65,7 +65,7 @@ def write_all(out: Path, union_out: Path) -> int:
         elif entry["folder"] == "loras":
             state, metadata = tiny_ltx.lora(file_id), None
         else:
-            raise SystemExit(f"models.toml has {file_id}, for which local/tiny_weights.py has no maker.")
+            raise SystemExit(f"files.toml has {file_id}, for which local/tiny_weights.py has no maker.")
         path = (union_out if file_id == "control_union" else out) / entry["folder"] / entry["name"]
         write_weights(path, state, metadata)
         total += path.stat().st_size

@@ -84,7 +84,7 @@ def has_gpu() -> bool:
 def tiny_stamp() -> str:
     """What the tiny weights are made from: their makers and the list of files."""
     makers = sorted(Path(__file__).parent.glob("tiny_*.py")) + sorted(TINY_NODES.glob("*/*.py"))
-    listed = (ROOT / "local" / "ltx2_config.py", ROOT / "ltx2_worker" / "models.toml")
+    listed = (ROOT / "local" / "ltx2_config.py", ROOT / "ltx2_worker" / "catalog" / "files.toml")
     return digest([*makers, *listed], comfyui.wanted_version())
 
 

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ltx2_api.job import JobInput
+from ltx2_api.progress import Stage
+
+from .deadline import Deadline
 from .engine import Turn
-from .job import JobInput
-from .limits import Limits
-from .plan import Plan
-from .progress import Meter, Stage
+from .plan.plan import Plan
+from .progress import Meter
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ class Assignment:
     input_digest: str
     s3_config: object | None
     computed: Mapping[Stage, float]
-    limits: Limits
+    deadline: Deadline
     meter: Meter
     turn: Turn
 

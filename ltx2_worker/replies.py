@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from .media.delivery.record import Delivery
-from .media.delivery.store import Link
-from .models import ModelFile
-from .plan import Plan
-from .result import DryRunResult, PlannedFile, VideoRecord, VideoResult
+from ltx2_api.reply import DryRunResult, PlannedFile, VideoRecord, VideoResult
+
+from .catalog.files import ModelFile
+from .plan.plan import Plan
+from .storage.record import Delivery
+from .storage.store import Link
 
 
 def finished(record: VideoRecord, delivery: Delivery) -> VideoResult:

@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.job import JobInput
+from ltx2_api.progress import Stage
+from ltx2_api.reply import VideoRecord
+
 from . import __version__
 from .assignment import Assignment
+from .deadline import Deadline
 from .engine import Engine, Event, NodeProgress, NodeStarted, Preview, Started
-from .errors import ErrorCode, WorkerError
-from .geometry import BASE_FPS
-from .job import JobInput
-from .limits import Limits
 from .media import stills, video
-from .media.inputs.fetch import Source
-from .media.inputs.fit import Frame
-from .media.inputs.prepare import Prepared, prepare_control, prepare_image, still_as_control
-from .plan import Plan
-from .progress import Stage
-from .result import VideoRecord
+from .media.fetch import Source
+from .media.fit import Frame
+from .media.prepare import Prepared, prepare_control, prepare_image, still_as_control
+from .plan.geometry import BASE_FPS
+from .plan.plan import Plan
 from .settings import Settings
 from .workflow.build import BuiltGraph, Media, build
 
@@ -51,10 +52,10 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
     Returns:
         The graph, and warnings about the media.
     """
-    job, plan, limits = assignment.job, assignment.plan, assignment.limits
+    job, plan, deadline = assignment.job, assignment.plan, assignment.deadline
     frame = Frame(plan.delivered.width, plan.delivered.height, plan.canvas.width, plan.canvas.height)
     image_source, control_source = _image_source(job), _control_source(job)
-    with _ended_together(limits) as (pool, shared):
+    with _ended_together(deadline) as (pool, shared):
         # Each with a context of its own, in which log lines have the job's id.
         fetching_image = image_source and pool.submit(
             copy_context().run, prepare_image, image_source, frame, inputs, shared, settings
@@ -76,7 +77,7 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
     image = fetching_image.result() if fetching_image else None
     control = fetching_control.result() if fetching_control else None
     if job.control is not None and control is None and image is not None:
-        control = still_as_control(image.path, inputs, limits, settings, fps=BASE_FPS)
+        control = still_as_control(image.path, inputs, deadline, settings, fps=BASE_FPS)
     graph = build(
         plan,
         Media(_name(image, inputs), _name(control, inputs)),
@@ -107,7 +108,7 @@ def generate(assignment: Assignment, graph: BuiltGraph, engine: Engine, *, previ
         graph.prompt,
         turn=assignment.turn,
         job_key=assignment.job_id,
-        limits=assignment.limits,
+        deadline=assignment.deadline,
         on_event=listen,
         previews=previews,
     )
@@ -131,17 +132,17 @@ def finish(
         warnings: for the reply.
         engine: the engine's version.
     """
-    plan, limits = assignment.plan, assignment.limits
+    plan, deadline = assignment.plan, assignment.deadline
     assignment.enter(Stage.DELIVERING)
     finished, poster, animation = (
         outputs / name for name in ("finished.mp4", "poster.jpg", "animation.webp")
     )
     provenance = {"job_id": assignment.job_id, "seed": str(plan.seed), "model": plan.checkpoint.name}
-    video.finish(made, finished, provenance if settings.provenance else {}, limits)
+    video.finish(made, finished, provenance if settings.provenance else {}, deadline)
     facts = video.inspect(finished)
     _check_exact(plan, facts)
-    with_poster = settings.poster and _made(stills.poster, finished, poster, limits)
-    with_animation = settings.animated_preview and _made(stills.animation, finished, animation, limits)
+    with_poster = settings.poster and _made(stills.poster, finished, poster, deadline)
+    with_animation = settings.animated_preview and _made(stills.animation, finished, animation, deadline)
     record = VideoRecord(
         job_id=assignment.job_id,
         width=facts.width,
@@ -168,25 +169,25 @@ def finish(
 
 
 @contextmanager
-def _ended_together(limits: Limits) -> Iterator[tuple[ThreadPoolExecutor, Limits]]:
-    """Threads for work side by side, and limits for it: when one fails, or the job ends, all end at once."""
-    shared = Limits(limits.remaining())
-    limits.on_cancel(shared.cancel)
+def _ended_together(deadline: Deadline) -> Iterator[tuple[ThreadPoolExecutor, Deadline]]:
+    """Threads for work side by side, and their deadline: when one fails, or the job ends, all end at once."""
+    shared = Deadline(deadline.remaining())
+    deadline.on_cancel(shared.cancel)
     with ThreadPoolExecutor(2) as pool:
         try:
             yield pool, shared
         except BaseException:
             shared.cancel()
-            limits.check()  # the job's own end, if that is what it was
+            deadline.check()  # the job's own end, if that is what it was
             raise
 
 
 def _made(
-    picture: Callable[[Path, Path, Limits], None], finished: Path, target: Path, limits: Limits
+    picture: Callable[[Path, Path, Deadline], None], finished: Path, target: Path, deadline: Deadline
 ) -> bool:
     """Make a picture of the finished video; it is worth having, but not worth losing the video for."""
     try:
-        picture(finished, target, limits)
+        picture(finished, target, deadline)
     except (WorkerError, OSError):
         log.warning("no %s could be made", target.name, exc_info=True)
         return False

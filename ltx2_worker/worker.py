@@ -13,20 +13,22 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from . import preflight, replies, steps
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.job import JobInput
+from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
+
+from . import replies, steps
 from .assignment import Assignment
+from .catalog import preflight
+from .catalog.files import ModelLibrary, link_cached, manifest
+from .deadline import Deadline
 from .engine import Engine, EngineOptions
-from .errors import ErrorCode, WorkerError
-from .estimate import deadline_seconds, stage_seconds
-from .job import JobInput
-from .limits import Limits
-from .media.delivery.publish import Publisher
-from .media.inputs import isolate
-from .models import ModelLibrary, link_cached, manifest
-from .plan import Plan, make_plan, require_installed
+from .media import isolate
+from .plan.estimate import deadline_seconds, stage_seconds
+from .plan.plan import Plan, make_plan, require_installed
 from .progress import Meter, StagePace
-from .result import DryRunResult, VideoRecord, VideoResult
 from .settings import Settings
+from .storage.publish import Publisher
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class Worker:
         self._publisher = Publisher(settings)
         # Previews are all fixed costs: what they teach is true of previews only.
         self._paces = {True: StagePace(), False: StagePace()}
-        self._in_hand: set[Limits] = set()
+        self._in_hand: set[Deadline] = set()
         self._lock = threading.Lock()
         self._unfit: str | None = None
         self._warm = threading.Event()
@@ -110,14 +112,14 @@ class Worker:
             if self._unfit is not None:
                 raise unfit()
         computed = stage_seconds(plan)
-        limits = Limits(self._deadline(plan))
-        if (expected := sum(computed.values())) > limits.seconds:
+        deadline = Deadline(self._deadline(plan))
+        if (expected := sum(computed.values())) > deadline.seconds:
             warnings += (
                 f"The job is expected to take about {expected:.0f} s, and this endpoint ends it after "
-                f"{limits.seconds:.0f} s.",
+                f"{deadline.seconds:.0f} s.",
             )
         with self._lock:
-            self._in_hand.add(limits)
+            self._in_hand.add(deadline)
         facts = {
             "job_id": job_id,
             "mode": plan.mode,
@@ -125,7 +127,7 @@ class Worker:
             "size": str(plan.delivered),
             "seconds": plan.seconds,
             "credits": plan.credits,
-            "deadline": round(limits.seconds),
+            "deadline": round(deadline.seconds),
         }
         log.info(
             "dry run" if job.dry_run else "job accepted",
@@ -139,7 +141,7 @@ class Worker:
             input_digest=sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest(),
             s3_config=s3_config,
             computed=computed,
-            limits=limits,
+            deadline=deadline,
             meter=Meter(self._paces[plan.preview].expected(computed)),
             turn=self._engine.take_turn(),
         )
@@ -160,7 +162,7 @@ class Worker:
                     assignment.plan,
                     installed=self._library.has,
                     expected_seconds=sum(assignment.meter.expected.values()),
-                    deadline_seconds=assignment.limits.seconds,
+                    deadline_seconds=assignment.deadline.seconds,
                     warnings=assignment.warnings,
                 )
             return self._known(assignment) or self._make(assignment)
@@ -170,7 +172,7 @@ class Worker:
     def _known(self, assignment: Assignment) -> VideoResult | None:
         """What an earlier run of this very job delivered: nothing is generated, or charged, twice."""
         found = self._publisher.find(
-            assignment.job_id, assignment.input_digest, assignment.limits, assignment.s3_config
+            assignment.job_id, assignment.input_digest, assignment.deadline, assignment.s3_config
         )
         if found is None:
             return None
@@ -184,7 +186,7 @@ class Worker:
 
     def _make(self, assignment: Assignment) -> VideoResult:
         settings = self._settings
-        self._publisher.accept(assignment.s3_config, assignment.limits)
+        self._publisher.accept(assignment.s3_config, assignment.deadline)
         with self._folders() as (inputs, outputs):
             graph, warnings = steps.prepare(assignment, inputs, settings)
             made = steps.generate(assignment, graph, self._engine, previews=settings.live_previews)
@@ -201,7 +203,7 @@ class Worker:
                 assignment.input_digest,
                 product.video,
                 product.record.model_dump(mode="json"),
-                assignment.limits,
+                assignment.deadline,
                 poster=product.poster,
                 preview=product.animation,
                 s3_config=assignment.s3_config,
@@ -226,7 +228,7 @@ class Worker:
     def _put_down(self, assignment: Assignment) -> None:
         assignment.turn.release()
         with self._lock:
-            self._in_hand.discard(assignment.limits)
+            self._in_hand.discard(assignment.deadline)
 
     def _deadline(self, plan: Plan) -> float:
         """Seconds for a job: its own time, after what the jobs ahead of it may still take."""
@@ -234,7 +236,7 @@ class Worker:
         if self._settings.job_timeout is not None:
             return min(most, self._settings.job_timeout)
         with self._lock:
-            ahead = max((limits.remaining() for limits in self._in_hand), default=0.0)
+            ahead = max((deadline.remaining() for deadline in self._in_hand), default=0.0)
         return min(most, ahead + deadline_seconds(plan))
 
     def _get_ready(self) -> None:

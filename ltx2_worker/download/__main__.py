@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from ..models import MANIFEST, SETS, ModelFile, in_sets, load_manifest
+from ..catalog.files import MANIFEST, SETS, ModelFile, in_sets, load_manifest
 from .downloader import FAILED, INTERRUPTED, OK, Downloader
 from .hub import Hub, Stopped
 
@@ -48,7 +48,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--file", dest="ids", action="append", help="of the sets, only this id; repeatable")
     parser.add_argument("--dest", type=Path, help="models folder, with ComfyUI's layout")
     parser.add_argument("--jobs", type=int, default=4, choices=range(1, 17), metavar="1..16")
-    parser.add_argument("--manifest", type=Path, default=MANIFEST, help="another list than models.toml")
+    parser.add_argument("--manifest", type=Path, default=MANIFEST, help="another list than files.toml")
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--list", action="store_true", help="show files and sizes; asks nobody")
     action.add_argument("--check", action="store_true", help="hash what is there against the hub")

@@ -27,7 +27,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from ..models import ModelFile, ModelLibrary
+from ..catalog.files import ModelFile, ModelLibrary
 from .hub import Hub, HubError, NotOnHub, Remote, hash_file
 
 OK, FAILED, DISK_FULL, INTERRUPTED = 0, 1, 3, 130

@@ -32,7 +32,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # documented 
     hf_raise_for_status,
 )
 
-from ..models import ModelFile
+from ..catalog.files import ModelFile
 
 #: What is lost at most when a connection is cut, in bytes.
 CHUNK = 256 * 1024
@@ -81,7 +81,7 @@ class Hub:
         self._backoff = backoff
 
     def lookup(self, file: ModelFile, stop: Event) -> Remote:
-        """Ask the hub for a file's size and hash, and hold them against models.toml.
+        """Ask the hub for a file's size and hash, and hold them against files.toml.
 
         Raises:
             NotOnHub: there is no such file, or this token may not see it.
@@ -104,7 +104,7 @@ class Hub:
                 f"{file.name}: the hub at this address gives no size, commit or sha256 to check it by."
             )
         if file.sha256 not in (None, sha256) or (file.size_exact and file.size != found.size):
-            raise HubError(f"{file.name}: {file.repo} now serves another file than models.toml names.")
+            raise HubError(f"{file.name}: {file.repo} now serves another file than files.toml names.")
         pinned = hf_hub_url(file.repo, file.path, revision=found.commit_hash, endpoint=self._endpoint)
         return Remote(pinned, found.size, sha256, found.xet_file_data)
 

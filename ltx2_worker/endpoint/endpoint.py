@@ -17,10 +17,11 @@ from typing import Any
 from rich.console import Console
 from runpod.serverless.modules.worker_state import JobsProgress
 
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
+
 from .. import logs
 from ..assignment import Assignment
-from ..errors import Cancelled, ErrorCode, WorkerError
-from ..result import DryRunResult, FailureResult, VideoResult
 from ..settings import Settings
 from ..worker import Worker, unfit
 from . import reporters, result_posts
@@ -163,7 +164,7 @@ class Endpoint:
             return await asyncio.shield(in_hand.future)
         except asyncio.CancelledError:
             done.set()  # the platform has closed the job: progress would open it again
-            in_hand.assignment.limits.cancel()
+            in_hand.assignment.deadline.cancel()
             await asyncio.wait({in_hand.future}, timeout=CANCEL_SECONDS)
             log.info("job cancelled")
             raise
@@ -191,7 +192,7 @@ class Endpoint:
 
     def _hand_back(self) -> None:
         for in_hand in self._in_hand.values():
-            in_hand.assignment.limits.cancel(_shutting_down())
+            in_hand.assignment.deadline.cancel(_shutting_down())
 
     def _end_when_given_up(self) -> None:
         """A worker whose engine cannot be kept alive must not swallow jobs: end, and be replaced."""
@@ -199,7 +200,7 @@ class Endpoint:
         log.critical("the worker gives up and ends", extra={"why": why})
         self._exit_status = 1
         for in_hand in list(self._in_hand.values()):
-            in_hand.assignment.limits.cancel(unfit())
+            in_hand.assignment.deadline.cancel(unfit())
         if self._mode is Mode.PLATFORM:
             self._drain.listening.wait()
         if self._mode is not Mode.SINGLE:

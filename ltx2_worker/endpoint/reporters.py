@@ -13,7 +13,8 @@ from rich.console import Console
 from runpod.http_client import AsyncClientSession
 from runpod.serverless.modules.rp_http import send_result
 
-from ..progress import Progress
+from ltx2_api.progress import Progress
+
 from .terminal import Bar
 
 log = logging.getLogger(__name__)

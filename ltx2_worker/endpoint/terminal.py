@@ -3,8 +3,8 @@
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ..progress import Progress as JobProgress
-from ..result import DryRunResult, FailureResult, VideoResult
+from ltx2_api.progress import Progress as JobProgress
+from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
 
 
 class Bar:

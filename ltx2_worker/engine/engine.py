@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
 from .client import Graph, NoAnswer
 from .events import Event
 from .options import EngineOptions
@@ -72,25 +73,25 @@ class Engine:
         self._options.prepare()
         self._supervisor.start()
 
-    def wait_ready(self, limits: Limits) -> None:
+    def wait_ready(self, deadline: Deadline) -> None:
         """Return once the engine answers.
 
         Raises:
             WorkerError: ENGINE_UNAVAILABLE, SHUTTING_DOWN, DEADLINE_EXCEEDED.
             Cancelled: the job was.
         """
-        self._supervisor.wait_ready(limits)
+        self._supervisor.wait_ready(deadline)
 
-    def object_info(self, limits: Limits) -> dict[str, Any]:
+    def object_info(self, deadline: Deadline) -> dict[str, Any]:
         """Every node class with its inputs and the model files it sees; asked for once per boot."""
         for _ in range(_OBJECT_INFO_TRIES):
-            boot = self._supervisor.wait_ready(limits)
+            boot = self._supervisor.wait_ready(deadline)
             with self._object_info_lock:
                 if self._object_info is None or self._object_info[0] != boot.number:
                     try:
                         self._object_info = (boot.number, boot.api.object_info())
                     except NoAnswer:
-                        limits.sleep(1)
+                        deadline.sleep(1)
                         continue
                 return self._object_info[1]
         raise WorkerError(ErrorCode.ENGINE_UNAVAILABLE, "The video engine of this worker does not answer.")
@@ -105,7 +106,7 @@ class Engine:
         *,
         turn: Turn,
         job_key: str,
-        limits: Limits,
+        deadline: Deadline,
         on_event: Callable[[Event], None] = _ignore,
         previews: bool = False,
     ) -> tuple[Path, ...]:
@@ -119,7 +120,7 @@ class Engine:
             graph: in ComfyUI's API format; its output nodes' `filename_prefix` must be this job's own.
             turn: from `take_turn`.
             job_key: names the job; prompt ids are UUIDs made from it.
-            limits: the job's; a cancel or the deadline interrupts the prompt.
+            deadline: the job's; a cancel or the deadline interrupts the prompt.
             on_event: told what happens, on the calling thread.
             previews: whether the engine is to send previews of the picture (one JPEG per sampling step).
 
@@ -135,7 +136,7 @@ class Engine:
             graph=graph,
             turn=turn,
             job_key=job_key,
-            limits=limits,
+            deadline=deadline,
             on_event=on_event,
             previews=previews,
         ).run()

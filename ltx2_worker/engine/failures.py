@@ -5,7 +5,7 @@ import logging
 from enum import Enum, auto
 from typing import Any
 
-from ..errors import ErrorCode, WorkerError
+from ltx2_api.errors import ErrorCode, WorkerError
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import websocket
 
-from ..limits import Limits
+from ..deadline import Deadline
 from .client import EngineApi, Finished, Graph, NoAnswer
 from .events import Ended, Event, Queued, Started, parse
 from .supervisor import Boot
@@ -114,7 +114,7 @@ class Follower:
     Arguments:
         boot: the engine.
         prompt: what to submit.
-        limits: the job's.
+        deadline: the job's.
         stall_timeout: seconds without an event of the running prompt after which the engine hangs.
         on_event: told what happens.
     """
@@ -123,13 +123,13 @@ class Follower:
         self,
         boot: Boot,
         prompt: Prompt,
-        limits: Limits,
+        deadline: Deadline,
         stall_timeout: float,
         on_event: Callable[[Event], None],
     ) -> None:
         self._boot = boot
         self._prompt = prompt
-        self._limits = limits
+        self._limits = deadline
         self._stall_timeout = stall_timeout
         self._on_event = on_event
         #: Whether the engine was seen to execute this prompt.

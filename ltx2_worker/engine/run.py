@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
 from . import failures
 from .client import Finished, Graph, NoAnswer, Refused
 from .events import Event, Restarted, RestartReason
@@ -47,7 +48,7 @@ class GraphRun:
         graph: in ComfyUI's API format.
         turn: this graph's place in the order.
         job_key: names the job; prompt ids are made from it.
-        limits: the job's.
+        deadline: the job's.
         on_event: told what happens, on the thread of the run.
         previews: whether previews of the picture are wanted.
     """
@@ -58,7 +59,7 @@ class GraphRun:
     graph: Graph
     turn: Turn
     job_key: str
-    limits: Limits
+    deadline: Deadline
     on_event: Callable[[Event], None]
     previews: bool
     _started: bool = field(default=False, init=False)
@@ -69,7 +70,7 @@ class GraphRun:
         attempt = 1
         try:
             while True:
-                boot = self.supervisor.wait_ready(self.limits)
+                boot = self.supervisor.wait_ready(self.deadline)
                 try:
                     return self._try(boot, attempt)
                 except TryAgain as again:
@@ -103,7 +104,7 @@ class GraphRun:
         # The turn makes it this run's own, should the platform send the same job twice.
         prompt_id = str(uuid.uuid5(_NAMESPACE, f"{self.job_key}/{self.turn.number}/{attempt}"))
         prompt = Prompt(prompt_id, uuid.uuid4().hex, self.graph, self.previews)
-        follower = Follower(boot, prompt, self.limits, self.options.stall_timeout, self._tell)
+        follower = Follower(boot, prompt, self.deadline, self.options.stall_timeout, self._tell)
         listener = Listener(boot.api, prompt.client_id)
         finished: Finished | None = None
         try:
@@ -157,12 +158,12 @@ class GraphRun:
                 # The engine does it before it takes its next prompt, so before our second try.
                 with contextlib.suppress(NoAnswer):
                     boot.api.free()
-                self.limits.sleep(_FREE_SECONDS)
+                self.deadline.sleep(_FREE_SECONDS)
                 return TryAgain(RestartReason.OUT_OF_MEMORY)
             case Failure.DEVICE_LOST:
                 boot.condemn("its device has failed")
                 while not boot.lost.is_set():
-                    self.limits.sleep(_LEAVE_POLL)
+                    self.deadline.sleep(_LEAVE_POLL)
                 return EngineLost(boot)
             case Failure.DISK_FULL:
                 return WorkerError(ErrorCode.STORAGE_UNAVAILABLE, failures.DISK_FULL)
@@ -170,7 +171,7 @@ class GraphRun:
                 return failures.generation_failed(finished.error)
 
     def _check(self, boot: Boot) -> None:
-        self.limits.check()
+        self.deadline.check()
         boot.check()
 
     def _tell(self, event: Event) -> None:

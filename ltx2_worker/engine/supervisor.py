@@ -5,8 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
 from .client import EngineApi, NoAnswer
 from .events import RestartReason
 from .leftovers import Leftovers
@@ -93,7 +94,7 @@ class Supervisor:
         """Begin booting; returns at once."""
         self._thread.start()
 
-    def wait_ready(self, limits: Limits) -> Boot:
+    def wait_ready(self, deadline: Deadline) -> Boot:
         """The engine, once it answers.
 
         Raises:
@@ -102,7 +103,7 @@ class Supervisor:
         """
         with self._changed:
             while True:
-                limits.check()
+                deadline.check()
                 if self._stopping.is_set():
                     raise WorkerError(
                         ErrorCode.SHUTTING_DOWN, "The worker is shutting down; send the job again."
@@ -114,7 +115,7 @@ class Supervisor:
                     )
                 if self._boot is not None:
                     return self._boot
-                self._changed.wait(limits.remaining(_TICK))
+                self._changed.wait(deadline.remaining(_TICK))
 
     @property
     def boot(self) -> Boot | None:

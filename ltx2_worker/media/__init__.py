@@ -1,1 +1,1 @@
-"""The finished MP4 and its pictures; what comes in and what goes out are packages of their own."""
+"""What comes in: a start image and a control video, fetched, verified and fitted; and the finished MP4."""

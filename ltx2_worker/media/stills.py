@@ -11,8 +11,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
 
 _JPEG_QUALITY = 88
 #: The animation: so many pictures, spread over the whole video, of this width, this long each.
@@ -21,23 +22,23 @@ _PICTURES, _WIDTH, _MILLISECONDS = 40, 320, 125
 _THREADS = 4
 
 
-def poster(video: Path, target: Path, limits: Limits) -> None:
+def poster(video: Path, target: Path, deadline: Deadline) -> None:
     """Write the frame in the middle of a video as a JPEG of the video's size.
 
-    Raises `WorkerError(GENERATION_FAILED)` if the video cannot be decoded, and what `limits.check` raises.
+    Raises `WorkerError(GENERATION_FAILED)` if the video cannot be decoded, and what `deadline.check` raises.
     """
     with _opened(video) as (container, stream):
-        middle = _frame_at(container, stream, stream.frames // 2, limits)
+        middle = _frame_at(container, stream, stream.frames // 2, deadline)
         _picture(middle).save(target, "JPEG", quality=_JPEG_QUALITY, optimize=True)
 
 
-def animation(video: Path, target: Path, limits: Limits) -> None:
+def animation(video: Path, target: Path, deadline: Deadline) -> None:
     """Write a small animated WebP that shows the whole video in a few seconds; raises as `poster`."""
     pictures: list[Image.Image] = []
     with _opened(video) as (container, stream):
         every = max(1, stream.frames // _PICTURES)
         for number, frame in enumerate(container.decode(stream)):
-            limits.check()
+            deadline.check()
             if number % every == 0 and len(pictures) < _PICTURES:
                 pictures.append(_picture(frame, _WIDTH))
         if not pictures:
@@ -68,7 +69,7 @@ def _opened(video: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         raise _undecodable() from error
 
 
-def _frame_at(container: InputContainer, stream: VideoStream, number: int, limits: Limits) -> VideoFrame:
+def _frame_at(container: InputContainer, stream: VideoStream, number: int, deadline: Deadline) -> VideoFrame:
     """Return frame `number` of a video of constant frame rate, or the last one of a video with fewer.
 
     An H.264 file of this length often has its first key frame only. On the way from there, frames that no
@@ -80,7 +81,7 @@ def _frame_at(container: InputContainer, stream: VideoStream, number: int, limit
     container.seek(wanted, stream=stream, backward=True)
     frame: VideoFrame | None = None
     for packet in container.demux(stream):
-        limits.check()
+        deadline.check()
         is_before = packet.pts is not None and packet.pts < wanted
         stream.codec_context.skip_frame = "NONREF" if is_before else "DEFAULT"
         for frame in packet.decode():

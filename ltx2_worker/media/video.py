@@ -17,8 +17,9 @@ from av.stream import Stream
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
 
 #: ComfyUI's SaveVideo converts RGB with swscale's default, the BT.601 matrix in limited range, and writes no
 #: tag (comfy_api/latest/_input_impl/video_types.py, VideoFromComponents.save_to; pure green measures as
@@ -95,7 +96,7 @@ def inspect(path: Path) -> VideoFacts:
         raise _unusable() from error
 
 
-def finish(source: Path, target: Path, provenance: Mapping[str, str], limits: Limits) -> None:
+def finish(source: Path, target: Path, provenance: Mapping[str, str], deadline: Deadline) -> None:
     """Make the delivered file of what the engine wrote: the same frames and sound, packet by packet.
 
     The index comes first, the colours are tagged as what they are, and no metadata remains but `provenance`.
@@ -105,7 +106,8 @@ def finish(source: Path, target: Path, provenance: Mapping[str, str], limits: Li
         target: the file to write; removed again on failure.
         provenance: what to say about the video inside it, such as model and seed; mostly nothing.
 
-    Raises `WorkerError(GENERATION_FAILED)` if the source is not such a file, and what `limits.check` raises.
+    Raises `WorkerError(GENERATION_FAILED)` if the source is not such a file, and what
+    `deadline.check` raises.
     """
     # bitexact keeps the muxer's version and the date out.
     options = {"movflags": "faststart+use_metadata_tags" if provenance else "faststart", "fflags": "bitexact"}
@@ -116,7 +118,7 @@ def finish(source: Path, target: Path, provenance: Mapping[str, str], limits: Li
         ):
             delivered.metadata.update(provenance)
             for packet in _remuxed(engines, delivered):
-                limits.check()
+                deadline.check()
                 delivered.mux(packet)
     except (av.FFmpegError, OSError, IndexError, ValueError) as error:
         target.unlink(missing_ok=True)

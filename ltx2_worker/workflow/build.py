@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from ..geometry import BASE_FPS
-from ..job import ControlType
-from ..models import manifest
-from ..plan import Plan
-from ..pricing import Quality
-from ..progress import Stage
+from ltx2_api.job import ControlType
+from ltx2_api.prices import Quality
+from ltx2_api.progress import Stage
+
+from ..catalog.files import manifest
+from ..plan.geometry import BASE_FPS
+from ..plan.plan import Plan
 from .graph import Graph, Prompt, node_kinds
 from .resident import unconnected_loaders
 

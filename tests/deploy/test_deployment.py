@@ -14,10 +14,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from ltx2_worker.job import JobInput
-from ltx2_worker.models import SETS, in_sets, manifest
-from ltx2_worker.plan import make_plan, require_installed
+from ltx2_api.job import JobInput
+from ltx2_worker.catalog.files import SETS, in_sets, manifest
+from ltx2_worker.plan.plan import make_plan, require_installed
 from ltx2_worker.settings import Settings
+from tools import hub_listing
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -30,9 +31,6 @@ def load_script(path: Path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-LISTING = load_script(ROOT / "docker/hub_listing.py")
 
 
 class Strict(BaseModel):
@@ -117,8 +115,8 @@ def test_the_hub_listing_follows_the_hubs_schema():
 
 
 def test_the_hub_listing_offers_every_setting_with_its_meaning_and_default():
-    assert HUB["config"]["env"] == LISTING.env_inputs(), "run: python docker/hub_listing.py"
-    assert set(Settings.model_fields) > LISTING.IMAGE_ONLY | LISTING.COMMON
+    assert HUB["config"]["env"] == hub_listing.env_inputs(), "run: python -m tools.hub_listing"
+    assert set(Settings.model_fields) > hub_listing.IMAGE_ONLY | hub_listing.COMMON
 
 
 @pytest.mark.parametrize("entry", HUB["config"]["env"], ids=lambda entry: entry["key"])
@@ -226,7 +224,7 @@ def test_the_bake_file_states_the_weights_of_its_variants():
 
 def test_the_compose_file_sets_settings_and_pins_images():
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    known = {LISTING.env_name(name) for name in Settings.model_fields}
+    known = {hub_listing.env_name(name) for name in Settings.model_fields}
     assert compose["services"]["worker"]["environment"].keys() <= known
     for service in compose["services"].values():
         assert ":" in service["image"]

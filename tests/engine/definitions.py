@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from ltx2_worker.models import manifest
+from ltx2_worker.catalog.files import manifest
 from ltx2_worker.workflow.graph import Prompt, as_link
 
 #: Inputs whose list of choices is what happens to lie in the engine's input folder.

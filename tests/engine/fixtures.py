@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, EngineOptions, Event
-from ltx2_worker.limits import Limits
 from ltx2_worker.settings import Settings
 from tests.engine.bad_network import BadNetwork
 
@@ -70,7 +70,7 @@ def network(session_network: BadNetwork) -> Iterator[BadNetwork]:
 @pytest.fixture
 def engine(session_engine: Engine, network: BadNetwork) -> Iterator[Engine]:
     """A ready engine, shared by all tests; it must come back from whatever a test does to it."""
-    session_engine.wait_ready(Limits(90))
+    session_engine.wait_ready(Deadline(90))
     yield session_engine
     assert not session_engine.gave_up.is_set()
 
@@ -96,7 +96,7 @@ class Job:
     def __init__(
         self, engine: Engine, pool: ThreadPoolExecutor, graph: dict[str, Any], seconds: float
     ) -> None:
-        self.limits = Limits(seconds)
+        self.deadline = Deadline(seconds)
         self.events: list[Event] = []
         self._heard = threading.Condition()
         self.turn = engine.take_turn()
@@ -105,7 +105,7 @@ class Job:
             graph,
             turn=self.turn,
             job_key=uuid.uuid4().hex,
-            limits=self.limits,
+            deadline=self.deadline,
             on_event=self._hear,
         )
 
@@ -138,7 +138,7 @@ def start_job(engine: Engine) -> Iterator[Callable[..., Job]]:
 
     yield start
     for job in jobs:
-        job.limits.cancel()
+        job.deadline.cancel()
     pool.shutdown(wait=True)
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import av
 from PIL import Image, ImageDraw
 
+from ltx2_api.job import JobInput
+from ltx2_worker.catalog.files import ModelFile
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, NodeStarted
-from ltx2_worker.geometry import Size, canvas_for, frames_to_generate
-from ltx2_worker.job import JobInput
-from ltx2_worker.limits import Limits
-from ltx2_worker.models import ModelFile
-from ltx2_worker.plan import Plan, make_plan
+from ltx2_worker.plan.geometry import Size, canvas_for, frames_to_generate
+from ltx2_worker.plan.plan import Plan, make_plan
 from ltx2_worker.workflow import Media, build
 from ltx2_worker.workflow.graph import Prompt
 
@@ -123,7 +123,7 @@ class Studio:
             prompt,
             turn=self._engine.take_turn(),
             job_key=uuid.uuid4().hex,
-            limits=Limits(300),
+            deadline=Deadline(300),
             on_event=listen,
         )
         return measure(path, frozenset(ran))

@@ -6,6 +6,8 @@ from pathlib import Path
 import av
 import pytest
 
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import (
     Cached,
     Engine,
@@ -17,8 +19,6 @@ from ltx2_worker.engine import (
     RestartReason,
     Started,
 )
-from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
-from ltx2_worker.limits import Limits
 from tests.engine import graphs
 from tests.engine.bad_network import BadNetwork
 
@@ -45,7 +45,7 @@ def test_previews_arrive_only_when_asked_for(engine: Engine, prefix: str) -> Non
         graphs.sampled(prefix, seed=2),
         turn=engine.take_turn(),
         job_key="previews",
-        limits=Limits(60),
+        deadline=Deadline(60),
         on_event=events.append,
         previews=True,
     )
@@ -58,7 +58,7 @@ def test_previews_arrive_only_when_asked_for(engine: Engine, prefix: str) -> Non
         graphs.sampled(prefix + "-2", seed=3),
         turn=engine.take_turn(),
         job_key="no previews",
-        limits=Limits(60),
+        deadline=Deadline(60),
         on_event=events.append,
     )
     assert not any(isinstance(event, Preview) for event in events)
@@ -75,7 +75,7 @@ def test_graphs_run_in_the_order_of_turns_whoever_is_prepared_first(
         graphs.stepping(prefix + "-first", steps=3, seconds=0.1),
         turn=first_turn,
         job_key="first",
-        limits=Limits(30),
+        deadline=Deadline(30),
     )
     finished = [path.stat().st_mtime_ns for path in (*paths, *second.paths(), *late.paths())]
     assert finished == sorted(finished)
@@ -159,7 +159,7 @@ def test_cancelling_the_running_job_leaves_the_waiting_one_alone(engine: Engine,
     waiting = start_job(graphs.stepping(prefix + "-b", steps=3, seconds=0.05))
     running.wait_for(lambda event: isinstance(event, NodeProgress))
     waiting.wait_for(lambda event: isinstance(event, Queued))
-    running.limits.cancel()
+    running.deadline.cancel()
     assert isinstance(running.future.exception(5), Cancelled)
     assert waiting.paths()
     assert not waiting.heard(Restarted)
@@ -169,7 +169,7 @@ def test_cancelling_the_waiting_job_leaves_the_running_one_alone(engine: Engine,
     running = start_job(graphs.stepping(prefix + "-a", steps=20, seconds=0.05))
     waiting = start_job(graphs.video(prefix + "-b"))
     waiting.wait_for(lambda event: isinstance(event, Queued))
-    waiting.limits.cancel()
+    waiting.deadline.cancel()
     assert isinstance(waiting.future.exception(5), Cancelled)
     assert running.paths()
     assert not list(engine.output_dir.glob(f"{prefix}-b*"))
@@ -180,7 +180,7 @@ def test_a_cancel_during_a_long_step_returns_and_the_engine_is_cleaned_behind_it
 ) -> None:
     job = start_job(graphs.stepping(prefix, steps=1, seconds=3))
     job.wait_for(lambda event: event == NodeStarted(graphs.STEPS))
-    job.limits.cancel()
+    job.deadline.cancel()
     assert isinstance(job.future.exception(2.5), Cancelled)
     assert start_job(graphs.video(prefix + "-next")).paths()
     assert not list(engine.output_dir.glob(f"{prefix}_*"))
@@ -207,7 +207,7 @@ def test_a_fault_in_showing_progress_costs_no_video(engine: Engine, prefix: str)
         raise ZeroDivisionError
 
     assert engine.run(
-        graphs.video(prefix), turn=engine.take_turn(), job_key="job", limits=Limits(30), on_event=fail
+        graphs.video(prefix), turn=engine.take_turn(), job_key="job", deadline=Deadline(30), on_event=fail
     )
 
 
@@ -224,10 +224,10 @@ def test_websocket_messages_repeated_reordered_and_polluted_do_no_harm(
 
 
 def test_the_engine_sees_the_nodes_and_the_models(engine: Engine) -> None:
-    info = engine.object_info(Limits(60))
+    info = engine.object_info(Deadline(60))
     (files, _) = info["CheckpointLoaderSimple"]["input"]["required"]["ckpt_name"]
     assert "ltx-2-19b-distilled-fp8.safetensors" in files
-    assert engine.object_info(Limits(60)) is info
+    assert engine.object_info(Deadline(60)) is info
 
 
 def test_the_engine_is_told_no_secrets(engine: Engine) -> None:

@@ -6,12 +6,12 @@ from typing import Any, get_args
 
 import pytest
 
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.job import Camera, ControlType, JobInput
+from ltx2_worker.catalog.files import ModelFile, manifest
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
-from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.job import Camera, ControlType, JobInput
-from ltx2_worker.limits import Limits
-from ltx2_worker.models import ModelFile, manifest
-from ltx2_worker.plan import Plan, make_plan
+from ltx2_worker.plan.plan import Plan, make_plan
 from ltx2_worker.workflow import Media, build
 from ltx2_worker.workflow.build import workflow
 from ltx2_worker.workflow.graph import Prompt, node_kinds
@@ -44,10 +44,10 @@ SWITCHES = ("spatial_upscaler", "temporal_upscaler", "detailer", "audio")
 
 @pytest.fixture(scope="module")
 def definitions(session_engine: Engine) -> Definitions:
-    limits = Limits(90)
-    session_engine.wait_ready(limits)
+    deadline = Deadline(90)
+    session_engine.wait_ready(deadline)
     return Definitions(
-        session_engine.object_info(limits), also_installed=(file.name for file in manifest().values())
+        session_engine.object_info(deadline), also_installed=(file.name for file in manifest().values())
     )
 
 
@@ -178,7 +178,7 @@ def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions,
 
 
 def test_the_table_of_kinds_is_the_engine_s(session_engine: Engine, definitions: Definitions) -> None:
-    actual = session_engine.object_info(Limits(90))
+    actual = session_engine.object_info(Deadline(90))
     for name, kinds in node_kinds().items():
         inputs = actual[name]["input"]
         in_order = [

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
-from ltx2_worker.limits import Limits
 from tests.engine.studio import IMAGE, URL, Made, Studio, union
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
@@ -54,7 +54,7 @@ RICHEST: Raw = IMAGE | {
 
 @pytest.fixture(scope="module")
 def studio(session_engine: Engine) -> Studio:
-    session_engine.wait_ready(Limits(90))
+    session_engine.wait_ready(Deadline(90))
     return Studio(session_engine)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
-from ltx2_worker.limits import Limits
 from tests.engine.studio import Studio
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -24,7 +24,7 @@ RECIPES: tuple[dict[str, Any], ...] = ({"quality": "fast"}, {"quality": "pro", "
 
 @pytest.fixture(scope="module")
 def studio(session_engine: Engine) -> Studio:
-    session_engine.wait_ready(Limits(90))
+    session_engine.wait_ready(Deadline(90))
     return Studio(session_engine)
 
 

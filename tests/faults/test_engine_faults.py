@@ -16,6 +16,8 @@ from pathlib import Path
 import av
 import pytest
 
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import (
     Engine,
     EngineOptions,
@@ -27,8 +29,6 @@ from ltx2_worker.engine import (
     Started,
     supervisor,
 )
-from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
-from ltx2_worker.limits import Limits
 from tests.engine import graphs
 from tests.engine.bad_network import BadNetwork
 
@@ -150,7 +150,7 @@ def test_a_cancel_ends_the_wait_for_an_engine_that_hangs(engine: Engine, start_j
     job = start_job(graphs.stepping(prefix, steps=1000, seconds=0.05))
     job.wait_for(lambda event: isinstance(event, NodeProgress))
     frozen = strike(engine, signal.SIGSTOP)
-    job.limits.cancel()
+    job.deadline.cancel()
     assert isinstance(job.future.exception(6), Cancelled)
     os.kill(frozen, signal.SIGCONT)
     assert start_job(graphs.video(prefix + "-next")).paths()
@@ -278,7 +278,7 @@ def test_an_engine_that_cannot_start_is_given_up(make_engine: Callable[..., Engi
     engine = make_engine(extra_args=("--no-such-flag",), max_crashes=2)
     engine.start()
     with pytest.raises(WorkerError) as caught:
-        engine.wait_ready(Limits(60))
+        engine.wait_ready(Deadline(60))
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.ENGINE_UNAVAILABLE, True)
     assert engine.gave_up.is_set()
     assert "unrecognized arguments: --no-such-flag" in caplog.text
@@ -289,12 +289,12 @@ def test_no_engine_outlives_a_killed_worker(engine_options: EngineOptions, tmp_p
         import dataclasses, signal, sys
         from pathlib import Path
         from ltx2_worker.engine import Engine, EngineOptions
-        from ltx2_worker.limits import Limits
+        from ltx2_worker.deadline import Deadline
         from ltx2_worker.settings import Settings
         options = EngineOptions.from_settings(Settings())
         engine = Engine(dataclasses.replace(options, work_dir=Path(sys.argv[1])))
         engine.start()
-        engine.wait_ready(Limits(90))
+        engine.wait_ready(Deadline(90))
         print(engine.pid, flush=True)
         signal.pause()
     """

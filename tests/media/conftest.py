@@ -8,7 +8,7 @@ from fetch_lab import CONTENT
 from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Proxy, client, moto_server, proxy_before
 from web_lab import Web, serving
 
-from ltx2_worker.limits import Limits
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 
 
@@ -60,8 +60,8 @@ def bucket_settings(proxy: Proxy, folders: dict[str, Path]) -> Settings:
 
 
 @pytest.fixture
-def limits() -> Limits:
-    return Limits(60)
+def deadline() -> Deadline:
+    return Deadline(60)
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ltx2_worker.errors import WorkerError
-from ltx2_worker.limits import Limits
-from ltx2_worker.media.inputs.fetch import Source, fetch
+from ltx2_api.errors import WorkerError
+from ltx2_worker.deadline import Deadline
+from ltx2_worker.media.fetch import Source, fetch
 from ltx2_worker.settings import Settings
 
 FIELD = "image_url"
@@ -14,9 +14,9 @@ CONTENT = bytes(range(256)) * 100
 MOST = 30_000
 
 
-def fetched(url: str, folder: Path, settings: Settings, limits: Limits | None = None) -> bytes:
+def fetched(url: str, folder: Path, settings: Settings, deadline: Deadline | None = None) -> bytes:
     target = folder / "fetched"
-    fetch(Source(FIELD, url=url), target, MOST, limits or Limits(60), settings)
+    fetch(Source(FIELD, url=url), target, MOST, deadline or Deadline(60), settings)
     return target.read_bytes()
 
 

@@ -12,7 +12,7 @@ import av
 import pillow_heif
 from PIL import Image, ImageDraw
 
-from ltx2_worker.media.inputs.fit import Frame
+from ltx2_worker.media.fit import Frame
 
 os.environ.setdefault("SVT_LOG", "1")  # its encoder is talkative, and asks no one else
 

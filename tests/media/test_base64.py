@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from fetch_lab import CONTENT, MOST
 
-from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.limits import Limits
-from ltx2_worker.media.inputs.fetch import Source, decode_base64, fetch
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
+from ltx2_worker.media.fetch import Source, decode_base64, fetch
 from ltx2_worker.settings import Settings
 
 
@@ -18,7 +18,7 @@ from ltx2_worker.settings import Settings
 def test_base64_is_decoded_bare_or_as_a_data_uri(prefix: str, tmp_path: Path):
     text = prefix + base64.encodebytes(CONTENT).decode()
     target = tmp_path / "decoded"
-    fetch(Source("image_base64", base64=text), target, MOST, Limits(60), Settings())
+    fetch(Source("image_base64", base64=text), target, MOST, Deadline(60), Settings())
     assert target.read_bytes() == CONTENT
 
 

@@ -4,11 +4,11 @@ import socket
 
 import pytest
 
-from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.media.delivery.bucket import bucket_from_job, bucket_from_settings
-from ltx2_worker.media.delivery.destination import jobs_destination, operators_destination
-from ltx2_worker.media.delivery.store_s3 import S3Store
+from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_worker.settings import Settings
+from ltx2_worker.storage.bucket import bucket_from_job, bucket_from_settings
+from ltx2_worker.storage.destination import jobs_destination, operators_destination
+from ltx2_worker.storage.store_s3 import S3Store
 
 KEYS = {"bucket_access_key_id": "AKIALAB", "bucket_secret_access_key": "never-to-be-seen"}
 S3_CONFIG = {

@@ -25,10 +25,10 @@ from media_lab import (
 )
 from PIL import Image
 
-from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.media.inputs import clip
-from ltx2_worker.media.inputs.control import fit_video, nearest, still_video
-from ltx2_worker.media.inputs.fit import Frame
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_worker.media import clip
+from ltx2_worker.media.control import fit_video, nearest, still_video
+from ltx2_worker.media.fit import Frame
 
 FIELD = "control.video_url"
 

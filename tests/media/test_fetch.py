@@ -10,8 +10,8 @@ from fetch_lab import CONTENT, fetched, refused
 from s3_lab import BUCKET
 from web_lab import Web, serving_tls
 
-from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
-from ltx2_worker.limits import Limits
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
 
 SECRET = "X-Amz-Signature=tell-nobody"
@@ -87,16 +87,16 @@ def test_a_server_that_drips_is_left_when_the_time_in_all_is_over(path: str, web
 def test_a_cancel_ends_a_download_and_its_connection(
     path: str, web: Web, tmp_path: Path, open_settings: Settings
 ):
-    limits = Limits(60)
-    threading.Thread(target=lambda: web.arrived.wait(30) and limits.cancel(), daemon=True).start()
+    deadline = Deadline(60)
+    threading.Thread(target=lambda: web.arrived.wait(30) and deadline.cancel(), daemon=True).start()
     with pytest.raises(Cancelled):
-        fetched(f"{web.url}/{path}", tmp_path, open_settings, limits)
+        fetched(f"{web.url}/{path}", tmp_path, open_settings, deadline)
     assert path == "silent" or web.left.wait(10)
 
 
 def test_the_job_s_deadline_ends_a_download(web: Web, tmp_path: Path, open_settings: Settings):
     with pytest.raises(WorkerError) as caught:
-        fetched(f"{web.url}/drip-body", tmp_path, open_settings, Limits(0.5))
+        fetched(f"{web.url}/drip-body", tmp_path, open_settings, Deadline(0.5))
     assert caught.value.code is ErrorCode.DEADLINE_EXCEEDED
     assert web.left.wait(10)
 

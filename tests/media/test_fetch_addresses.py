@@ -7,8 +7,8 @@ import pytest
 from fetch_lab import CONTENT, FIELD, MOST, refused
 from web_lab import Web
 
-from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.media.inputs.fetch import download
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_worker.media.fetch import download
 from ltx2_worker.settings import Settings
 
 

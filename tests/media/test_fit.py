@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltx2_worker.media.inputs.fit import Frame, place, warnings
+from ltx2_worker.media.fit import Frame, place, warnings
 
 FRAMES = [
     Frame(1280, 720, 1280, 768),

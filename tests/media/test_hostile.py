@@ -15,11 +15,11 @@ from measure_lab import measured
 from media_lab import PREVIEW, SMALL, encoded
 from PIL import Image
 
-from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.limits import Limits
-from ltx2_worker.media.inputs.control import fit_video
-from ltx2_worker.media.inputs.image import fit_image
-from ltx2_worker.media.inputs.isolate import run_isolated
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
+from ltx2_worker.media.control import fit_video
+from ltx2_worker.media.image import fit_image
+from ltx2_worker.media.isolate import run_isolated
 
 FRAMES = 9
 SECONDS = 20
@@ -35,7 +35,7 @@ def outcome(work: Callable[[], list[str]], usage: Path) -> WorkerError | None:
     try:
         run_isolated(
             partial(measured, work, usage),
-            limits=Limits(120),
+            deadline=Deadline(120),
             seconds=SECONDS,
             too_long=WorkerError(ErrorCode.INTERNAL, "took too long"),
             crashed=WorkerError(ErrorCode.INTERNAL, "crashed, or took too much memory"),

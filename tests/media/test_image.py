@@ -8,9 +8,9 @@ import pytest
 from media_lab import BLACK, BLUE, GREEN, PREVIEW, RED, SMALL, encoded, pictures, quartered
 from PIL import Image, ImageCms
 
-from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.media.inputs.fit import Frame
-from ltx2_worker.media.inputs.image import fit_image
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_worker.media.fit import Frame
+from ltx2_worker.media.image import fit_image
 
 LIMIT = 50_000_000
 SQUARE = Frame(64, 64, 64, 64)

@@ -10,16 +10,10 @@ from media_lab import PREVIEW, decoded, encoded, pictures, quartered, write_vide
 from PIL import Image
 from web_lab import Web, serving
 
-from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
-from ltx2_worker.limits import Limits
-from ltx2_worker.media.inputs.fit import Frame
-from ltx2_worker.media.inputs.prepare import (
-    Prepared,
-    Source,
-    prepare_control,
-    prepare_image,
-    still_as_control,
-)
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
+from ltx2_worker.media.fit import Frame
+from ltx2_worker.media.prepare import Prepared, Source, prepare_control, prepare_image, still_as_control
 from ltx2_worker.settings import Settings
 
 HD = Frame(1280, 720, 1280, 768)
@@ -51,13 +45,13 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def control(source: Source, into: Path, settings: Settings, limits: Limits | None = None) -> Prepared:
-    return prepare_control(source, PREVIEW, into, limits or Limits(60), settings, fps=24, frames=25)
+def control(source: Source, into: Path, settings: Settings, deadline: Deadline | None = None) -> Prepared:
+    return prepare_control(source, PREVIEW, into, deadline or Deadline(60), settings, fps=24, frames=25)
 
 
 def test_a_linked_picture_becomes_the_start_image(web: Web, into: Path, settings: Settings):
     web.content = encoded(quartered(1920, 1080), "JPEG")
-    prepared = prepare_image(Source("image_url", url=f"{web.url}/file"), HD, into, Limits(60), settings)
+    prepared = prepare_image(Source("image_url", url=f"{web.url}/file"), HD, into, Deadline(60), settings)
     assert prepared.warnings == ()
     with Image.open(prepared.path) as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (1280, 768))
@@ -74,15 +68,15 @@ def test_a_linked_video_becomes_the_control_video(web: Web, tmp_path: Path, into
 
 
 def test_the_start_image_serves_as_control_of_one_frame(into: Path, settings: Settings):
-    image = prepare_image(inline(pictures()["png"]), PREVIEW, into, Limits(60), settings)
-    prepared = still_as_control(image.path, into, Limits(60), settings, fps=24)
+    image = prepare_image(inline(pictures()["png"]), PREVIEW, into, Deadline(60), settings)
+    prepared = still_as_control(image.path, into, Deadline(60), settings, fps=24)
     (only,) = decoded(prepared.path)
     assert only.size == (512, 256)
     assert names(into) == ["control.mp4", "start_image.png"]
 
 
 def test_warnings_name_the_field(into: Path, settings: Settings):
-    prepared = prepare_image(inline(encoded(quartered(90, 160), "PNG")), HD, into, Limits(60), settings)
+    prepared = prepare_image(inline(encoded(quartered(90, 160), "PNG")), HD, into, Deadline(60), settings)
     assert len(prepared.warnings) == 2
     assert all("image_base64" in warning for warning in prepared.warnings)
 
@@ -92,7 +86,7 @@ def test_both_are_prepared_side_by_side(web: Web, tmp_path: Path, into: Path, se
     made: dict[str, Prepared] = {}
 
     def image() -> None:
-        made["image"] = prepare_image(inline(pictures()["webp"]), PREVIEW, into, Limits(60), settings)
+        made["image"] = prepare_image(inline(pictures()["webp"]), PREVIEW, into, Deadline(60), settings)
 
     def video() -> None:
         made["video"] = control(Source("control.video_url", url=f"{web.url}/file"), into, settings)
@@ -108,7 +102,7 @@ def test_both_are_prepared_side_by_side(web: Web, tmp_path: Path, into: Path, se
 @pytest.mark.parametrize("content", [b"nothing", pictures()["jpeg"][:300], encoded(quartered(9, 9), "TIFF")])
 def test_nothing_is_left_of_a_refused_picture(content: bytes, into: Path, settings: Settings):
     with pytest.raises(WorkerError) as caught:
-        prepare_image(inline(content), PREVIEW, into, Limits(60), settings)
+        prepare_image(inline(content), PREVIEW, into, Deadline(60), settings)
     assert (caught.value.code, caught.value.field) == (ErrorCode.MEDIA_REJECTED, "image_base64")
     assert names(into) == []
 
@@ -120,7 +114,7 @@ def test_nothing_is_left_of_a_refused_video(tmp_path: Path, into: Path, settings
             inline(whole[: len(whole) // 2], "control.video_base64"),
             PREVIEW,
             into,
-            Limits(60),
+            Deadline(60),
             settings,
             fps=24,
             frames=241,
@@ -132,22 +126,22 @@ def test_nothing_is_left_of_a_refused_video(tmp_path: Path, into: Path, settings
 def test_nothing_is_left_of_a_broken_download(web: Web, into: Path, settings: Settings):
     web.content = pictures()["png"]
     with pytest.raises(WorkerError):
-        prepare_image(Source("image_url", url=f"{web.url}/short"), PREVIEW, into, Limits(60), settings)
+        prepare_image(Source("image_url", url=f"{web.url}/short"), PREVIEW, into, Deadline(60), settings)
     assert names(into) == []
 
 
 def test_nothing_is_left_of_a_cancelled_job(web: Web, into: Path, settings: Settings):
-    limits = Limits(60)
-    threading.Thread(target=lambda: web.arrived.wait(30) and limits.cancel(), daemon=True).start()
+    deadline = Deadline(60)
+    threading.Thread(target=lambda: web.arrived.wait(30) and deadline.cancel(), daemon=True).start()
     with pytest.raises(Cancelled):
-        prepare_image(Source("image_url", url=f"{web.url}/drip-body"), PREVIEW, into, limits, settings)
+        prepare_image(Source("image_url", url=f"{web.url}/drip-body"), PREVIEW, into, deadline, settings)
     assert names(into) == []
 
 
 def test_a_decoder_gets_only_so_long(into: Path):
     noise = encoded(Image.effect_noise((3000, 3000), 99), "PNG", compress_level=1)
     with pytest.raises(WorkerError) as caught:
-        prepare_image(inline(noise), HD, into, Limits(60), Settings(media_timeout=0.01))
+        prepare_image(inline(noise), HD, into, Deadline(60), Settings(media_timeout=0.01))
     assert caught.value.message == "image_base64 takes too long to decode."
     assert names(into) == []
 
@@ -158,7 +152,7 @@ def test_a_decoder_gets_only_so_long(into: Path):
 def test_nothing_of_the_caller_s_reaches_a_path(name: str, web: Web, into: Path, settings: Settings):
     web.content = pictures()["png"]
     source = Source("image_url", url=f"{web.url}/file/{name}")
-    prepared = prepare_image(source, PREVIEW, into, Limits(60), settings)
+    prepared = prepare_image(source, PREVIEW, into, Deadline(60), settings)
     assert prepared.path == into / "start_image.png"
     assert names(into.parent) == ["job"]
     assert names(into) == ["start_image.png"]

@@ -10,19 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
-from ltx2_worker.limits import Limits
-from ltx2_worker.media.inputs import isolate
-from ltx2_worker.media.inputs.isolate import run_isolated
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
+from ltx2_worker.media import isolate
+from ltx2_worker.media.isolate import run_isolated
 
 TOO_LONG = WorkerError(ErrorCode.MEDIA_REJECTED, "too long")
 CRASHED = WorkerError(ErrorCode.MEDIA_REJECTED, "crashed")
 
 
-def run(work: Callable[[], list[str]], limits: Limits | None = None, seconds: float = 30, **environment: str):
+def run(
+    work: Callable[[], list[str]], deadline: Deadline | None = None, seconds: float = 30, **environment: str
+):
     return run_isolated(
         work,
-        limits=limits or Limits(60),
+        deadline=deadline or Deadline(60),
         seconds=seconds,
         too_long=TOO_LONG,
         crashed=CRASHED,
@@ -98,24 +100,24 @@ def test_work_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path):
 
 
 def test_a_cancel_kills_the_work_at_once(tmp_path: Path):
-    limits, pid = Limits(60), tmp_path / "pid"
+    deadline, pid = Deadline(60), tmp_path / "pid"
 
     def cancel_when_started() -> None:
         while not (pid.exists() and pid.read_text()):
             threading.Event().wait(0.01)
-        limits.cancel()
+        deadline.cancel()
 
     threading.Thread(target=cancel_when_started, daemon=True).start()
     with pytest.raises(Cancelled):
-        run(partial(hang, pid), limits)
+        run(partial(hang, pid), deadline)
     assert gone(int(pid.read_text()))
 
 
 def test_nothing_starts_for_a_cancelled_job(tmp_path: Path):
-    limits = Limits(60)
-    limits.cancel()
+    deadline = Deadline(60)
+    deadline.cancel()
     with pytest.raises(Cancelled):
-        run(partial(hang, tmp_path / "pid"), limits)
+        run(partial(hang, tmp_path / "pid"), deadline)
     assert not (tmp_path / "pid").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltx2_worker.media.delivery.names import object_name
+from ltx2_worker.storage.names import object_name
 
 IDS = st.text(max_size=300) | st.text(alphabet="./\\-_~%\0ab ", max_size=20) | st.just("a" * 5000)
 

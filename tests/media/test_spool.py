@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ltx2_worker.media.delivery.spool import Spool
+from ltx2_worker.storage.spool import Spool
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 from delivery_lab import DIGEST, JOB, ONCE, RESULT, TWICE, is_upload, spool_of
 from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, Fault, Proxy, Request
 
-from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
-from ltx2_worker.limits import Limits
-from ltx2_worker.media.delivery.publish import Publisher
-from ltx2_worker.media.delivery.store_s3 import Patience
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
+from ltx2_worker.storage.publish import Publisher
+from ltx2_worker.storage.store_s3 import Patience
 
 QUICK = Patience(requests=2, attempts=3, first_wait=0.01)
 
@@ -44,10 +44,10 @@ PERMANENT: list[tuple[Fault, str]] = [
 
 @pytest.mark.parametrize("fault", TRANSIENT, ids=str)
 def test_a_part_that_fails_once_is_sent_again(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, limits: Limits, fault: Fault
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline, fault: Fault
 ) -> None:
     proxy.fail(fault, times=1, where=lambda request: request.is_part)
-    delivery = Publisher(bucket_settings, QUICK).deliver(JOB, DIGEST, video, RESULT, limits)
+    delivery = Publisher(bucket_settings, QUICK).deliver(JOB, DIGEST, video, RESULT, deadline)
     assert proxy.faults.total() == 1
     assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == video.read_bytes()
     assert delivery.bytes == video.stat().st_size
@@ -55,56 +55,56 @@ def test_a_part_that_fails_once_is_sent_again(
 
 @pytest.mark.parametrize(("fault", "reason"), PERMANENT, ids=str)
 def test_what_cannot_be_cured_is_tried_once_and_named(
-    bucket_settings: Settings, proxy: Proxy, limits: Limits, fault: Fault, reason: str
+    bucket_settings: Settings, proxy: Proxy, deadline: Deadline, fault: Fault, reason: str
 ) -> None:
     proxy.fail_always(fault)
     with pytest.raises(WorkerError, match=reason) as caught:
-        Publisher(bucket_settings, QUICK).check(limits)
+        Publisher(bucket_settings, QUICK).check(deadline)
     assert caught.value.code is ErrorCode.STORAGE_UNAVAILABLE
     assert not caught.value.retryable
     assert proxy.faults.total() == 1
 
 
 def test_a_bucket_that_is_down_at_the_start_is_tried_again_and_named(
-    bucket_settings: Settings, proxy: Proxy, limits: Limits
+    bucket_settings: Settings, proxy: Proxy, deadline: Deadline
 ) -> None:
     proxy.fail_always((503, "SlowDown"))
     with pytest.raises(WorkerError, match="The bucket for videos") as caught:
-        Publisher(bucket_settings, QUICK).check(limits)
+        Publisher(bucket_settings, QUICK).check(deadline)
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, True)
     assert proxy.faults.total() == QUICK.attempts
 
 
 @pytest.mark.parametrize("fault", ["corrupt", "lie"])
 def test_a_damaged_copy_is_noticed_and_sent_again(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, limits: Limits, fault: str
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline, fault: str
 ) -> None:
     def picked(request: Request) -> bool:
         return request.is_part if fault == "corrupt" else request.method == "HEAD"
 
     proxy.fail(fault, times=1, where=picked)
-    Publisher(bucket_settings, QUICK).deliver(JOB, DIGEST, video, RESULT, limits)
+    Publisher(bucket_settings, QUICK).deliver(JOB, DIGEST, video, RESULT, deadline)
     assert proxy.faults[fault] == 1
     assert len([request for request in proxy.log if request.is_part]) > 2
     assert bucket.get_object(Bucket=BUCKET, Key=f"{JOB}.mp4")["Body"].read() == video.read_bytes()
 
 
 def test_a_key_that_may_only_write_is_enough(
-    bucket_settings: Settings, proxy: Proxy, video: Path, limits: Limits
+    bucket_settings: Settings, proxy: Proxy, video: Path, deadline: Deadline
 ) -> None:
     proxy.fail_always((403, "AccessDenied"), where=lambda request: request.method not in {"PUT", "POST"})
     publisher = Publisher(bucket_settings, ONCE)
-    publisher.check(limits)
-    assert publisher.find(JOB, DIGEST, limits) is None
-    assert publisher.deliver(JOB, DIGEST, video, RESULT, limits).video.url
+    publisher.check(deadline)
+    assert publisher.find(JOB, DIGEST, deadline) is None
+    assert publisher.deliver(JOB, DIGEST, video, RESULT, deadline).video.url
 
 
 def test_a_failed_upload_leaves_no_parts_in_the_bucket(
-    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, limits: Limits
+    bucket_settings: Settings, proxy: Proxy, bucket, video: Path, deadline: Deadline
 ) -> None:
     proxy.fail((403, "AccessDenied"), times=1, where=lambda request: request.is_part)
     with pytest.raises(WorkerError):
-        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, limits)
+        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, deadline)
     assert "Uploads" not in bucket.list_multipart_uploads(Bucket=BUCKET)
 
 
@@ -114,23 +114,23 @@ def test_a_silent_bucket_does_not_hold_a_job_beyond_its_deadline(
 ) -> None:
     proxy.fail_always("hang", where=lambda request: request.method == silent)
     publisher = Publisher(bucket_settings)
-    act = publisher.check if silent == "PUT" else lambda limits: publisher.find(JOB, DIGEST, limits)
+    act = publisher.check if silent == "PUT" else lambda deadline: publisher.find(JOB, DIGEST, deadline)
     with pytest.raises(WorkerError) as caught:
-        act(Limits(1))
+        act(Deadline(1))
     assert caught.value.code is ErrorCode.DEADLINE_EXCEEDED
     # The request is still held: what came back did not wait for the bucket.
     assert not proxy.released.is_set()
 
 
 def test_a_record_too_large_or_cut_is_no_record(
-    bucket_settings: Settings, proxy: Proxy, bucket, limits: Limits, caplog: pytest.LogCaptureFixture
+    bucket_settings: Settings, proxy: Proxy, bucket, deadline: Deadline, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=b" " * 300_000)
-    assert Publisher(bucket_settings, ONCE).find(JOB, DIGEST, limits) is None
+    assert Publisher(bucket_settings, ONCE).find(JOB, DIGEST, deadline) is None
     assert "holds something else under a record's name" in caplog.text
     bucket.put_object(Bucket=BUCKET, Key=f"{JOB}.json", Body=b" " * 1000)
     proxy.fail("lie", times=1, where=lambda request: request.method == "GET")
-    assert Publisher(bucket_settings, TWICE).find(JOB, DIGEST, limits) is None
+    assert Publisher(bucket_settings, TWICE).find(JOB, DIGEST, deadline) is None
     assert "get failed, attempt 1: it broke the connection" in caplog.text
     assert "attempt 2" not in caplog.text
 
@@ -138,29 +138,29 @@ def test_a_record_too_large_or_cut_is_no_record(
 def test_a_cancelled_upload_ends_and_leaves_nothing(
     bucket_settings: Settings, proxy: Proxy, bucket, video: Path
 ) -> None:
-    limits = Limits(60)
+    deadline = Deadline(60)
 
     def hang(request: Request) -> bool:
         if request.is_part:
-            limits.cancel()
+            deadline.cancel()
             threading.Timer(0.2, proxy.released.set).start()
         return request.is_part
 
     proxy.fail_always("hang", where=hang)
     with pytest.raises(Cancelled):
-        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, limits)
+        Publisher(bucket_settings, ONCE).deliver(JOB, DIGEST, video, RESULT, deadline)
     assert spool_of(bucket_settings).find(JOB) is None
     assert bucket.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
     assert "Uploads" not in bucket.list_multipart_uploads(Bucket=BUCKET)
 
 
 def test_a_full_disk_is_said_in_the_error(
-    bucket_settings: Settings, proxy: Proxy, video: Path, limits: Limits
+    bucket_settings: Settings, proxy: Proxy, video: Path, deadline: Deadline
 ) -> None:
     proxy.fail_always((503, "SlowDown"), where=is_upload)
     settings = bucket_settings.model_copy(update={"spool_max_bytes": 1000})
     with pytest.raises(WorkerError, match="it could not be kept"):
-        Publisher(settings, ONCE).deliver(JOB, DIGEST, video, RESULT, limits)
+        Publisher(settings, ONCE).deliver(JOB, DIGEST, video, RESULT, deadline)
 
 
 @pytest.mark.parametrize("fault", [*TRANSIENT, *(fault for fault, _ in PERMANENT), "lie"], ids=str)
@@ -168,7 +168,7 @@ def test_no_secret_reaches_a_log_or_an_exception(
     bucket_settings: Settings,
     proxy: Proxy,
     video: Path,
-    limits: Limits,
+    deadline: Deadline,
     caplog: pytest.LogCaptureFixture,
     fault: Fault,
 ) -> None:
@@ -178,10 +178,10 @@ def test_no_secret_reaches_a_log_or_an_exception(
     publisher = Publisher(bucket_settings, ONCE)
     said = []
     for act in (
-        lambda: publisher.check(limits),
-        lambda: publisher.find(JOB, DIGEST, limits),
-        lambda: publisher.deliver(JOB, DIGEST, video, RESULT, limits),
-        lambda: publisher.deliver_leftovers(limits),
+        lambda: publisher.check(deadline),
+        lambda: publisher.find(JOB, DIGEST, deadline),
+        lambda: publisher.deliver(JOB, DIGEST, video, RESULT, deadline),
+        lambda: publisher.deliver_leftovers(deadline),
     ):
         try:
             act()

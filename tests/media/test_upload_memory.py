@@ -14,7 +14,7 @@ from s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY
 UPLOAD = """
 import sys
 from pathlib import Path
-from ltx2_worker.limits import Limits
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.media.delivery.publish import Publisher
 from ltx2_worker.settings import Settings
 
@@ -25,9 +25,9 @@ def peak_megabytes():
             return int(line.split()[1]) / 1024
 
 publisher = Publisher(Settings())
-publisher.deliver("small", "digest", Path(sys.argv[1]), {}, Limits(300))
+publisher.deliver("small", "digest", Path(sys.argv[1]), {}, Deadline(300))
 before = peak_megabytes()
-publisher.deliver("large", "digest", Path(sys.argv[2]), {}, Limits(300))
+publisher.deliver("large", "digest", Path(sys.argv[2]), {}, Deadline(300))
 print(peak_megabytes() - before)
 """
 MOST_MEGABYTES = 40

@@ -9,8 +9,8 @@ import pytest
 from av.bitstream import BitStreamFilterContext
 from PIL import Image
 
-from ltx2_worker.errors import Cancelled, ErrorCode, WorkerError
-from ltx2_worker.limits import Limits
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
 from ltx2_worker.media import stills
 from ltx2_worker.media.video import finish, inspect
 
@@ -56,7 +56,7 @@ def as_the_engine(
 def finished(tmp_path: Path, provenance: dict[str, str] | None = None, **made: object) -> Path:
     source = as_the_engine(tmp_path / "engine.mp4", **made)  # type: ignore[arg-type]
     target = tmp_path / "finished.mp4"
-    finish(source, target, provenance or {}, Limits(60))
+    finish(source, target, provenance or {}, Deadline(60))
     return target
 
 
@@ -169,10 +169,10 @@ def test_a_finish_that_fails_or_is_cancelled_leaves_no_file(tmp_path: Path) -> N
     (tmp_path / "text.mp4").write_bytes(b"not a video" * 100)
     target = tmp_path / "finished.mp4"
     with pytest.raises(WorkerError, match="complete MP4"):
-        finish(tmp_path / "text.mp4", target, {}, Limits(60))
+        finish(tmp_path / "text.mp4", target, {}, Deadline(60))
     assert not target.exists()
 
-    cancelled = Limits(60)
+    cancelled = Deadline(60)
     cancelled.cancel()
     with pytest.raises(Cancelled):
         finish(as_the_engine(tmp_path / "engine.mp4"), target, {}, cancelled)
@@ -181,7 +181,7 @@ def test_a_finish_that_fails_or_is_cancelled_leaves_no_file(tmp_path: Path) -> N
 
 def test_the_poster_shows_the_video_in_its_colors_and_size(tmp_path: Path) -> None:
     video = finished(tmp_path, color=GREEN, frames=9)
-    stills.poster(video, tmp_path / "poster.jpg", Limits(60))
+    stills.poster(video, tmp_path / "poster.jpg", Deadline(60))
     with Image.open(tmp_path / "poster.jpg") as picture:
         assert (picture.format, picture.size) == ("JPEG", (256, 144))
         assert picture.getpixel((128, 72)) == pytest.approx(GREEN, abs=6)
@@ -199,14 +199,14 @@ def test_the_poster_is_the_frame_in_the_middle(tmp_path: Path, key_frame_every: 
             picture = Image.new("RGB", (256, 144), (5 + 3 * number,) * 3)
             output.mux(stream.encode(av.VideoFrame.from_image(picture)))
         output.mux(stream.encode(None))
-    stills.poster(video, tmp_path / "poster.jpg", Limits(60))
+    stills.poster(video, tmp_path / "poster.jpg", Deadline(60))
     with Image.open(tmp_path / "poster.jpg") as picture:
         assert picture.convert("L").getpixel((128, 72)) == pytest.approx(5 + 3 * (frames // 2), abs=1)
 
 
 def test_the_animation_is_small_and_moves(tmp_path: Path) -> None:
     video = finished(tmp_path, frames=96)
-    stills.animation(video, tmp_path / "preview.webp", Limits(60))
+    stills.animation(video, tmp_path / "preview.webp", Deadline(60))
     with Image.open(tmp_path / "preview.webp") as picture:
         assert (picture.format, picture.size, picture.n_frames) == ("WEBP", (320, 180), 40)
 
@@ -215,4 +215,4 @@ def test_stills_of_no_video_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text.mp4").write_bytes(b"not a video" * 100)
     for make in (stills.poster, stills.animation):
         with pytest.raises(WorkerError, match="cannot be decoded"):
-            make(tmp_path / "text.mp4", tmp_path / "still", Limits(60))
+            make(tmp_path / "text.mp4", tmp_path / "still", Deadline(60))

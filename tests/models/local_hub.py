@@ -168,11 +168,11 @@ def serve_folders(models: list[Path], list_file: Path, port: int) -> None:
     """Serve models folders (ComfyUI's layout) in place of the real weights until the process is ended.
 
     Arguments:
-        models: the folders; their files take the place of those of the same name in models.toml.
-        list_file: a models.toml that names just these files is written here.
+        models: the folders; their files take the place of those of the same name in files.toml.
+        list_file: a files.toml that names just these files is written here.
         port: port on 127.0.0.1.
     """
-    from ltx2_worker.models import ModelLibrary, manifest
+    from ltx2_worker.catalog.files import ModelLibrary, manifest
 
     files, entries = {}, []
     for file in manifest().values():

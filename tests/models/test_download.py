@@ -15,10 +15,10 @@ import pytest
 from local_hub import LocalHub, Served
 from rich.console import Console
 
+from ltx2_worker.catalog.files import ModelFile
 from ltx2_worker.download.__main__ import main
 from ltx2_worker.download.downloader import DISK_FULL, FAILED, INCOMPLETE, INTERRUPTED, OK, Downloader
 from ltx2_worker.download.hub import Hub
-from ltx2_worker.models import ModelFile
 
 ROOT = Path(__file__).parents[2]
 CONTENT = os.urandom(9_000_000)
@@ -231,8 +231,8 @@ def test_a_disk_that_fills_up_meanwhile_is_one_sentence(tmp_path):
         (Served(CONTENT), {"path": "gone"}, "has no file gone"),
         (Served(CONTENT, refusal=(404, "RevisionNotFound")), {}, "has no revision"),
         (Served(CONTENT, refusal=(400, "")), {}, "refuses the request"),
-        (Served(CONTENT), {"sha256": "1" * 64}, "another file than models.toml names"),
-        (Served(CONTENT), {"size_exact": True}, "another file than models.toml names"),
+        (Served(CONTENT), {"sha256": "1" * 64}, "another file than files.toml names"),
+        (Served(CONTENT), {"size_exact": True}, "another file than files.toml names"),
         (Served(CONTENT, claimed_sha256="abc"), {}, "gives no size, commit or sha256"),
     ],
 )

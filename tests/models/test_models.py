@@ -5,9 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from ltx2_worker.job import JobInput
-from ltx2_worker.models import MANIFEST, SETS, ModelLibrary, in_sets, link_cached, load_manifest, manifest
-from ltx2_worker.plan import make_plan
+from ltx2_api.job import JobInput
+from ltx2_worker.catalog.files import (
+    MANIFEST,
+    SETS,
+    ModelLibrary,
+    in_sets,
+    link_cached,
+    load_manifest,
+    manifest,
+)
+from ltx2_worker.plan.plan import make_plan
 
 
 def put(path, content=b"weights"):

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from ltx2_worker.job import JobInput
-from ltx2_worker.plan import Plan, make_plan
-from ltx2_worker.progress import Stage
+from ltx2_api.job import JobInput
+from ltx2_api.progress import Stage
+from ltx2_worker.plan.plan import Plan, make_plan
 from ltx2_worker.workflow import BuiltGraph, Media, build
 from ltx2_worker.workflow.build import workflow
 from ltx2_worker.workflow.graph import Prompt, as_link

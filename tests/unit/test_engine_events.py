@@ -5,15 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltx2_worker.engine.events import (
-    Cached,
-    Ended,
-    NodeProgress,
-    NodeStarted,
-    Preview,
-    Started,
-    parse,
-)
+from ltx2_worker.engine.events import Cached, Ended, NodeProgress, NodeStarted, Preview, Started, parse
 
 OURS = "11111111-1111-5111-8111-111111111111"
 JPEG = b"\xff\xd8picture"

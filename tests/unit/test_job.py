@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.job import ControlInput, JobInput
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.job import ControlInput, JobInput
 
 IMAGE = {"image_url": "https://example.com/cat.png"}
 

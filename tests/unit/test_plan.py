@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from ltx2_worker.errors import ErrorCode, WorkerError
-from ltx2_worker.geometry import Size, canvas_for, frames_to_generate
-from ltx2_worker.job import JobInput
-from ltx2_worker.models import ModelFile, manifest
-from ltx2_worker.plan import Plan, make_plan, require_installed
-from ltx2_worker.pricing import credits_for
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.job import JobInput
+from ltx2_api.prices import credits_for
+from ltx2_worker.catalog.files import ModelFile, manifest
+from ltx2_worker.plan.geometry import Size, canvas_for, frames_to_generate
+from ltx2_worker.plan.plan import Plan, make_plan, require_installed
 
 IMAGE = {"image_base64": "AAAA"}
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltx2_worker.progress import Meter, Stage, StagePace
+from ltx2_api.progress import Stage
+from ltx2_worker.progress import Meter, StagePace
 
 EXPECTED = {Stage.PREPARING: 1.0, Stage.SAMPLING: 10.0, Stage.REFINING: 6.0, Stage.DECODING: 3.0}
 

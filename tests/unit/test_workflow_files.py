@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ltx2_worker.models import manifest
+from ltx2_worker.catalog.files import manifest
 from ltx2_worker.workflow.build import (
     DISTILLED_LORA_STRENGTH,
     GUIDANCE_SCALE,

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from runpod.serverless.utils import rp_ssrf
 
-from ...errors import ErrorCode, WorkerError
-from ...settings import Settings
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..settings import Settings
 
 #: Stores without regions take any; the signature needs one.
 _ANY_REGION = "us-east-1"

@@ -12,7 +12,8 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ...errors import ErrorCode, WorkerError
+from ltx2_api.errors import ErrorCode, WorkerError
+
 from .image import HEIC_BRANDS
 
 ALLOWED = "an MP4, MOV, WebM or MKV video in H.264, H.265, VP9 or AV1"

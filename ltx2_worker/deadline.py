@@ -1,16 +1,16 @@
 """How long a job may still go on: its one deadline, and whether the platform has cancelled it.
 
-Every function that waits takes a `Limits` and asks it; so a deadline or a cancel ends any wait at once.
+Every function that waits takes a `Deadline` and asks it; so a deadline or a cancel ends any wait at once.
 """
 
 import threading
 import time
 from collections.abc import Callable
 
-from .errors import Cancelled, ErrorCode, WorkerError
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 
 
-class Limits:
+class Deadline:
     """One job's deadline and cancel switch; safe to use from several threads.
 
     Arguments:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ...limits import Limits
+from ..deadline import Deadline
 from .destination import Where
 from .names import object_name
 from .spool import Entry, Spool
@@ -96,12 +96,12 @@ class _Note(BaseModel):
     result: dict[str, Any]
 
 
-def hand_over(where: Where, store: Store, parcel: Parcel, limits: Limits) -> Delivery:
+def hand_over(where: Where, store: Store, parcel: Parcel, deadline: Deadline) -> Delivery:
     """Store the files and, when all are there, the record; raises `StoreFault`."""
     digests: dict[str, Digest] = {}
     for suffix, path in parcel.files.items():
         name = parcel.name + suffix
-        digests[name] = store.put_file(name, path, _CONTENT_TYPES[suffix], parcel.job_id, limits)
+        digests[name] = store.put_file(name, path, _CONTENT_TYPES[suffix], parcel.job_id, deadline)
     record = _Record(
         job_id=parcel.job_id,
         input_digest=parcel.input_digest,
@@ -110,12 +110,12 @@ def hand_over(where: Where, store: Store, parcel: Parcel, limits: Limits) -> Del
         result=dict(parcel.result),
     )
     data = record.model_dump_json(indent=1).encode()
-    store.put_bytes(f"{parcel.name}.json", data, "application/json", limits)
+    store.put_bytes(f"{parcel.name}.json", data, "application/json", deadline)
     return _delivery(where, store, parcel.name, record)
 
 
 def find_record(
-    where: Where, store: Store, name: str, input_digest: str | None, limits: Limits
+    where: Where, store: Store, name: str, input_digest: str | None, deadline: Deadline
 ) -> Found | None:
     """Return the job that a record tells of, if its video is still there; raises `StoreFault`.
 
@@ -123,7 +123,7 @@ def find_record(
         name: the job's object name.
         input_digest: what the job must have been asked with; None takes any.
     """
-    data = store.read(f"{name}.json", limits)
+    data = store.read(f"{name}.json", deadline)
     if data is None:
         return None
     try:
@@ -133,7 +133,7 @@ def find_record(
     size = record.files.get(f"{name}.mp4")
     if input_digest not in {None, record.input_digest} or size is None:
         return None
-    if store.size(f"{name}.mp4", limits) != size:
+    if store.size(f"{name}.mp4", deadline) != size:
         return None
     return Found(record.result, _delivery(where, store, name, record))
 

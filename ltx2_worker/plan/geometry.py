@@ -6,7 +6,7 @@ anything else down without a word (ComfyUI 0.30.0, EmptyLTXVLatentVideo), so not
 
 from dataclasses import dataclass
 
-from .pricing import Resolution
+from ltx2_api.prices import Resolution
 
 #: Frames per second that LTX-2's templates generate at; the temporal upscaler doubles it.
 BASE_FPS = 24

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, InvalidRegionError
 
-from ...errors import ErrorCode, WorkerError
-from ...settings import Settings
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..settings import Settings
 from .bucket import bucket_from_job, bucket_from_settings
 from .store import Store
 from .store_folder import FolderStore

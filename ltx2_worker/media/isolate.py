@@ -24,8 +24,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ...errors import ErrorCode, WorkerError
-from ...limits import Limits
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def _children() -> ForkServerContext:
 def run_isolated(
     work: Callable[[], list[str]],
     *,
-    limits: Limits,
+    deadline: Deadline,
     seconds: float,
     too_long: WorkerError,
     crashed: WorkerError,
@@ -78,7 +79,7 @@ def run_isolated(
 
     Arguments:
         work: a module-level function with its arguments (functools.partial), all picklable.
-        limits: the job's; a cancel or the deadline kills the child.
+        deadline: the job's; a cancel or the deadline kills the child.
         seconds: how long the work may take.
         too_long: what is raised when it takes longer.
         crashed: what is raised when the child dies of the bytes it works on, or runs out of memory.
@@ -88,22 +89,22 @@ def run_isolated(
         WorkerError: what `work` raised, `too_long`, `crashed`, or INTERNAL if `work` failed otherwise.
         Cancelled: the job was cancelled.
     """
-    limits.check()
+    deadline.check()
     receiver, sender = _children().Pipe(duplex=False)
     process = _children().Process(target=_child, args=(sender, work, seconds, dict(environment)), daemon=True)
     with receiver:
         with sender:
             process.start()
-        limits.on_cancel(lambda: _kill(process))
+        deadline.on_cancel(lambda: _kill(process))
         try:
-            answered = receiver.poll(limits.remaining(seconds))
+            answered = receiver.poll(deadline.remaining(seconds))
             reply = _read(receiver) if answered else None
             if answered and reply is None:
                 process.join(_LAST_BREATH)  # it is dying: the exit code shall be its own
         finally:
             _kill(process)
             process.join(_LAST_BREATH)
-    limits.check()
+    deadline.check()
     if not answered:
         log.info("media child ended after %g s: %s", seconds, too_long.message)
         raise too_long

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ...errors import ErrorCode, WorkerError
-from ...limits import Limits
-from ...settings import Settings
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
+from ..settings import Settings
 from .control import fit_video, still_video
 from .fetch import Source, fetch
 from .fit import Frame
@@ -24,14 +25,16 @@ class Prepared:
     warnings: tuple[str, ...] = ()
 
 
-def prepare_image(source: Source, frame: Frame, into: Path, limits: Limits, settings: Settings) -> Prepared:
+def prepare_image(
+    source: Source, frame: Frame, into: Path, deadline: Deadline, settings: Settings
+) -> Prepared:
     """Fetch the start image and fit it to the canvas.
 
     Arguments:
         source: where it comes from.
         frame: the canvas and the delivered crop, in pixels.
         into: an existing folder of the job's own.
-        limits: the job's.
+        deadline: the job's.
         settings: how large it may be, and how long it may take.
 
     Returns:
@@ -42,16 +45,16 @@ def prepare_image(source: Source, frame: Frame, into: Path, limits: Limits, sett
         Cancelled: the job was cancelled; no file is left.
     """
     with _files(into, "start_image", ".png") as (raw, fitted):
-        fetch(source, raw, settings.max_image_bytes, limits, settings)
+        fetch(source, raw, settings.max_image_bytes, deadline, settings)
         work = partial(fit_image, raw, fitted, source.field, frame, settings.max_image_pixels)
-        return Prepared(fitted, _decode(work, source.field, limits, settings))
+        return Prepared(fitted, _decode(work, source.field, deadline, settings))
 
 
 def prepare_control(
     source: Source,
     frame: Frame,
     into: Path,
-    limits: Limits,
+    deadline: Deadline,
     settings: Settings,
     *,
     fps: int,
@@ -62,7 +65,7 @@ def prepare_control(
     Arguments:
         source: where it comes from.
         frame: the canvas and the delivered crop, in pixels.
-        into, limits, settings: as for `prepare_image`.
+        into, deadline, settings: as for `prepare_image`.
         fps, frames: of what is generated.
 
     Returns:
@@ -73,7 +76,7 @@ def prepare_control(
         Cancelled: the job was cancelled; no file is left.
     """
     with _files(into, "control", ".mp4") as (raw, fitted):
-        fetch(source, raw, settings.max_video_bytes, limits, settings)
+        fetch(source, raw, settings.max_video_bytes, deadline, settings)
         work = partial(
             fit_video,
             raw,
@@ -85,15 +88,17 @@ def prepare_control(
             max_seconds=settings.max_video_seconds,
             max_side=settings.max_video_side,
         )
-        return Prepared(fitted, _decode(work, source.field, limits, settings))
+        return Prepared(fitted, _decode(work, source.field, deadline, settings))
 
 
-def still_as_control(image: Path, into: Path, limits: Limits, settings: Settings, *, fps: int) -> Prepared:
+def still_as_control(
+    image: Path, into: Path, deadline: Deadline, settings: Settings, *, fps: int
+) -> Prepared:
     """Make the control video of a job without one: the fitted start image, as one frame.
 
     Arguments:
         image: what `prepare_image` wrote.
-        into, limits, settings: as for `prepare_image`.
+        into, deadline, settings: as for `prepare_image`.
         fps: of what is generated.
 
     Returns:
@@ -103,7 +108,7 @@ def still_as_control(image: Path, into: Path, limits: Limits, settings: Settings
     with _files(into, "control", ".mp4") as (_, fitted):
         run_isolated(
             partial(still_video, image, fitted, fps),
-            limits=limits,
+            deadline=deadline,
             seconds=settings.media_timeout,
             too_long=failed,
             crashed=failed,
@@ -111,11 +116,13 @@ def still_as_control(image: Path, into: Path, limits: Limits, settings: Settings
         return Prepared(fitted)
 
 
-def _decode(work: Callable[[], list[str]], field: str, limits: Limits, settings: Settings) -> tuple[str, ...]:
+def _decode(
+    work: Callable[[], list[str]], field: str, deadline: Deadline, settings: Settings
+) -> tuple[str, ...]:
     """Open a stranger's file in a process of its own, and return the warnings about it."""
     sentences = run_isolated(
         work,
-        limits=limits,
+        deadline=deadline,
         seconds=settings.media_timeout,
         too_long=_rejected(field, "takes too long to decode"),
         crashed=_rejected(field, "cannot be decoded"),

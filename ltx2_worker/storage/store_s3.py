@@ -20,8 +20,9 @@ from botocore.exceptions import ClientError
 from s3transfer.futures import TransferFuture
 from s3transfer.subscribers import BaseSubscriber
 
-from ...errors import Cancelled, WorkerError
-from ...limits import Limits
+from ltx2_api.errors import Cancelled, WorkerError
+
+from ..deadline import Deadline
 from .bucket import Bucket
 from .s3_calls import begun, read_small, result_of, within
 from .s3_client import PARALLEL_PARTS, s3_client
@@ -75,24 +76,24 @@ class S3Store:
         self._bucket = bucket
         self._patience = patience or Patience()
         self._uploads = s3_client(bucket, self._patience.requests)
-        # Tried again here alone, where the job's limits are asked in between.
+        # Tried again here alone, where the job's deadline is asked in between.
         self._client = s3_client(bucket, 1)
 
-    def check(self, limits: Limits) -> None:
+    def check(self, deadline: Deadline) -> None:
         """Put a few bytes under a fixed key and remove them; a key that may not delete is good enough."""
-        self.put_bytes(_PROBE_KEY, b"ltx2-worker", "text/plain", limits)
+        self.put_bytes(_PROBE_KEY, b"ltx2-worker", "text/plain", deadline)
         try:
             within(
                 _REQUEST_SECONDS,
                 lambda: self._client.delete_object(Bucket=self._bucket.name, Key=self._key(_PROBE_KEY)),
-                limits,
+                deadline,
             )
         except (WorkerError, Cancelled):
             raise
         except Exception as error:  # noqa: BLE001 - not needed, and worded below
             log.info("the bucket keeps %s: it %s", _PROBE_KEY, fault_of(error).reason)
 
-    def put_file(self, name: str, source: Path, content_type: str, job_id: str, limits: Limits) -> Digest:
+    def put_file(self, name: str, source: Path, content_type: str, job_id: str, deadline: Deadline) -> Digest:
         """Upload a file in parts and make sure that the bucket has what was sent."""
         extra = {
             "ContentType": content_type,
@@ -106,19 +107,19 @@ class S3Store:
         def attempt() -> Digest:
             if _failed(digesting):
                 raise StoreFault("was not sent a file that cannot be read", transient=False)
-            self._upload(self._key(name), source, extra, limits)
-            sent = result_of(digesting, _DIGEST_SECONDS, limits)
-            self._verify(self._key(name), sent, limits)
+            self._upload(self._key(name), source, extra, deadline)
+            sent = result_of(digesting, _DIGEST_SECONDS, deadline)
+            self._verify(self._key(name), sent, deadline)
             return sent
 
         try:
-            return self._retrying("upload", attempt, limits)
+            return self._retrying("upload", attempt, deadline)
         except StoreFault:
             if error := _failed(digesting):
                 raise error from None  # no fault of the bucket
             raise
 
-    def put_bytes(self, name: str, data: bytes, content_type: str, limits: Limits) -> None:
+    def put_bytes(self, name: str, data: bytes, content_type: str, deadline: Deadline) -> None:
         """Upload a few kilobytes in one request."""
 
         def put() -> None:
@@ -126,25 +127,25 @@ class S3Store:
                 Bucket=self._bucket.name, Key=self._key(name), Body=data, ContentType=content_type
             )
 
-        self._retrying("put", lambda: within(_REQUEST_SECONDS, put, limits), limits)
+        self._retrying("put", lambda: within(_REQUEST_SECONDS, put, deadline), deadline)
 
-    def read(self, name: str, limits: Limits) -> bytes | None:
+    def read(self, name: str, deadline: Deadline) -> bytes | None:
         """Return a small object's content, None where there is none or this key may not read."""
 
         def attempt() -> bytes:
             answer = self._client.get_object(Bucket=self._bucket.name, Key=self._key(name))
             with closing(answer["Body"]) as body:
-                return read_small(body, _RECORD_BYTES, limits)
+                return read_small(body, _RECORD_BYTES, deadline)
 
-        return self._unless_absent("get", attempt, limits)
+        return self._unless_absent("get", attempt, deadline)
 
-    def size(self, name: str, limits: Limits) -> int | None:
+    def size(self, name: str, deadline: Deadline) -> int | None:
         """Return an object's size in bytes, None where there is none or this key may not look."""
 
         def attempt() -> int:
             return self._client.head_object(Bucket=self._bucket.name, Key=self._key(name))["ContentLength"]
 
-        return self._unless_absent("head", attempt, limits)
+        return self._unless_absent("head", attempt, deadline)
 
     def link(self, name: str) -> Link:
         """Return the public URL where the bucket has one, else one that works for `url_lifetime` seconds."""
@@ -162,9 +163,9 @@ class S3Store:
     def _key(self, name: str) -> str:
         return self._bucket.key_prefix + name
 
-    def _upload(self, key: str, source: Path, extra: dict[str, Any], limits: Limits) -> None:
+    def _upload(self, key: str, source: Path, extra: dict[str, Any], deadline: Deadline) -> None:
         ended = threading.Event()
-        limits.on_cancel(ended.set)
+        deadline.on_cancel(ended.set)
         config = TransferConfig(
             multipart_threshold=PART_BYTES,
             multipart_chunksize=PART_BYTES,
@@ -174,11 +175,11 @@ class S3Store:
         manager = create_transfer_manager(self._uploads, config)
         try:
             future = manager.upload(str(source), self._bucket.name, key, extra, [_OnDone(ended)])
-            ended.wait(limits.remaining())
+            ended.wait(deadline.remaining())
             if not future.done():
                 # Ends the multipart upload on the store's side too, after the parts in flight.
                 future.cancel()
-                limits.check()
+                deadline.check()
             future.result()
         finally:
             # A silent store holds the parts in flight for longer than a job may wait for them.
@@ -186,7 +187,7 @@ class S3Store:
             ending.start()
             ending.join(_CLEAN_UP_SECONDS)
 
-    def _verify(self, key: str, sent: Digest, limits: Limits) -> None:
+    def _verify(self, key: str, sent: Digest, deadline: Deadline) -> None:
         """Compare what the bucket says it holds: the size always, the checksum where it gives one."""
         compare = self._bucket.checksums == "when_supported"
         extra: dict[str, Any] = {"ChecksumMode": "ENABLED"} if compare else {}
@@ -194,7 +195,7 @@ class S3Store:
             head = within(
                 _REQUEST_SECONDS,
                 lambda: self._client.head_object(Bucket=self._bucket.name, Key=key, **extra),
-                limits,
+                deadline,
             )
         except ClientError as error:
             if code_of(error)[1] == 403:
@@ -206,12 +207,12 @@ class S3Store:
         if head["ContentLength"] != sent.bytes or checksum not in {"", sent.crc32, sent.crc32_of_parts}:
             raise StoreFault("holds a damaged copy", transient=True)
 
-    def _unless_absent(self, what: str, call: Callable[[], _T], limits: Limits) -> _T | None:
+    def _unless_absent(self, what: str, call: Callable[[], _T], deadline: Deadline) -> _T | None:
         until = time.monotonic() + _LOOK_UP_SECONDS
 
         def attempt() -> _T | None:
             try:
-                return within(until - time.monotonic(), call, limits)
+                return within(until - time.monotonic(), call, deadline)
             except ClientError as error:
                 code, status = code_of(error)
                 # S3 answers 403 for an absent key when the caller may not list the bucket.
@@ -219,12 +220,12 @@ class S3Store:
                     return None
                 raise
 
-        return self._retrying(what, attempt, limits, until)
+        return self._retrying(what, attempt, deadline, until)
 
-    def _retrying(self, what: str, call: Callable[[], _T], limits: Limits, until: float = math.inf) -> _T:
+    def _retrying(self, what: str, call: Callable[[], _T], deadline: Deadline, until: float = math.inf) -> _T:
         until, wait = min(until, time.monotonic() + self._patience.seconds), self._patience.first_wait
         for attempt in range(1, self._patience.attempts + 1):
-            limits.check()
+            deadline.check()
             try:
                 return call()
             except (WorkerError, Cancelled):
@@ -237,7 +238,7 @@ class S3Store:
                 # Outside the handler, so that boto3's exception does not hang on it: its text is the store's.
                 raise fault
             # Jitter, so that the workers of an endpoint do not come back to a tired store together.
-            limits.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
+            deadline.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
             wait *= 2
         raise AssertionError("unreachable: the last attempt returns or raises")
 

@@ -15,10 +15,11 @@ import urllib3
 from botocore.config import Config
 from runpod.serverless.utils import rp_ssrf
 
-from ...errors import ErrorCode, WorkerError
-from ...limits import Limits
-from ...settings import MEGABYTE, Settings
-from ..delivery.bucket import bucket_from_settings
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
+from ..settings import MEGABYTE, Settings
+from ..storage.bucket import bucket_from_settings
 from .isolate import run_isolated
 
 CHUNK = 256 << 10
@@ -39,7 +40,7 @@ class Source:
             raise ValueError(f"{self.field} needs a URL or base64, not both")
 
 
-def fetch(source: Source, target: Path, max_bytes: int, limits: Limits, settings: Settings) -> None:
+def fetch(source: Source, target: Path, max_bytes: int, deadline: Deadline, settings: Settings) -> None:
     """Write what `source` names to `target`.
 
     Arguments:
@@ -47,7 +48,7 @@ def fetch(source: Source, target: Path, max_bytes: int, limits: Limits, settings
             bare or as a data URI.
         target: a file name of the worker's own; may be left half written on failure.
         max_bytes: more is refused, as soon as it shows.
-        limits: the job's.
+        deadline: the job's.
         settings: time-outs and what may be fetched.
 
     Raises:
@@ -64,7 +65,7 @@ def fetch(source: Source, target: Path, max_bytes: int, limits: Limits, settings
     run_isolated(
         partial(download, url, target, source.field, max_bytes, timeout),
         environment={"RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS": "1" if allow_private else "0"},
-        limits=limits,
+        deadline=deadline,
         seconds=settings.fetch_timeout,
         too_long=_unreachable(
             source.field, f"did not arrive within {settings.fetch_timeout:g} s", retryable=True

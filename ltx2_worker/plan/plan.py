@@ -4,19 +4,12 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .errors import ErrorCode, WorkerError
-from .geometry import (
-    BASE_FPS,
-    DELIVERED,
-    PREVIEW,
-    PREVIEW_SECONDS,
-    Size,
-    canvas_for,
-    frames_to_generate,
-)
-from .job import MAX_SEED, Camera, ControlType, JobInput, Mode
-from .models import ModelFile, manifest
-from .pricing import Quality, credits_for
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.job import MAX_SEED, Camera, ControlType, JobInput, Mode
+from ltx2_api.prices import Quality, credits_for
+
+from ..catalog.files import ModelFile, manifest
+from .geometry import BASE_FPS, DELIVERED, PREVIEW, PREVIEW_SECONDS, Size, canvas_for, frames_to_generate
 
 #: Steps of the distilled recipe's first stage: the length of its fixed list of sigmas.
 FAST_STEPS = 8

@@ -1,20 +1,18 @@
-"""Writes the env inputs of .runpod/hub.json from settings.py; run it after a change there.
+"""Writes the env inputs of .runpod/hub.json from settings.py: `python -m tools.hub_listing`.
 
 The rest of the file is written by hand. A test fails when the two differ.
 Source of the schema: RunPod's documentation, "Hub publishing guide".
 """
 
 import json
-import sys
 import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
+from ltx2_worker.settings import Settings
+
 ROOT = Path(__file__).resolve().parent.parent
 LISTING = ROOT / ".runpod" / "hub.json"
-sys.path.insert(0, str(ROOT))
-
-from ltx2_worker.settings import Settings  # noqa: E402 - importable from here on
 
 #: Settings that describe the image itself, or are for tests: whoever sets them builds another image.
 IMAGE_ONLY = {

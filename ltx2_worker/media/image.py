@@ -6,7 +6,8 @@ from pathlib import Path
 import pillow_heif
 from PIL import Image, ImageCms, ImageOps
 
-from ...errors import ErrorCode, WorkerError
+from ltx2_api.errors import ErrorCode, WorkerError
+
 from .fit import Frame, Placement, place, warnings
 
 ALLOWED = "a JPEG, PNG, WebP, GIF or HEIC picture"

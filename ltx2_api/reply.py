@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import ErrorCode, WorkerError
 from .job import Mode
-from .pricing import Quality
+from .prices import Quality
 
 
 class _Output(BaseModel):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from ...limits import Limits
+from ..deadline import Deadline
 from .store import Digest, Link, StoreFault, digest, place
 
 
@@ -21,24 +21,24 @@ class FolderStore:
         self.noun = noun
         self._folder = folder.absolute()
 
-    def check(self, limits: Limits) -> None:
+    def check(self, deadline: Deadline) -> None:
         """Write and remove a small file."""
         probe = f".check-{uuid4().hex}"
-        self.put_bytes(probe, b"ltx2-worker", "text/plain", limits)
+        self.put_bytes(probe, b"ltx2-worker", "text/plain", deadline)
         with _faults():
             (self._folder / probe).unlink()
 
-    def put_file(self, name: str, source: Path, content_type: str, job_id: str, limits: Limits) -> Digest:
+    def put_file(self, name: str, source: Path, content_type: str, job_id: str, deadline: Deadline) -> Digest:
         """Link or copy the file into the folder."""
-        limits.check()
+        deadline.check()
         with _faults():
             self._folder.mkdir(parents=True, exist_ok=True)
             place(source, self._folder / name)
             return digest(self._folder / name)
 
-    def put_bytes(self, name: str, data: bytes, content_type: str, limits: Limits) -> None:
+    def put_bytes(self, name: str, data: bytes, content_type: str, deadline: Deadline) -> None:
         """Write a small file, all at once."""
-        limits.check()
+        deadline.check()
         with _faults():
             self._folder.mkdir(parents=True, exist_ok=True)
             partial = self._folder / f".{name}.{uuid4().hex}"
@@ -48,7 +48,7 @@ class FolderStore:
             finally:
                 partial.unlink(missing_ok=True)
 
-    def read(self, name: str, limits: Limits) -> bytes | None:
+    def read(self, name: str, deadline: Deadline) -> bytes | None:
         """Return a small file's content, None where there is none."""
         with _faults():
             try:
@@ -56,7 +56,7 @@ class FolderStore:
             except FileNotFoundError:
                 return None
 
-    def size(self, name: str, limits: Limits) -> int | None:
+    def size(self, name: str, deadline: Deadline) -> int | None:
         """Return a file's size in bytes, None where there is none."""
         with _faults():
             try:

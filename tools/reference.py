@@ -1,4 +1,4 @@
-"""Writes what the documents say of the code, from the code: `python -m ltx2_worker.reference`.
+"""Writes what the documents say of the code, from the code: `python -m tools.reference`.
 
 The schemas are whole files; the tables stand between `<!-- NAME -->` and `<!-- /NAME -->` in documents that
 are otherwise written by hand. A test fails when any of them is out of date.
@@ -13,14 +13,14 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic_settings import BaseSettings
 
-from .errors import EXPLANATIONS, RETRYABLE
-from .estimate import deadline_seconds, stage_seconds
-from .job import IGNORED_FIELDS, ControlInput, JobInput
-from .models import manifest
-from .plan import make_plan
-from .pricing import CREDITS
-from .result import DryRunResult, FailureResult, VideoResult
-from .settings import Settings
+from ltx2_api.errors import EXPLANATIONS, RETRYABLE
+from ltx2_api.job import IGNORED_FIELDS, ControlInput, JobInput
+from ltx2_api.prices import CREDITS
+from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
+from ltx2_worker.catalog.files import manifest
+from ltx2_worker.plan.estimate import deadline_seconds, stage_seconds
+from ltx2_worker.plan.plan import make_plan
+from ltx2_worker.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 

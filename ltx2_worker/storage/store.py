@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
 
-from ...limits import Limits
+from ..deadline import Deadline
 
 #: S3 uploads go in parts of this size; the checksum of a multipart object is made of its parts' checksums.
 PART_BYTES = 8 * 1024 * 1024
@@ -58,19 +58,19 @@ class Store(Protocol):
 
     noun: str  # "bucket", "network volume", "folder": for sentences
 
-    def check(self, limits: Limits) -> None:
+    def check(self, deadline: Deadline) -> None:
         """Write and remove something small; raise `StoreFault` if that fails."""
 
-    def put_file(self, name: str, source: Path, content_type: str, job_id: str, limits: Limits) -> Digest:
+    def put_file(self, name: str, source: Path, content_type: str, job_id: str, deadline: Deadline) -> Digest:
         """Store the file `source` and verify it; the source stays. Raises `StoreFault`."""
 
-    def put_bytes(self, name: str, data: bytes, content_type: str, limits: Limits) -> None:
+    def put_bytes(self, name: str, data: bytes, content_type: str, deadline: Deadline) -> None:
         """Store a few kilobytes. Raises `StoreFault`."""
 
-    def read(self, name: str, limits: Limits) -> bytes | None:
+    def read(self, name: str, deadline: Deadline) -> bytes | None:
         """Return a small stored file, None where there is none. Raises `StoreFault`."""
 
-    def size(self, name: str, limits: Limits) -> int | None:
+    def size(self, name: str, deadline: Deadline) -> int | None:
         """Return a stored file's size in bytes, None where there is none. Raises `StoreFault`."""
 
     def link(self, name: str) -> Link:

@@ -5,9 +5,10 @@ in the video stream; Lightricks/LTX-2 model card and configuration). The speed i
 data-centre GPU of the H100 class, not a measurement; `progress.StagePace` corrects both from finished jobs.
 """
 
+from ltx2_api.progress import Stage
+
 from .geometry import latent_tokens
 from .plan import Plan
-from .progress import Stage
 
 VIDEO_PARAMETERS = 14e9
 BLOCKS = 48

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .engine import Engine
-from .errors import WorkerError
-from .limits import Limits
-from .models import ModelLibrary, manifest
-from .settings import Settings
+from ltx2_api.errors import WorkerError
+
+from ..deadline import Deadline
+from ..engine import Engine
+from ..settings import Settings
+from .files import ModelLibrary, manifest
 
 log = logging.getLogger(__name__)
 
-WORKFLOWS = Path(__file__).parent.parent / "workflows"
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
 
 #: What no job of a recipe can do without.
 RECIPES = {
@@ -46,7 +47,7 @@ def why_unfit(engine: Engine, library: ModelLibrary) -> str | None:
     if not recipes:
         return f"neither recipe has its models; fast needs {_names('fast')}, pro needs {_names('pro')}"
     try:
-        nodes = missing_nodes(engine.object_info(Limits(ENGINE_SECONDS)))
+        nodes = missing_nodes(engine.object_info(Deadline(ENGINE_SECONDS)))
     except WorkerError as error:
         # Whether the engine can be kept alive is its supervisor's to decide.
         log.warning("the engine could not be checked: %s", error.message)

@@ -14,7 +14,8 @@ import av
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from ...errors import ErrorCode, WorkerError
+from ltx2_api.errors import ErrorCode, WorkerError
+
 from .clip import THREADS, Clip, open_clip
 from .fit import Frame, Placement, place, warnings
 

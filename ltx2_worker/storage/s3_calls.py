@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from botocore.response import StreamingBody
 
-from ...limits import Limits
+from ..deadline import Deadline
 from .store import StoreFault
 
 _T = TypeVar("_T")
@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 _CHUNK_BYTES = 16 * 1024
 
 
-def within(seconds: float, call: Callable[[], _T], limits: Limits) -> _T:
+def within(seconds: float, call: Callable[[], _T], deadline: Deadline) -> _T:
     """Return what `call` returns, or raise what it raises, if it ends in time.
 
     It runs in a thread of its own, which is left to its socket time-outs when the time is up.
@@ -23,11 +23,11 @@ def within(seconds: float, call: Callable[[], _T], limits: Limits) -> _T:
     Arguments:
         seconds: most time that it may take.
         call: one request, harmless if it still reaches the store later.
-        limits: ends the wait early.
+        deadline: ends the wait early.
 
-    Raises a transient `StoreFault` when the time is up, and what `limits.check` raises.
+    Raises a transient `StoreFault` when the time is up, and what `deadline.check` raises.
     """
-    return result_of(begun(call), seconds, limits)
+    return result_of(begun(call), seconds, deadline)
 
 
 def begun(call: Callable[[], _T]) -> "Future[_T]":
@@ -44,24 +44,24 @@ def begun(call: Callable[[], _T]) -> "Future[_T]":
     return future
 
 
-def result_of(future: "Future[_T]", seconds: float, limits: Limits) -> _T:
+def result_of(future: "Future[_T]", seconds: float, deadline: Deadline) -> _T:
     """Return or raise what a call ends with; raises as `within` when it does not end in time."""
     ended = threading.Event()
     future.add_done_callback(lambda _: ended.set())
-    limits.on_cancel(ended.set)
-    ended.wait(limits.remaining(max(0.0, seconds)))
+    deadline.on_cancel(ended.set)
+    ended.wait(deadline.remaining(max(0.0, seconds)))
     if not future.done():
-        limits.check()
+        deadline.check()
         raise StoreFault("did not answer in time", transient=True)
     return future.result()
 
 
-def read_small(body: StreamingBody, most: int, limits: Limits) -> bytes:
+def read_small(body: StreamingBody, most: int, deadline: Deadline) -> bytes:
     """Return a whole answer of at most `most` bytes; raises `StoreFault` for a longer one."""
     data = b""
     # By `read`, never the raw response: it maps exceptions, and notices a connection cut short.
     while piece := body.read(_CHUNK_BYTES):
-        limits.check()
+        deadline.check()
         data += piece
         if len(data) > most:
             raise StoreFault("holds something else under a record's name", transient=False)

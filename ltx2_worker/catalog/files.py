@@ -1,4 +1,4 @@
-"""The one list of model files (models.toml), and which of them this machine has.
+"""The one list of model files (files.toml), and which of them this machine has.
 
 Files are where ComfyUI wants them: <models folder>/<folder>/<name>. They may also come from RunPod's cached
 models, a Hugging Face cache folder with its own layout, which `link_cached` makes look like ComfyUI's.
@@ -15,7 +15,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 
-MANIFEST = Path(__file__).with_name("models.toml")
+MANIFEST = Path(__file__).with_name("files.toml")
 
 #: Where RunPod mounts an endpoint's cached model (one repository per endpoint).
 #: Source: RunPod's documentation, "Cached models".
@@ -81,7 +81,7 @@ def load_manifest(path: Path) -> Mapping[str, ModelFile]:
 
 @cache
 def manifest() -> Mapping[str, ModelFile]:
-    """Return the project's model files by id, in the order of models.toml."""
+    """Return the project's model files by id, in the order of files.toml."""
     return load_manifest(MANIFEST)
 
 

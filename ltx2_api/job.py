@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from .errors import ErrorCode, Fault, WorkerError
-from .pricing import Duration, Quality, Resolution
+from .prices import Duration, Quality, Resolution
 
 Camera = Literal["static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"]
 ControlType = Literal["depth", "canny", "pose"]

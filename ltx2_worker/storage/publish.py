@@ -9,17 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...errors import ErrorCode, WorkerError
-from ...limits import Limits
-from ...settings import Settings
-from .destination import (
-    Destination,
-    Where,
-    jobs_destination,
-    nowhere,
-    operators_destination,
-    spool_folder,
-)
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
+from ..settings import Settings
+from .destination import Destination, Where, jobs_destination, nowhere, operators_destination, spool_folder
 from .names import object_name
 from .record import Delivery, Found, Parcel, find_record, hand_over, packed, unpacked
 from .spool import Spool
@@ -48,7 +42,7 @@ class Publisher:
         self._operators = operators_destination(settings, patience)
         self._spool = Spool(spool_folder(settings), settings.spool_max_videos, settings.spool_max_bytes)
 
-    def check(self, limits: Limits | None = None) -> None:
+    def check(self, deadline: Deadline | None = None) -> None:
         """Try the destination, before any job is taken.
 
         Raises `WorkerError(STORAGE_UNAVAILABLE)`: nowhere to put a video, or a bucket that does not work.
@@ -59,7 +53,7 @@ class Publisher:
             return
         if (store := self._operators.store) is not None:
             try:
-                store.check(limits or Limits(_OWN_LIMIT))
+                store.check(deadline or Deadline(_OWN_LIMIT))
             except StoreFault as fault:
                 raise WorkerError(
                     ErrorCode.STORAGE_UNAVAILABLE,
@@ -71,7 +65,7 @@ class Publisher:
         """Make sure that a job's own bucket may be used; raises what `accept` raises before it tries it."""
         self._destination(s3_config)
 
-    def accept(self, s3_config: object | None, limits: Limits) -> None:
+    def accept(self, s3_config: object | None, deadline: Deadline) -> None:
         """Make sure that a job's video will have a place, before it is generated.
 
         Raises `WorkerError(INVALID_INPUT)` with a field for a job's own bucket that is not allowed, malformed
@@ -80,7 +74,7 @@ class Publisher:
         destination = self._destination(s3_config)
         if destination.where is Where.JOB_BUCKET and destination.store is not None:
             try:
-                destination.store.check(limits)
+                destination.store.check(deadline)
             except StoreFault as fault:
                 code = ErrorCode.STORAGE_UNAVAILABLE if fault.transient else ErrorCode.INVALID_INPUT
                 raise WorkerError(
@@ -88,7 +82,7 @@ class Publisher:
                 ) from fault
 
     def find(
-        self, job_id: str, input_digest: str, limits: Limits, s3_config: object | None = None
+        self, job_id: str, input_digest: str, deadline: Deadline, s3_config: object | None = None
     ) -> Found | None:
         """Return what an earlier run of this very job made, delivering it now if it is still in the spool.
 
@@ -104,7 +98,7 @@ class Publisher:
             return None
         try:
             found = find_record(
-                destination.where, destination.store, object_name(job_id), input_digest, limits
+                destination.where, destination.store, object_name(job_id), input_digest, deadline
             )
         except StoreFault as fault:
             log.warning(
@@ -119,7 +113,7 @@ class Publisher:
             return None
         parcel = kept[1]
         try:
-            delivery = hand_over(destination.where, destination.store, parcel, limits)
+            delivery = hand_over(destination.where, destination.store, parcel, deadline)
         except StoreFault as fault:
             raise _undelivered(destination.store.noun, fault, kept=True) from fault
         self._spool.forget(parcel.name)
@@ -131,7 +125,7 @@ class Publisher:
         input_digest: str,
         video: Path,
         result: Mapping[str, Any],
-        limits: Limits,
+        deadline: Deadline,
         *,
         poster: Path | None = None,
         preview: Path | None = None,
@@ -163,7 +157,7 @@ class Publisher:
         if (store := destination.store) is None:
             return self._inline(video)
         try:
-            return hand_over(destination.where, store, parcel, limits)
+            return hand_over(destination.where, store, parcel, deadline)
         except StoreFault as fault:
             raise _undelivered(store.noun, fault, packed(destination.where, parcel, self._spool)) from fault
         except WorkerError as error:
@@ -171,14 +165,18 @@ class Publisher:
             late = StoreFault("did not take it before the job's deadline", transient=True)
             raise _undelivered(store.noun, late, packed(destination.where, parcel, self._spool)) from error
 
-    def deliver_leftovers(self, limits: Limits | None = None) -> int:
+    def deliver_leftovers(self, deadline: Deadline | None = None) -> int:
         """Deliver what earlier runs had to keep, and return how many were delivered.
 
         Videos for a job's own bucket wait until the job is sent again: nobody's keys are kept on disk.
         """
         if self._operators is None or self._operators.store is None:
             return 0
-        where, store, limits = self._operators.where, self._operators.store, limits or Limits(_OWN_LIMIT)
+        where, store, deadline = (
+            self._operators.where,
+            self._operators.store,
+            deadline or Deadline(_OWN_LIMIT),
+        )
         delivered = 0
         for entry in self._spool.entries():
             kept = unpacked(entry)
@@ -191,8 +189,8 @@ class Publisher:
                 continue
             try:
                 # A later run of the same job may have been delivered: its video stays as it was promised.
-                if find_record(where, store, entry.name, None, limits) is None:
-                    hand_over(where, store, parcel, limits)
+                if find_record(where, store, entry.name, None, deadline) is None:
+                    hand_over(where, store, parcel, deadline)
                     delivered += 1
             except WorkerError as error:
                 log.warning("leftover videos stay in the spool: %s", error)

@@ -1,1 +1,0 @@
-"""What comes in: a start image and a control video, fetched, verified and fitted."""

@@ -1,0 +1,1 @@
+"""Writes documents and listings from the code; nothing of this is in the image."""
