@@ -38,17 +38,14 @@ def told_apart(transformer: Any, stg_block: int) -> Iterator[None]:
 
     Arguments:
         transformer: ComfyUI's LTXAVModel.
-        stg_block: the block, counted from 0, whose self-attention PERTURBED passes over.
-
-    Raises:
-        ValueError: there is no such block.
+        stg_block: the block, counted from 0, whose self-attention PERTURBED passes over. As in ltx-core, a
+            block that the model has not got perturbs nothing; the tiny weights have no block 29.
     """
     blocks = transformer.transformer_blocks
-    if not 0 <= stg_block < len(blocks):
-        raise ValueError(f"stg_block is {stg_block}: the model has blocks 0 to {len(blocks) - 1}")
     with ExitStack() as hooks:
-        for attention in (blocks[stg_block].attn1, blocks[stg_block].audio_attn1):
-            hooks.enter_context(attention.register_forward_hook(_values_only, with_kwargs=True))
+        for block in blocks[stg_block : stg_block + 1]:
+            for attention in (block.attn1, block.audio_attn1):
+                hooks.enter_context(attention.register_forward_hook(_values_only, with_kwargs=True))
         for block in blocks:
             for attention in (block.audio_to_video_attn, block.video_to_audio_attn):
                 hooks.enter_context(attention.register_forward_hook(_nothing, with_kwargs=True))
