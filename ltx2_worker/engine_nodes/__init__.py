@@ -6,13 +6,14 @@ A module is one idea. Each lists its nodes as ComfyUI's custom nodes do, in `NOD
 
 from types import ModuleType
 
-from . import depth, detail, guidance, token_noise
+from . import depth, detail, guidance, stream, token_noise
 
 #: One line a module.
 _MODULES: tuple[ModuleType, ...] = (
     depth,
     detail,
     guidance,
+    stream,
     token_noise,
 )
 
