@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     default_camera: Literal[
         "static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"
     ] = Field("static", description="The camera of a job that names none.")
+    pro_guidance: Literal["full", "plain"] = Field(
+        "full",
+        description="full: pro is guided as in Lightricks' pipelines, in four passes a step; plain: as in "
+        "ComfyUI's templates, in two.",
+    )
     keep_models_loaded: bool = Field(
         True,
         description="Keep fast's and pro's weights both in memory, so that a switch loads nothing; needs the "

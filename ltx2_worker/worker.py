@@ -106,7 +106,12 @@ class Worker:
             WorkerError: INVALID_INPUT, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
         """
         job, warnings = JobInput.parse(raw)
-        plan = make_plan(job, installed=self._library.has, default_camera=self._settings.default_camera)
+        plan = make_plan(
+            job,
+            installed=self._library.has,
+            default_camera=self._settings.default_camera,
+            pro_guidance=self._settings.pro_guidance,
+        )
         if not job.dry_run:
             require_installed(plan, self._library.has)
             if self._unfit is not None:

@@ -35,7 +35,7 @@ class Window:
 
 
 def windows(frames: int, size: int, overlap: int) -> Iterator[Window]:
-    """Cut latent frames into windows of `size`; each shares `overlap` with the last, and the end may be short.
+    """Cut latent frames into windows of `size`; each shares `overlap` with the last; the end may be short.
 
     Raises:
         ValueError: the overlap leaves no new frames, or too few to fade over.

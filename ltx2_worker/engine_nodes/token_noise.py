@@ -1,11 +1,11 @@
 """Gives each token the noise level that its mask says, through a whole sampling.
 
 A token with mask m is told the noise level m * sigma. ComfyUI 0.30.0 still takes its clean value to be
-`x - sigma * velocity`, and carries on with a state that is not the one the transformer saw. With a mask between
-0 and 1, as an image or a guide of strength below 1 has it, noise stays in the result, and the picture is held
-less firmly. Here a token is treated as ltx-core 1.0.0 and ltx-pipelines 1.0.0 treat it (`X0Model` in
-`model/transformer/model.py`, `components/noisers.py`, `post_process_latent` in `utils/helpers.py`). Masks of 0
-and 1 give what ComfyUI gives.
+`x - sigma * velocity`, and carries on with a state that is not the one the transformer saw. With a mask
+between 0 and 1, as an image or a guide of strength below 1 has it, noise stays in the result, and the picture
+is held less firmly. Here a token is treated as ltx-core 1.0.0 and ltx-pipelines 1.0.0 treat it (`X0Model` in
+`model/transformer/model.py`, `components/noisers.py`, `post_process_latent` in `utils/helpers.py`). Masks of
+0 and 1 give what ComfyUI gives.
 """
 
 from typing import Any

@@ -35,7 +35,7 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
     last = latent_tokens(plan.canvas, plan.generated_frames)
     guides = latent_tokens(plan.first_canvas, plan.base_frames) if plan.control else 0
     pixels = plan.canvas.width * plan.canvas.height * plan.generated_frames
-    passes = 2 if plan.quality == "pro" else 1  # guidance evaluates the negative prompt too
+    passes = plan.guidance.passes if plan.guidance else 1
     stages = {
         Stage.PREPARING: 1.0,
         Stage.LOADING: 1.0,

@@ -10,6 +10,7 @@ from ltx2_api.prices import Quality, credits_for
 
 from ..catalog.files import ModelFile, manifest
 from .geometry import BASE_FPS, DELIVERED, PREVIEW, PREVIEW_SECONDS, Size, canvas_for, frames_to_generate
+from .guidance import Guidance, GuidanceName, guidance_for
 
 #: Steps of the distilled recipe's first stage: the length of its fixed list of sigmas.
 FAST_STEPS = 8
@@ -53,6 +54,7 @@ class Plan:
         frames: frames in the file; a multiple of 24 (48 with the temporal upscaler).
         base_frames: frames of the first stage, 8n+1, at 24 fps.
         fps: frames per second in the file, 24 or 48.
+        guidance: of the first stage; None for the distilled recipe, which has none.
         image_strength: None without a start image.
         needs: every model file that the graph loads.
     """
@@ -63,6 +65,7 @@ class Plan:
     prompt: str
     seed: int
     steps: int
+    guidance: Guidance | None
     delivered: Size
     canvas: Size
     seconds: int
@@ -101,6 +104,7 @@ def make_plan(
     *,
     installed: Callable[[ModelFile], bool],
     default_camera: Camera = "static",
+    pro_guidance: GuidanceName = "full",
 ) -> Plan:
     """Turn a checked job into a plan.
 
@@ -108,6 +112,7 @@ def make_plan(
         job: the caller's wishes.
         installed: tells whether a model file is here; decides between LoRAs that can stand in for each other.
         default_camera: the operator's choice for jobs that name no camera.
+        pro_guidance: the operator's choice for the pro recipe.
 
     Raises:
         WorkerError: OVER_BUDGET if the job costs more than its max_credits; INVALID_INPUT for a
@@ -133,6 +138,9 @@ def make_plan(
         prompt=job.prompt,
         seed=secrets.randbelow(MAX_SEED + 1) if job.seed is None else job.seed,
         steps=FAST_STEPS if job.quality == "fast" else job.steps or DEFAULT_PRO_STEPS,
+        guidance=guidance_for(pro_guidance, has_control=control is not None)
+        if job.quality == "pro"
+        else None,
         delivered=delivered,
         canvas=canvas_for(
             delivered,

@@ -6,7 +6,7 @@ Values that no job changes live in the files; workflows/README.md says where eac
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,16 +16,12 @@ from ltx2_api.progress import Stage
 
 from ..catalog.files import manifest
 from ..plan.geometry import BASE_FPS
+from ..plan.guidance import FULL
 from ..plan.plan import Plan
 from .graph import Graph, Prompt, node_kinds
 from .resident import unconnected_loaders
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows"
-
-#: Classifier-free guidance of the pro recipe's first stage. Source: Lightricks' ltx-pipelines since January
-#: 2026 (video 3) and ComfyUI's canny and depth templates (3); its plain templates take 4. Higher values
-#: pixelate (Lightricks/LTX-2 issue 119).
-GUIDANCE_SCALE = 3.0
 
 #: What the pro recipe steers away from. Source: ComfyUI's LTX-2 templates and Lightricks' workflows.
 NEGATIVE_PROMPT = (
@@ -149,7 +145,7 @@ def _in_other_recipe(plan: Plan) -> Plan:
     """The same job by the other recipe: of all that it might be, it shares the most with this one."""
     other: Quality = "pro" if plan.quality == "fast" else "fast"
     checkpoint = manifest()[plan.checkpoint.id.replace(plan.quality, other)]
-    return replace(plan, quality=other, checkpoint=checkpoint)
+    return replace(plan, quality=other, checkpoint=checkpoint, guidance=FULL if other == "pro" else None)
 
 
 def _set_models(graph: Graph, plan: Plan) -> None:
@@ -171,9 +167,9 @@ def _set_models(graph: Graph, plan: Plan) -> None:
 
 def _set_prompt(graph: Graph, plan: Plan) -> None:
     graph.set("Prompt", text=plan.prompt)
-    if plan.quality == "pro":
+    if plan.guidance is not None:
         graph.set("Negative prompt", text=NEGATIVE_PROMPT)
-        graph.set("Stage 1 guider", cfg=GUIDANCE_SCALE)
+        graph.set("Stage 1 guider", **asdict(plan.guidance))
         graph.set("Stage 1 sigmas", steps=plan.steps)
     graph.set("Stage 1 conditioning", frame_rate=float(BASE_FPS))
 

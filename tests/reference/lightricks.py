@@ -10,6 +10,8 @@ from ltx_core.components.diffusion_steps import EulerDiffusionStep
 from ltx_core.loader.sd_ops import LTXV_LORA_COMFY_RENAMING_MAP, SDOps
 from ltx_core.loader.sft_loader import SafetensorsModelStateDictLoader
 from ltx_core.loader.single_gpu_model_builder import SingleGPUModelBuilder
+from ltx_core.model.transformer import Modality
+from ltx_core.model.transformer.transformer_args import MultiModalTransformerArgsPreprocessor
 from ltx_core.text_encoders.gemma.embeddings_connector import (
     AudioEmbeddings1DConnectorConfigurator,
     Embeddings1DConnectorConfigurator,
@@ -21,6 +23,30 @@ from ltx_pipelines.utils.samplers import euler_denoising_loop
 from ltx_pipelines.utils.types import PipelineComponents
 
 CPU = torch.device("cpu")
+
+
+def _prepare_as_1_2_0(
+    preprocessor: MultiModalTransformerArgsPreprocessor, modality: Modality, cross_modality: Any = None
+) -> Any:
+    """Between picture and sound, a token is scaled and shifted by its own noise level, not by sigma.
+
+    ltx-core 1.0.0, the newest on the package index, takes sigma; ltx-core 1.2.0 (github.com/Lightricks/LTX-2 at
+    400fd31) and ComfyUI take the token's level. They differ where a token is held.
+    """
+    prepared = _prepare_1_0_0(preprocessor, modality, cross_modality)
+    if cross_modality is None:
+        return prepared
+    own, _ = preprocessor._prepare_cross_attention_timestep(
+        timestep=modality.timesteps,
+        timestep_scale_multiplier=preprocessor.simple_preprocessor.timestep_scale_multiplier,
+        batch_size=len(modality.latent),
+        hidden_dtype=modality.latent.dtype,
+    )
+    return replace(prepared, cross_scale_shift_timestep=own)
+
+
+_prepare_1_0_0 = MultiModalTransformerArgsPreprocessor.prepare
+MultiModalTransformerArgsPreprocessor.prepare = _prepare_as_1_2_0
 
 
 @dataclass(frozen=True)

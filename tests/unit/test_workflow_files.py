@@ -1,13 +1,15 @@
 """The workflow files and the code that fills them in name the same things."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from local.ltx2_config import TRANSFORMER
 from ltx2_worker.catalog.files import manifest
+from ltx2_worker.plan.guidance import FULL
 from ltx2_worker.workflow.build import (
     DISTILLED_LORA_STRENGTH,
-    GUIDANCE_SCALE,
     NEGATIVE_PROMPT,
     TITLES,
     workflow,
@@ -28,9 +30,16 @@ def value(prompt: Prompt, title: str, name: str) -> object:
 
 def test_the_files_hold_the_values_that_the_code_names() -> None:
     pro = workflow("pro")
-    assert value(pro, "Stage 1 guider", "cfg") == GUIDANCE_SCALE
+    for name, scale in asdict(FULL).items():
+        assert value(pro, "Stage 1 guider", name) == scale
     assert value(pro, "Negative prompt", "text") == NEGATIVE_PROMPT
     assert value(pro, "Distilled LoRA", "strength_model") == DISTILLED_LORA_STRENGTH
+
+
+def test_the_block_that_guidance_perturbs_is_one_that_the_model_has() -> None:
+    block = value(workflow("pro"), "Stage 1 guider", "stg_block")
+    assert isinstance(block, int)
+    assert 0 <= block < TRANSFORMER["num_layers"]
 
 
 @BOTH
