@@ -32,6 +32,10 @@ NEGATIVE_PROMPT = (
 #: ltx-pipelines; its workflows take 0.6, ComfyUI's templates 1.0.
 DISTILLED_LORA_STRENGTH = 0.8
 
+#: Frames per second as the empty sound latent is told them, for its length alone: ComfyUI rounds the number of
+#: latents up, ltx-core to the nearest. This gives ltx-core's number for every length that is generated.
+SOUND_FPS = 24.04
+
 #: The loaders whose file is the same for every job: node title, input, model file id.
 FIXED_FILES = (
     ("Text encoder", "text_encoder", "text_encoder"),
@@ -204,7 +208,7 @@ def _set_first_stage(graph: Graph, plan: Plan) -> None:
         height=plan.first_canvas.height,
         length=plan.base_frames,
     )
-    graph.set("Empty audio latent", frames_number=plan.base_frames, frame_rate=float(BASE_FPS))
+    graph.set("Empty audio latent", frames_number=plan.base_frames, frame_rate=SOUND_FPS)
     graph.set("Stage 1 noise", noise_seed=plan.seed)
 
 

@@ -1,6 +1,7 @@
 """From a plan to a graph: what is connected to what, for each option."""
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -109,7 +110,6 @@ def test_the_sound_of_the_first_stage_goes_through_the_second(quality: str, temp
 def test_time_is_the_same_everywhere_at_24_frames_per_second() -> None:
     prompt = built(detailer=True).prompt
     assert value(prompt, "Stage 1 conditioning", "frame_rate") == 24.0
-    assert value(prompt, "Empty audio latent", "frame_rate") == 24.0
     assert value(prompt, "Stage 2 conditioning", "frame_rate") == 24.0
     assert value(prompt, "Detailer conditioning", "frame_rate") == 24.0
     assert value(prompt, "Video", "fps") == 24.0
@@ -118,13 +118,20 @@ def test_time_is_the_same_everywhere_at_24_frames_per_second() -> None:
 def test_time_doubles_after_the_temporal_upscaler_and_the_sound_s_does_not() -> None:
     prompt = built(detailer=True, temporal_upscaler=True).prompt
     assert value(prompt, "Stage 1 conditioning", "frame_rate") == 24.0
-    assert (
-        value(prompt, "Empty audio latent", "frame_rate"),
-        value(prompt, "Empty audio latent", "frames_number"),
-    ) == (24.0, 241)
+    assert value(prompt, "Empty audio latent", "frames_number") == 241
     assert value(prompt, "Stage 2 conditioning", "frame_rate") == 48.0
     assert value(prompt, "Detailer conditioning", "frame_rate") == 48.0
     assert (value(prompt, "Video", "fps"), value(prompt, "Exact frames", "length")) == (48.0, 480)
+
+
+@pytest.mark.parametrize(
+    ("job", "seconds"), [({"preview": True}, 1), *(({"duration": s}, s) for s in (10, 15, 20))]
+)
+def test_the_empty_sound_is_as_long_as_lightricks_code_makes_it(job: dict[str, Any], seconds: int) -> None:
+    inputs = node(built(**job).prompt, "Empty audio latent")["inputs"]
+    # What ComfyUI's node computes, and ltx-core 1.0.0 (`types.py`, AudioLatentShape.from_duration).
+    engine = math.ceil(inputs["frames_number"] / inputs["frame_rate"] * 25)
+    assert engine == round(inputs["frames_number"] / 24 * 25) > seconds * 25
 
 
 @pytest.mark.parametrize(
