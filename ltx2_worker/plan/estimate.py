@@ -21,8 +21,8 @@ OPERATIONS_PER_SECOND = 350e12
 DECODED_PIXELS_PER_SECOND = 60e6
 ENCODED_PIXELS_PER_SECOND = 150e6
 
-#: The refining passes' steps: the length of their fixed list of sigmas.
-REFINING_STEPS = 3
+#: The detailer's steps: the length of its fixed list of sigmas.
+DETAILER_STEPS = 3
 
 #: A deadline leaves room for a slow GPU, a cold cache and one more try.
 DEADLINE_FACTOR = 3.0
@@ -48,10 +48,10 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
     if plan.control and not plan.control.preprocessed and plan.control.type != "canny":
         stages[Stage.CONTROL] = 0.2 * plan.base_frames
     if plan.refined:
-        stages[Stage.REFINING] = REFINING_STEPS * _step_seconds(last)
+        stages[Stage.REFINING] = (len(plan.refining_sigmas) - 1) * _step_seconds(last)
     if plan.detailer:
         # The guide is the whole video again: twice the tokens, and one more decode.
-        stages[Stage.DETAILING] = REFINING_STEPS * _step_seconds(2 * last) + stages[Stage.DECODING]
+        stages[Stage.DETAILING] = DETAILER_STEPS * _step_seconds(2 * last) + stages[Stage.DECODING]
     return stages
 
 

@@ -15,6 +15,12 @@ from .guidance import Guidance, GuidanceName, guidance_for
 #: Steps of the distilled recipe's first stage: the length of its fixed list of sigmas.
 FAST_STEPS = 8
 DEFAULT_PRO_STEPS = 30
+#: Noise levels of the pass that refines what the spatial upscaler gives. Source: ComfyUI's templates,
+#: Lightricks' workflows and ltx-pipelines, all the same.
+REFINING_SIGMAS = (0.909375, 0.725, 0.421875, 0.0)
+#: After the temporal upscaler, whose new frames need more. Source: ltx-pipelines 1.2.0, `dfr_pipeline.py`, the
+#: one recipe of Lightricks that has one: it refines in four steps, from 0.975.
+REFINING_SIGMAS_AFTER_TEMPORAL = (0.975, *REFINING_SIGMAS)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,11 @@ class Plan:
     def refined(self) -> bool:
         """Whether there is a second stage: any upscaler is followed by a refining pass."""
         return self.spatial_upscaler or self.temporal_upscaler
+
+    @property
+    def refining_sigmas(self) -> tuple[float, ...]:
+        """Noise levels of the refining pass."""
+        return REFINING_SIGMAS_AFTER_TEMPORAL if self.temporal_upscaler else REFINING_SIGMAS
 
     @property
     def first_canvas(self) -> Size:

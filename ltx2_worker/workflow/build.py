@@ -221,6 +221,7 @@ def _set_second_stage(graph: Graph, plan: Plan) -> None:
         graph.bypass("Stage 2 start image", "Stage 2 sampling")
         return
     graph.set("Stage 2 conditioning", frame_rate=float(plan.fps))
+    graph.set("Stage 2 sigmas", sigmas=", ".join(str(sigma) for sigma in plan.refining_sigmas))
     graph.set("Stage 2 noise", noise_seed=plan.seed + 1)
 
 

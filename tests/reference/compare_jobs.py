@@ -72,6 +72,7 @@ class JobCases:
         self._frames = torch.rand(FIRST.frames, FIRST.height, FIRST.width, 3, generator=self._rng)
         self._noise = self._random(1, 128, 4, 2, 4), self._random(1, 8, SOUND, 16)
         self._refining_noise = self._random(1, 128, 4, 4, 8), self._random(1, 8, SOUND, 16)
+        self._temporal_noise = self._random(1, 128, 7, 4, 8), self._refining_noise[1]
         self._given: dict[str, Any] = {
             "Checkpoint": (self._model, None, self._vae),
             "Audio VAE": (audio_vae,),
@@ -130,12 +131,32 @@ class JobCases:
             refined = self._theirs_second(first, transformer=self._theirs.transformer(("plain", 0.8)))
             self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
-    def _run(self, prompt: Prompt, wanted: str, **given: Any) -> dict[str, Any]:
+    def temporal(self, name: str, prompt: Prompt) -> None:
+        """Both upscalers, then one refining pass at 48 frames per second.
+
+        ltx-pipelines has no such job for LTX-2.0; its stage and its upscalers are put together as the graph is.
+        """
+        noise = {"Stage 2 noise": (graph_runner.GivenNoise(*self._temporal_noise),)}
+        ours = self._run(prompt, "Stage 2 result", noise)
+        first = self._theirs_first(self._simple(), DISTILLED)
+        latent = first[0]
+        for which in ("temporal", "spatial"):
+            latent = upsample_video(latent, self._theirs.video_encoder, self._theirs.upscaler(which))
+        refined = self._theirs.sample(
+            self._simple(),
+            DISTILLED[-len(REFINING) - 1 :],
+            lightricks.GivenNoise(*self._temporal_noise),
+            FULL_48,
+            start=(latent, first[1]),
+        )
+        self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
+
+    def _run(self, prompt: Prompt, wanted: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         loras = {
             title: {"lora_name": "plain.safetensors"} for title in ("Distilled LoRA", "Detailer LoRA", "Control LoRA")
         }
         changed = loras | {"Stage 1 guider": {"stg_block": 1}} if self._is_guided(prompt) else loras
-        return self._graph.run(prompt, wanted, self._given | given, changed)
+        return self._graph.run(prompt, wanted, self._given | dict(given or {}), changed)
 
     @staticmethod
     def _is_guided(prompt: Prompt) -> bool:

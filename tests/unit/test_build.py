@@ -124,6 +124,12 @@ def test_time_doubles_after_the_temporal_upscaler_and_the_sound_s_does_not() -> 
     assert (value(prompt, "Video", "fps"), value(prompt, "Exact frames", "length")) == (48.0, 480)
 
 
+def test_after_the_temporal_upscaler_the_refining_pass_begins_with_more_noise() -> None:
+    plain, temporal = built().prompt, built(temporal_upscaler=True).prompt
+    assert value(plain, "Stage 2 sigmas", "sigmas") == "0.909375, 0.725, 0.421875, 0.0"
+    assert value(temporal, "Stage 2 sigmas", "sigmas") == "0.975, 0.909375, 0.725, 0.421875, 0.0"
+
+
 @pytest.mark.parametrize(
     ("job", "seconds"), [({"preview": True}, 1), *(({"duration": s}, s) for s in (10, 15, 20))]
 )
