@@ -1,7 +1,8 @@
 """LTX-2 19B's published configuration, as far as shapes depend on it, in the words of ComfyUI's modules.
 
 Source: huggingface/diffusers, scripts/convert_ltx2_to_diffusers.py (the functions that return version "2.0");
-the temporal upscaler's from its own file's header; what ltx-core reads, from ltx-core 1.0.0's configurators. Tiny weights shrink it, full-size ones are made by it.
+the temporal upscaler's from its own file's header; what ltx-core insists on, from ltx-core 1.0.0's
+configurators. Tiny weights shrink it, full-size ones are made by it.
 """
 
 from typing import Any

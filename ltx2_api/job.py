@@ -81,7 +81,8 @@ class JobInput(_Input):
     )
     camera: Camera | None = Field(
         None,
-        description="Camera-control LoRA; none: the prompt moves it. Default: static, or the operator's.",
+        description="Camera-control LoRA; none: the prompt moves it. Default: static, or the operator's; "
+        "none beside a control.",
     )
     camera_strength: Annotated[float, Field(ge=0, le=1.5, allow_inf_nan=False)] = Field(
         1.0, description="Strength of the camera-control LoRA."

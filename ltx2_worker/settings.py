@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     )
     default_camera: Literal[
         "static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"
-    ] = Field("static", description="The camera of a job that names none.")
+    ] = Field("static", description="The camera of a job that names none and has no control.")
     pro_guidance: Literal["full", "plain"] = Field(
         "full",
         description="full: pro is guided as in Lightricks' pipelines, in four passes a step; plain: as in "

@@ -18,8 +18,8 @@ DEFAULT_PRO_STEPS = 30
 #: Noise levels of the pass that refines what the spatial upscaler gives. Source: ComfyUI's templates,
 #: Lightricks' workflows and ltx-pipelines, all the same.
 REFINING_SIGMAS = (0.909375, 0.725, 0.421875, 0.0)
-#: After the temporal upscaler, whose new frames need more. Source: ltx-pipelines 1.2.0, `dfr_pipeline.py`, the
-#: one recipe of Lightricks that has one: it refines in four steps, from 0.975.
+#: After the temporal upscaler, whose new frames need more. Source: ltx-pipelines 1.2.0, `dfr_pipeline.py`,
+#: the one recipe of Lightricks that has one: it refines in four steps, from 0.975.
 REFINING_SIGMAS_AFTER_TEMPORAL = (0.975, *REFINING_SIGMAS)
 
 
@@ -122,7 +122,7 @@ def make_plan(
     Arguments:
         job: the caller's wishes.
         installed: tells whether a model file is here; decides between LoRAs that can stand in for each other.
-        default_camera: the operator's choice for jobs that name no camera.
+        default_camera: the operator's choice for jobs that name no camera and have no control.
         pro_guidance: the operator's choice for the pro recipe.
 
     Raises:
@@ -193,12 +193,19 @@ def require_installed(plan: Plan, installed: Callable[[ModelFile], bool]) -> Non
 
 
 def _camera(job: JobInput, default: Camera) -> CameraPlan | None:
-    camera = job.camera or default
+    # A control says how the camera moves: no official graph adds a camera LoRA to one without being asked.
+    has_default = default != "none" and job.control is None
+    camera = job.camera or (default if has_default else "none")
     if camera == "none":
         if job.given("camera_strength"):
+            why = (
+                "this endpoint's default is none"
+                if job.control is None
+                else "a job with control has no default"
+            )
             raise WorkerError(
                 ErrorCode.INVALID_INPUT,
-                "camera_strength needs a camera: name one, as this endpoint's default is none.",
+                f"camera_strength needs a camera: name one, as {why}.",
                 field="camera_strength",
             )
         return None

@@ -32,8 +32,8 @@ NEGATIVE_PROMPT = (
 #: ltx-pipelines; its workflows take 0.6, ComfyUI's templates 1.0.
 DISTILLED_LORA_STRENGTH = 0.8
 
-#: Frames per second as the empty sound latent is told them, for its length alone: ComfyUI rounds the number of
-#: latents up, ltx-core to the nearest. This gives ltx-core's number for every length that is generated.
+#: Frames per second as the empty sound latent is told them, for its length alone: ComfyUI rounds the number
+#: of latents up, ltx-core to the nearest. This gives ltx-core's number for every length that is generated.
 SOUND_FPS = 24.04
 
 #: The loaders whose file is the same for every job: node title, input, model file id.

@@ -1,9 +1,9 @@
-"""Compares the engine's graphs with Lightricks' own code. Run by the engine's Python, in the project's folder.
+"""Compares the engine's graphs with Lightricks' own code. Run by the engine's Python.
 
 Usage: python -m tests.reference.compare COMFYUI_DIR WORK_DIR < prompts > comparisons
 
-`prompts` are graphs in ComfyUI's API format by name, as compare_jobs.py wants them; both sides of the pipe are
-JSON. Everything is computed in 32 bits on the CPU, from the same small weights, noise and contexts.
+`prompts` are graphs in ComfyUI's API format by name, as compare_jobs.py wants them; both sides of the pipe
+are JSON. Everything is computed in 32 bits on the CPU, from the same small weights, noise and contexts.
 """
 
 import json

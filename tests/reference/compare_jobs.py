@@ -10,9 +10,7 @@ from ltx_core.components.guiders import MultiModalGuiderParams, create_multimoda
 from ltx_core.components.schedulers import LTX2Scheduler
 from ltx_core.conditioning import (
     ConditioningItem,
-    ConditioningItemAttentionStrengthWrapper,
     VideoConditionByLatentIndex,
-    VideoConditionByReferenceLatent,
 )
 from ltx_core.model.upsampler import upsample_video
 from ltx_pipelines.utils import constants, helpers
@@ -111,7 +109,9 @@ class JobCases:
         (strength,) = (float(part) for part in name.split()[-1:])
         ours = self._run(prompt, "Stage 2 result")
         (compressed,) = self._graph.call("LTXVPreprocess", image=self._image, img_compression=33)
-        first = self._theirs_first(self._simple(), DISTILLED, [self._start_image(compressed, FIRST, strength)])
+        first = self._theirs_first(
+            self._simple(), DISTILLED, [self._start_image(compressed, FIRST, strength)]
+        )
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
         refined = self._theirs_second(first, [self._start_image(self._image, FULL, strength)])
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
@@ -153,7 +153,8 @@ class JobCases:
 
     def _run(self, prompt: Prompt, wanted: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         loras = {
-            title: {"lora_name": "plain.safetensors"} for title in ("Distilled LoRA", "Detailer LoRA", "Control LoRA")
+            title: {"lora_name": "plain.safetensors"}
+            for title in ("Distilled LoRA", "Detailer LoRA", "Control LoRA")
         }
         changed = loras | {"Stage 1 guider": {"stg_block": 1}} if self._is_guided(prompt) else loras
         return self._graph.run(prompt, wanted, self._given | dict(given or {}), changed)
@@ -182,7 +183,9 @@ class JobCases:
             text.video, text.audio, self._theirs.transformer() if transformer is None else transformer
         )
 
-    def _guided(self, video_cfg: float, audio_cfg: float, *, stg: float, modality: float, rescale: float) -> Any:
+    def _guided(
+        self, video_cfg: float, audio_cfg: float, *, stg: float, modality: float, rescale: float
+    ) -> Any:
         def factory(cfg: float, negative: torch.Tensor) -> Any:
             params = MultiModalGuiderParams(
                 cfg_scale=cfg, stg_scale=stg, stg_blocks=[1], modality_scale=modality, rescale_scale=rescale

@@ -6,11 +6,11 @@ from typing import Any
 import comfy.model_management
 import torch
 from ltx_core.model.transformer import Modality
+from ltx_core.model.upsampler import upsample_video
 from ltx_core.text_encoders.gemma.embeddings_processor import EmbeddingsProcessor
 from ltx_core.text_encoders.gemma.feature_extractor import FeatureExtractorV1
 from ltx_core.tools import AudioLatentTools, VideoLatentTools
 from ltx_core.types import AudioLatentShape, VideoLatentShape, VideoPixelShape
-from ltx_core.model.upsampler import upsample_video
 from safetensors.torch import load_file
 
 from tests.reference.graph_runner import GraphRunner
@@ -144,9 +144,7 @@ class ModelCases:
             **options,
         )
         pictures = ours[0] if sound else ours
-        self._record.compare(
-            f"transformer, {name}: picture", pictures.flatten(2).mT, theirs[0], POSITIONS
-        )
+        self._record.compare(f"transformer, {name}: picture", pictures.flatten(2).mT, theirs[0], POSITIONS)
         if sound:
             self._record.compare(
                 f"transformer, {name}: sound", ours[1].movedim(1, 2).flatten(2), theirs[1], POSITIONS

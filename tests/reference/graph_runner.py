@@ -1,4 +1,4 @@
-"""The engine's side: nodes of a graph, run one after the other in this process, with some outputs handed in."""
+"""The engine's side: the nodes of a graph, run one by one in this process, with some outputs handed in."""
 
 import inspect
 from collections.abc import Mapping
@@ -28,7 +28,11 @@ def _classes() -> dict[str, Any]:
     found = dict(nodes.NODE_CLASS_MAPPINGS) | engine_nodes.NODE_CLASS_MAPPINGS
     for module in MODULES:
         for node in vars(module).values():
-            if inspect.isclass(node) and node.__module__ == module.__name__ and hasattr(node, "define_schema"):
+            if (
+                inspect.isclass(node)
+                and node.__module__ == module.__name__
+                and hasattr(node, "define_schema")
+            ):
                 found[node.define_schema().node_id] = node
     return found
 
@@ -106,7 +110,9 @@ class GraphRunner:
                     name: outputs(value[0])[value[1]] if isinstance(value, list) else value
                     for name, value in prompt[key]["inputs"].items()
                 }
-                done[title] = self.call(prompt[key]["class_type"], **inputs | dict((changed or {}).get(title, {})))
+                done[title] = self.call(
+                    prompt[key]["class_type"], **inputs | dict((changed or {}).get(title, {}))
+                )
             return done[title]
 
         outputs(next(key for key, title in titles.items() if title == wanted))

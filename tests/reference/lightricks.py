@@ -30,8 +30,8 @@ def _prepare_as_1_2_0(
 ) -> Any:
     """Between picture and sound, a token is scaled and shifted by its own noise level, not by sigma.
 
-    ltx-core 1.0.0, the newest on the package index, takes sigma; ltx-core 1.2.0 (github.com/Lightricks/LTX-2 at
-    400fd31) and ComfyUI take the token's level. They differ where a token is held.
+    ltx-core 1.0.0, the newest on the package index, takes sigma; ltx-core 1.2.0 (github.com/Lightricks/LTX-2
+    at 400fd31) and ComfyUI take the token's level. They differ where a token is held.
     """
     prepared = _prepare_1_0_0(preprocessor, modality, cross_modality)
     if cross_modality is None:
@@ -147,7 +147,7 @@ class Lightricks:
         """The latent of frames: (frames, height, width, 3), 0 to 1."""
         return self.video_encoder((pixels * 2 - 1).movedim(-1, 0)[None])
 
-    def sample(
+    def sample(  # noqa: PLR0917 - a stage of ltx-pipelines
         self,
         denoise: Any,
         sigmas: torch.Tensor,
@@ -180,7 +180,7 @@ class Lightricks:
         )
         return video.latent, audio.latent
 
-    def sample_video_alone(
+    def sample_video_alone(  # noqa: PLR0917 - a stage of ltx-pipelines
         self,
         transformer: Any,
         context: torch.Tensor,

@@ -77,7 +77,9 @@ def differing(rows: list[dict[str, Any]], wanted: Callable[[str], bool]) -> list
     compared = [row for row in rows if wanted(row["name"])]
     assert compared
     return [
-        f"{row['name']}: {row['error']:.1e}" for row in compared if not row["error"] <= row["limit"] < math.inf
+        f"{row['name']}: {row['error']:.1e}"
+        for row in compared
+        if not row["error"] <= row["limit"] < math.inf
     ]
 
 

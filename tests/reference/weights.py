@@ -1,7 +1,7 @@
 """Writes a small random LTX-2 that ComfyUI and Lightricks' ltx-core both load. Run by the engine's Python.
 
-The modules are ltx-core's, shrunk by configuration, so their files' keys are the published ones. Three blocks,
-statistics that are not 0 and 1, 32-bit floats: what differs between two implementations is to be seen.
+The modules are ltx-core's, shrunk by configuration, so their files' keys are the published ones. Three
+blocks, statistics that are not 0 and 1, 32-bit floats: what differs between two implementations is seen.
 """
 
 import json
@@ -30,7 +30,9 @@ from local import ltx2_config
 State = dict[str, torch.Tensor]
 
 CHECKPOINT = Path("checkpoints", "small.safetensors")
-UPSCALERS = {which: Path("latent_upscale_models", f"{which}.safetensors") for which in ("spatial", "temporal")}
+UPSCALERS = {
+    which: Path("latent_upscale_models", f"{which}.safetensors") for which in ("spatial", "temporal")
+}
 #: A plain LoRA, and one that reads its guide at half size, as the union-control LoRA says of itself.
 LORAS = {"plain": None, "union": {"reference_downscale_factor": "2"}}
 

@@ -96,14 +96,15 @@ def test_only_what_an_option_needs_is_loaded() -> None:
     assert names(quality="pro") - {"checkpoint_pro"} == plain - {"checkpoint_fast"} | {"distilled_lora"}
     assert names(precision="full") == plain - {"checkpoint_fast"} | {"checkpoint_fast_full"}
     assert names(temporal_upscaler=True, detailer=True) == plain | {"temporal_upscaler", "detailer"}
-    assert names(**IMAGE, control={"type": "pose"}) == plain | {
+    controlled = plain - {"camera_static"}
+    assert names(**IMAGE, control={"type": "pose"}) == controlled | {
         "control_pose",
         "pose_model",
         "person_detector",
     }
     assert names(
         **IMAGE, control={"type": "depth", "video_url": "https://e.com/v", "preprocessed": True}
-    ) == (plain | {"control_depth"})
+    ) == (controlled | {"control_depth"})
 
 
 def test_a_missing_model_is_named_with_the_field_that_asks_for_it() -> None:
@@ -131,6 +132,17 @@ def test_the_operator_can_set_another_default_camera() -> None:
     job, _ = JobInput.parse({"prompt": "a"})
     plan = make_plan(job, installed=everything, default_camera="none")
     assert plan.camera is None
+
+
+def test_beside_a_control_only_a_camera_that_was_named_is_used() -> None:
+    control = IMAGE | {"control": {"type": "canny"}}
+    assert plan_of(**control).camera is None
+    named = plan_of(**control, camera="dolly_in").camera
+    assert named
+    assert named.model.id == "camera_dolly_in"
+    with pytest.raises(WorkerError) as caught:
+        plan_of(**control, camera_strength=0.5)
+    assert caught.value.field == "camera_strength"
 
 
 PRICES = {
