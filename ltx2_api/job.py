@@ -89,7 +89,8 @@ class JobInput(_Input):
     )
     spatial_upscaler: bool = Field(
         True,
-        description="true: half-size base, x2 latent upscaler, refining pass; false: one stage at full size.",
+        description="true: half-size base, x2 latent upscaler, refining pass; false: one stage at full size. "
+        "Default of a preview: false.",
     )
     temporal_upscaler: bool = Field(
         False, description="x2 latent upscaler in time and a refining pass: 48 fps, the same duration."

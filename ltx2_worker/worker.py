@@ -257,8 +257,9 @@ class Worker:
             self._warm.set()
 
     def _warm_up(self) -> None:
-        """Generate one preview and throw it away."""
-        job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": self._settings.warmup}
+        """Generate one preview and throw it away; its second stage loads what other jobs' will need."""
+        recipe = self._settings.warmup
+        job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": recipe, "spatial_upscaler": True}
         assignment = self.accept("warm-up", job)
         try:
             with self._folders() as (inputs, _):

@@ -140,6 +140,9 @@ def make_plan(
     control = _control(job, installed)
     delivered = PREVIEW if job.preview else DELIVERED[job.resolution]
     seconds = PREVIEW_SECONDS if job.preview else job.duration
+    # A first stage of 224x128 would decide a preview's composition: smaller than the model was made for. The
+    # smallest of ComfyUI's templates is 640x352.
+    two_stage = job.spatial_upscaler and (job.given("spatial_upscaler") or not job.preview)
     fps = 2 * BASE_FPS if job.temporal_upscaler else BASE_FPS
     checkpoint = manifest()[f"checkpoint_{job.quality}{'_full' if job.precision == 'full' else ''}"]
     return Plan(
@@ -156,13 +159,13 @@ def make_plan(
         canvas=canvas_for(
             delivered,
             even_first_latent=control is not None and control.model.id == "control_union",
-            two_stage=job.spatial_upscaler,
+            two_stage=two_stage,
         ),
         seconds=seconds,
         fps=fps,
         frames=seconds * fps,
         base_frames=frames_to_generate(seconds * BASE_FPS),
-        spatial_upscaler=job.spatial_upscaler,
+        spatial_upscaler=two_stage,
         temporal_upscaler=job.temporal_upscaler,
         detailer=job.detailer,
         audio=job.audio,
@@ -170,7 +173,7 @@ def make_plan(
         camera=camera,
         control=control,
         checkpoint=checkpoint,
-        needs=tuple(_needs(job, checkpoint, camera, control)),
+        needs=tuple(_needs(job, checkpoint, camera, control, two_stage=two_stage)),
         credits=price,
     )
 
@@ -223,16 +226,21 @@ def _control(job: JobInput, installed: Callable[[ModelFile], bool]) -> ControlPl
 
 
 def _needs(
-    job: JobInput, checkpoint: ModelFile, camera: CameraPlan | None, control: ControlPlan | None
+    job: JobInput,
+    checkpoint: ModelFile,
+    camera: CameraPlan | None,
+    control: ControlPlan | None,
+    *,
+    two_stage: bool,
 ) -> Iterator[Need]:
     listed = manifest()
     yield Need(checkpoint, "precision" if job.precision == "full" else "quality")
     yield Need(listed["text_encoder"], "prompt")
-    if job.spatial_upscaler:
+    if two_stage:
         yield Need(listed["spatial_upscaler"], "spatial_upscaler")
     if job.temporal_upscaler:
         yield Need(listed["temporal_upscaler"], "temporal_upscaler")
-    if job.quality == "pro" and (job.spatial_upscaler or job.temporal_upscaler):
+    if job.quality == "pro" and (two_stage or job.temporal_upscaler):
         yield Need(listed["distilled_lora"], "quality")
     if camera is not None:
         yield Need(camera.model, "camera")

@@ -29,7 +29,7 @@ FRAMES = 8
 URL = "https://example.org/file"
 IMAGE = {"image_url": URL}
 #: Fixed, so that two jobs differ in what the test makes different only.
-JOB = {"prompt": "a cat purrs on a cushion", "seed": 11, "camera": "none"}
+JOB = {"prompt": "a cat purrs on a cushion", "seed": 11, "camera": "none", "spatial_upscaler": True}
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,12 @@ def test_a_preview_is_one_second_at_448x256() -> None:
     assert (plan.delivered, plan.canvas, plan.frames, plan.credits) == (Size(448, 256), Size(448, 256), 24, 0)
 
 
+def test_a_preview_shows_what_its_one_stage_makes_at_full_size_unless_two_are_asked_for() -> None:
+    assert plan_of(preview=True).first_canvas == Size(448, 256)
+    assert not plan_of(preview=True).refined
+    assert plan_of(preview=True, spatial_upscaler=True).first_canvas == Size(224, 128)
+
+
 def test_the_union_control_lora_stands_in_for_a_missing_one_and_needs_even_latents() -> None:
     def without_singles(file: ModelFile) -> bool:
         return file.id not in {"control_canny", "control_depth", "control_pose"}
