@@ -136,7 +136,15 @@ class Detailer:
         for guide in guides:
             frame = 1 + (guide.at - 1) * CELL[0] if guide.at else 0
             positive, negative, latent, mask = LTXVAddGuide.append_keyframe(
-                positive, negative, frame, latent, mask, guide.latent, guide.strength, CELL
+                positive,
+                negative,
+                frame,
+                latent,
+                mask,
+                guide.latent,
+                guide.strength,
+                CELL,
+                causal_fix=not guide.at,  # ComfyUI would take a single latent frame for a single frame
             )
             shape = list(guide.latent.shape[2:])
             positive, negative = _append_guide_attention_entry(

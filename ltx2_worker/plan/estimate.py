@@ -7,6 +7,8 @@ data-centre GPU of the H100 class, not a measurement; `progress.StagePace` corre
 
 from ltx2_api.progress import Stage
 
+import math
+
 from .geometry import latent_tokens
 from .plan import Plan
 
@@ -23,6 +25,10 @@ ENCODED_PIXELS_PER_SECOND = 150e6
 
 #: The detailer's steps: the length of its fixed list of sigmas.
 DETAILER_STEPS = 3
+#: Latent frames that the detailer samples together, and that it shares with the window before. Source:
+#: Lightricks' workflow LTX-2_V2V_Detailer.json: 56 and 24 frames.
+DETAILER_WINDOW = 7
+DETAILER_OVERLAP = 3
 
 #: A deadline leaves room for a slow GPU, a cold cache and one more try.
 DEADLINE_FACTOR = 3.0
@@ -50,14 +56,21 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
     if plan.refined:
         stages[Stage.REFINING] = (len(plan.refining_sigmas) - 1) * _step_seconds(last)
     if plan.detailer:
-        # The guide is the whole video again: twice the tokens, and one more decode.
-        stages[Stage.DETAILING] = DETAILER_STEPS * _step_seconds(2 * last) + stages[Stage.DECODING]
+        stages[Stage.DETAILING] = DETAILER_STEPS * _detailer_step_seconds(plan)
     return stages
 
 
 def deadline_seconds(plan: Plan) -> float:
     """The time within which a plan must be done, from when the engine is free for it."""
     return max(DEADLINE_FLOOR, DEADLINE_FACTOR * sum(stage_seconds(plan).values()))
+
+
+def _detailer_step_seconds(plan: Plan) -> float:
+    """One step in every window: the guide is the window again, twice the tokens."""
+    frames = (plan.generated_frames - 1) // 8 + 1
+    windows = 1 + max(0, math.ceil((frames - DETAILER_WINDOW) / (DETAILER_WINDOW - DETAILER_OVERLAP)))
+    cells = latent_tokens(plan.canvas, plan.generated_frames) // frames
+    return windows * _step_seconds(2 * min(frames, DETAILER_WINDOW) * cells)
 
 
 def _step_seconds(tokens: int) -> float:

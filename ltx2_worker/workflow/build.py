@@ -64,7 +64,7 @@ TITLES: dict[Stage, tuple[str, ...]] = {
     ),
     Stage.SAMPLING: ("Stage 1 sampling",),
     Stage.REFINING: ("Temporal upscaler", "Spatial upscaler", "Stage 2 start image", "Stage 2 sampling"),
-    Stage.DETAILING: ("Detailer frames", "Detailer guide", "Detailer sampling"),
+    Stage.DETAILING: ("Detailer sampling",),
     Stage.DECODING: ("Decoded video", "Decoded audio"),
     Stage.ENCODING: ("Save video",),
 }
@@ -227,7 +227,7 @@ def _set_second_stage(graph: Graph, plan: Plan) -> None:
 
 def _set_detailer(graph: Graph, plan: Plan) -> None:
     if not plan.detailer:
-        graph.bypass("Detailer guide", "Detailer sampling", "Detailer guide removal")
+        graph.bypass("Detailer sampling")
         return
     graph.set("Detailer conditioning", frame_rate=float(plan.fps))
     graph.set("Detailer noise", noise_seed=plan.seed + 2)

@@ -10,7 +10,9 @@ from ltx_core.components.guiders import MultiModalGuiderParams, create_multimoda
 from ltx_core.components.schedulers import LTX2Scheduler
 from ltx_core.conditioning import (
     ConditioningItem,
+    VideoConditionByKeyframeIndex,
     VideoConditionByLatentIndex,
+    VideoConditionByReferenceLatent,
 )
 from ltx_core.model.upsampler import upsample_video
 from ltx_pipelines.utils import constants, helpers
@@ -150,6 +152,50 @@ class JobCases:
             start=(latent, first[1]),
         )
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
+
+    def detailer(self, name: str, prompt: Prompt) -> None:
+        """One window, then two: the reference stage with the video as its guide, and Lightricks' overlap."""
+        for frames in (4, 11):
+            video = self._random(1, 128, frames, 2, 3)
+            size = min(frames, 7)
+            noise, guides = self._random(1, 128, size, 2, 3), self._random(1, 128, size, 2, 3)
+            given = {
+                "Stage 2 result": ({"samples": video}, {"samples": self._noise[1]}),
+                "Detailer noise": (graph_runner.GivenNoise(noise, guides=guides),),
+            }
+            ours = self._run(prompt, "Detailer sampling", given)["Detailer sampling"][0]["samples"]
+            theirs = self._theirs_window(
+                noise, guides, video[:, :, :size], [VideoConditionByReferenceLatent(video[:, :, :size])]
+            )
+            if frames > size:
+                window, before = video[:, :, 4:11], theirs[:, :, -3:]
+                conditionings = [
+                    VideoConditionByKeyframeIndex(before, frame_idx=0, strength=0.5),
+                    VideoConditionByKeyframeIndex(window[:, :, 3:], frame_idx=17, strength=1.0),
+                ]
+                new = self._theirs_window(noise, guides, window, conditionings)[:, :, 1:]
+                fade = torch.tensor([2 / 3, 1 / 3]).view(1, 1, 2, 1, 1)
+                faded = theirs[:, :, -2:] * fade + new[:, :, :2] * (1 - fade)
+                theirs = torch.cat([theirs[:, :, :-2], faded, new[:, :, 2:]], dim=2)
+            self._record.compare(f"{name}, {frames} latent frames", ours, theirs, FLOAT)
+
+    def _theirs_window(
+        self,
+        noise: torch.Tensor,
+        guides: torch.Tensor,
+        latent: torch.Tensor,
+        conditionings: list[ConditioningItem],
+    ) -> torch.Tensor:
+        frames, height, width = latent.shape[2:]
+        return self._theirs.sample_video_alone(
+            self._theirs.transformer(("plain", 1.0)),
+            self._negative.video,
+            REFINING,
+            lightricks.GivenNoise(noise, guides=guides),
+            Size(width * 32, height * 32, (frames - 1) * 8 + 1),
+            conditionings,
+            latent,
+        )
 
     def _run(self, prompt: Prompt, wanted: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         loras = {

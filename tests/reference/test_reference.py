@@ -31,6 +31,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "image:0.5": IMAGE | {"image_strength": 0.5},
     "pro:full": PRO,
     "pro:plain": PRO,
+    "detailer": {"detailer": True},
     "temporal": {"temporal_upscaler": True},
 }
 

@@ -91,10 +91,10 @@ def test_the_control_lora_and_its_guide_stay_in_the_first_stage(quality: str) ->
 @BOTH
 def test_the_detailer_works_alone_on_the_last_video_and_the_sound_goes_past_it(quality: str) -> None:
     prompt = built(**CONTROL, quality=quality, detailer=True, temporal_upscaler=True).prompt
-    assert models(prompt, "Detailer guider") == ["Checkpoint", "Detailer LoRA"]
+    assert models(prompt, "Detailer sampling") == ["Checkpoint", "Detailer LoRA"]
     assert value(prompt, "Detailer prompt", "text") == ""
-    assert source(prompt, "Detailer guide", "latent") == ("Stage 2 result", 0)
-    assert source(prompt, "Decoded video", "samples") == ("Detailer guide removal", 2)
+    assert source(prompt, "Detailer sampling", "latent") == ("Stage 2 result", 0)
+    assert source(prompt, "Decoded video", "samples") == ("Detailer sampling", 0)
     assert source(prompt, "Decoded audio", "samples") == ("Stage 2 result", 1)
 
 

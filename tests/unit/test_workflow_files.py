@@ -7,6 +7,7 @@ import pytest
 
 from local.ltx2_config import TRANSFORMER
 from ltx2_worker.catalog.files import manifest
+from ltx2_worker.plan.estimate import DETAILER_OVERLAP, DETAILER_WINDOW
 from ltx2_worker.plan.guidance import FULL
 from ltx2_worker.workflow.build import (
     DISTILLED_LORA_STRENGTH,
@@ -34,6 +35,12 @@ def test_the_files_hold_the_values_that_the_code_names() -> None:
         assert value(pro, "Stage 1 guider", name) == scale
     assert value(pro, "Negative prompt", "text") == NEGATIVE_PROMPT
     assert value(pro, "Distilled LoRA", "strength_model") == DISTILLED_LORA_STRENGTH
+
+
+@BOTH
+def test_the_detailer_s_windows_are_those_that_its_time_is_estimated_by(quality: Any) -> None:
+    sizes = [value(workflow(quality), "Detailer sampling", name) for name in ("window", "overlap")]
+    assert sizes == [DETAILER_WINDOW, DETAILER_OVERLAP]
 
 
 def test_the_block_that_guidance_perturbs_is_one_that_the_model_has() -> None:
