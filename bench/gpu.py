@@ -25,13 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from bench import clock
+from bench.graphs import in_other_recipes
 from local.places import ROOT
 from ltx2_api.errors import WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, EngineOptions
-from ltx2_worker.plan.plan import make_plan
+from ltx2_worker.plan import make_plan
 from ltx2_worker.progress import ORDER
 from ltx2_worker.settings import Settings
 from ltx2_worker.workflow.build import BuiltGraph, Media, build
@@ -191,7 +192,8 @@ def _graph(raw: dict[str, Any], prefix: str) -> tuple[BuiltGraph, float]:
     """The worker's graph of a job, and the seconds of its video."""
     job, _ = JobInput.parse(raw)
     plan = make_plan(job, installed=lambda _: True, default_camera="static")
-    return build(plan, Media(), f"{prefix}/video", crf=Settings().video_crf, resident=True), plan.seconds
+    graph = build(plan, Media(), f"{prefix}/video", crf=Settings().video_crf, resident=in_other_recipes(plan))
+    return graph, plan.seconds
 
 
 def _line(result: Result) -> str:

@@ -6,7 +6,8 @@ import time
 from bench.lab import ROOT
 from bench.table import Row, spread
 from ltx2_api.job import JobInput
-from ltx2_worker.plan.plan import make_plan
+from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.plan import Plan, by_recipe, make_plan
 from ltx2_worker.workflow.build import Media, build
 
 ROUNDS = 50
@@ -35,4 +36,10 @@ def _graph(raw: object) -> None:
         image=None if plan.image_strength is None else "start.png",
         control=None if plan.control is None else "control.mp4",
     )
-    build(plan, media, "prefix/video", crf=18, resident=True)
+    build(plan, media, "prefix/video", crf=18, resident=in_other_recipes(plan))
+
+
+def in_other_recipes(plan: Plan) -> list[Plan]:
+    """The same job by all other recipes, as if all were installed."""
+    others = (recipe for recipe in catalogue().recipes if recipe is not plan.recipe)
+    return [by_recipe(plan, recipe, lambda _: True) for recipe in others]

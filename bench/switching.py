@@ -4,7 +4,7 @@ from bench.clock import PromptTimes
 from bench.lab import PREVIEW, running_worker
 from bench.table import Row
 from ltx2_api.prices import Quality
-from ltx2_worker.workflow.build import workflow
+from ltx2_worker.catalog.catalogue import catalogue
 
 TURNS: tuple[Quality, ...] = ("fast", "pro", "fast", "pro", "fast", "pro")
 #: The nodes of a preview that read weights.
@@ -41,6 +41,8 @@ def _again(keep: str) -> str:
 
 def _loaders(quality: Quality, prompt: PromptTimes) -> list[str]:
     """Titles of the nodes that read weights and ran."""
-    nodes = workflow(quality)
+    recipe = catalogue().recipe("ltx-2", quality)
+    assert recipe is not None
+    nodes = recipe.graph
     ran = [nodes[node_id] for node_id, _ in prompt.nodes]
     return [node["_meta"]["title"] for node in ran if node["class_type"] in LOADERS]

@@ -9,7 +9,7 @@ from ltx2_api.progress import Stage
 
 from .deadline import Deadline
 from .engine import Turn
-from .plan.plan import Plan
+from .plan import Plan
 from .progress import Meter
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,10 @@ from pathlib import Path
 from ltx2_api.reply import DryRunResult, PlannedFile, VideoRecord, VideoResult
 
 from .catalog.files import ModelFile
-from .plan.plan import Plan
+from .plan import Plan
 from .storage.record import Delivery
 from .storage.store import Link
+from .workflow import needs
 
 
 def finished(record: VideoRecord, delivery: Delivery) -> VideoResult:
@@ -63,7 +64,7 @@ def dry_run(
         credits=plan.credits,
         files=tuple(
             PlannedFile(name=need.file.name, bytes=need.file.size, installed=installed(need.file))
-            for need in plan.needs
+            for need in needs(plan)
         ),
         expected_seconds=round(expected_seconds),
         deadline_seconds=round(deadline_seconds),

@@ -4,7 +4,7 @@ Each takes what it needs and returns what it made; `worker.py` puts them in orde
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -25,8 +25,7 @@ from .media import stills, video
 from .media.fetch import Source
 from .media.fit import Frame
 from .media.prepare import Prepared, prepare_control, prepare_image, still_as_control
-from .plan.geometry import BASE_FPS
-from .plan.plan import Plan
+from .plan import Plan
 from .settings import Settings
 from .workflow.build import BuiltGraph, Media, build
 
@@ -43,11 +42,14 @@ class Product:
     record: VideoRecord
 
 
-def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[BuiltGraph, tuple[str, ...]]:
+def prepare(
+    assignment: Assignment, inputs: Path, settings: Settings, *, resident: Sequence[Plan] = ()
+) -> tuple[BuiltGraph, tuple[str, ...]]:
     """Fetch and fit what the caller sent, and build the graph around it.
 
     Arguments:
         inputs: the job's own folder below the engine's input folder; the output prefix has its name too.
+        resident: the job by other recipes, whose loaders the graph names too.
 
     Returns:
         The graph, and warnings about the media.
@@ -68,7 +70,7 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
             inputs,
             shared,
             settings,
-            fps=BASE_FPS,
+            fps=plan.base_fps,
             frames=plan.base_frames,
         )
         fetching = [future for future in (fetching_image, fetching_control) if future]
@@ -77,13 +79,13 @@ def prepare(assignment: Assignment, inputs: Path, settings: Settings) -> tuple[B
     image = fetching_image.result() if fetching_image else None
     control = fetching_control.result() if fetching_control else None
     if job.control is not None and control is None and image is not None:
-        control = still_as_control(image.path, inputs, deadline, settings, fps=BASE_FPS)
+        control = still_as_control(image.path, inputs, deadline, settings, fps=plan.base_fps)
     graph = build(
         plan,
         Media(_name(image, inputs), _name(control, inputs)),
         f"{inputs.name}/video",
         crf=settings.video_crf,
-        resident=settings.keep_models_loaded,
+        resident=resident,
     )
     return graph, tuple(warning for media in (image, control) if media for warning in media.warnings)
 

@@ -17,18 +17,18 @@ from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
-from . import replies, steps
+from . import preflight, replies, steps
 from .assignment import Assignment
-from .catalog import preflight
 from .catalog.files import ModelLibrary, link_cached, manifest
 from .deadline import Deadline
 from .engine import Engine, EngineOptions
 from .media import isolate
+from .plan import Plan, by_recipe, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
-from .plan.plan import Plan, make_plan, require_installed
 from .progress import Meter, StagePace
 from .settings import Settings
 from .storage.publish import Publisher
+from .workflow import require_installed
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ class Worker:
         self._in_hand: set[Deadline] = set()
         self._lock = threading.Lock()
         self._unfit: str | None = None
+        self._verdict = preflight.Verdict()
         self._warm = threading.Event()
 
     def start(self) -> None:
@@ -114,6 +115,7 @@ class Worker:
         )
         if not job.dry_run:
             require_installed(plan, self._library.has)
+            self._verdict.require(plan.recipe)
             if self._unfit is not None:
                 raise unfit()
         computed = stage_seconds(plan)
@@ -193,7 +195,9 @@ class Worker:
         settings = self._settings
         self._publisher.accept(assignment.s3_config, assignment.deadline)
         with self._folders() as (inputs, outputs):
-            graph, warnings = steps.prepare(assignment, inputs, settings)
+            graph, warnings = steps.prepare(
+                assignment, inputs, settings, resident=self._by_others(assignment.plan)
+            )
             made = steps.generate(assignment, graph, self._engine, previews=settings.live_previews)
             product = steps.finish(
                 assignment,
@@ -230,6 +234,13 @@ class Worker:
             for folder in folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def _by_others(self, plan: Plan) -> tuple[Plan, ...]:
+        """The same job by the other recipes that can be run here, if their weights are to stay loaded."""
+        if not self._settings.keep_models_loaded:
+            return ()
+        others = (recipe for recipe in self._verdict.fit if recipe is not plan.recipe)
+        return tuple(by_recipe(plan, recipe, self._library.has) for recipe in others)
+
     def _put_down(self, assignment: Assignment) -> None:
         assignment.turn.release()
         with self._lock:
@@ -247,7 +258,9 @@ class Worker:
     def _get_ready(self) -> None:
         """Check the engine, then load weights before the first job if the operator wants that."""
         try:
-            self._unfit = self._unfit or preflight.why_unfit(self._engine, self._library)
+            if self._unfit is None:
+                self._verdict = preflight.judge(self._engine, self._library)
+                self._unfit = self._verdict.unfit
             if self._settings.warmup and self._unfit is None:
                 self._warm_up()
         except Exception:
@@ -263,7 +276,9 @@ class Worker:
         assignment = self.accept("warm-up", job)
         try:
             with self._folders() as (inputs, _):
-                graph, _ = steps.prepare(assignment, inputs, self._settings)
+                graph, _ = steps.prepare(
+                    assignment, inputs, self._settings, resident=self._by_others(assignment.plan)
+                )
                 steps.generate(assignment, graph, self._engine, previews=False)
         finally:
             self._put_down(assignment)

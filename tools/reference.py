@@ -18,8 +18,8 @@ from ltx2_api.job import IGNORED_FIELDS, ControlInput, JobInput
 from ltx2_api.prices import CREDITS
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
 from ltx2_worker.catalog.files import manifest
+from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.estimate import deadline_seconds, stage_seconds
-from ltx2_worker.plan.plan import make_plan
 from ltx2_worker.settings import Settings
 
 ROOT = Path(__file__).parent.parent

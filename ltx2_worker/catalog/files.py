@@ -48,11 +48,18 @@ class ModelFile:
     used_by: _Text
     sha256: _Sha256 | None = None
     replaced_by: str | None = None
+    families: tuple[str, ...] = ()
+    camera: _Text | None = None
+    reference_downscale: Annotated[int, Field(gt=0, strict=True)] = 1
 
     @property
     def relative(self) -> Path:
         """Its place below a models folder: folder/name."""
         return Path(self.folder, self.name)
+
+    def made_for(self, family: str) -> bool:
+        """Whether a model family may load it; a file without families is of no particular one."""
+        return not self.families or family in self.families
 
 
 def load_manifest(path: Path) -> Mapping[str, ModelFile]:
@@ -73,6 +80,8 @@ def load_manifest(path: Path) -> Mapping[str, ModelFile]:
             raise ValueError(f"{path.name}: {file.id}: unknown sets {sorted(unknown)}")
         if file.replaced_by is not None and file.replaced_by not in files:
             raise ValueError(f"{path.name}: {file.id}: replaced_by names no entry: {file.replaced_by}")
+        if file.camera is not None and not file.families:
+            raise ValueError(f"{path.name}: {file.id}: a camera LoRA was made for a family: name it")
         if file.relative in places:
             raise ValueError(f"{path.name}: {file.id} and {places[file.relative]} share one place")
         places[file.relative] = file.id

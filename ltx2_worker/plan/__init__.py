@@ -1,5 +1,6 @@
-"""A job turned into exact numbers: sizes, frames, files, and the seconds that it is expected to take."""
+"""A job turned into exact numbers: recipe, sizes, frames, files, and the seconds that it should take."""
 
-from .plan import Plan, make_plan, require_installed
+from .make import by_recipe, make_plan
+from .plan import Plan
 
-__all__ = ["Plan", "make_plan", "require_installed"]
+__all__ = ["Plan", "by_recipe", "make_plan"]

@@ -98,6 +98,12 @@ class Graph:
         except KeyError:
             raise GraphError(f"there is no node with the title {title!r}") from None
 
+    def takes(self, title: str, name: str) -> bool:
+        """Whether there is a node with this title, and `name` is one of its typed-in values."""
+        key = self._ids.get(title)
+        inputs = self._nodes[key]["inputs"] if key else {}
+        return name in inputs and as_link(inputs[name]) is None
+
     def set(self, title: str, **values: object) -> None:
         """Replace typed-in values of a node.
 

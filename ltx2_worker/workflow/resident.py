@@ -12,12 +12,13 @@ from .graph import NodeKinds, Prompt, as_link
 MODEL_KINDS = frozenset({"MODEL", "CLIP", "VAE", "LATENT_UPSCALE_MODEL", "DA3_MODEL"})
 
 
-def unconnected_loaders(prompt: Prompt, kinds: Mapping[str, NodeKinds]) -> Prompt:
+def unconnected_loaders(prompt: Prompt, kinds: Mapping[str, NodeKinds], label: str) -> Prompt:
     """Return the nodes of a prompt that read weights, under ids that no workflow file has.
 
     Arguments:
         prompt: another graph than the one that is to name them.
         kinds: kinds of its node classes.
+        label: of the recipe that the prompt is by; part of the ids.
     """
     loaders = {
         key: node
@@ -25,16 +26,12 @@ def unconnected_loaders(prompt: Prompt, kinds: Mapping[str, NodeKinds]) -> Promp
         if not MODEL_KINDS.isdisjoint(kinds[node["class_type"]].outputs)
     }
     return {
-        _renamed(key): {
+        f"resident-{label}-{key}": {
             **node,
             "inputs": {
-                name: [_renamed(link[0]), link[1]] if (link := as_link(value)) else value
+                name: [f"resident-{label}-{link[0]}", link[1]] if (link := as_link(value)) else value
                 for name, value in node["inputs"].items()
             },
         }
         for key, node in loaders.items()
     }
-
-
-def _renamed(key: str) -> str:
-    return f"resident-{key}"

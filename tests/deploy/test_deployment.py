@@ -16,8 +16,9 @@ from pydantic.alias_generators import to_camel
 
 from ltx2_api.job import JobInput
 from ltx2_worker.catalog.files import SETS, in_sets, manifest
-from ltx2_worker.plan.plan import make_plan, require_installed
+from ltx2_worker.plan import make_plan
 from ltx2_worker.settings import Settings
+from ltx2_worker.workflow import require_installed
 from tools import hub_listing
 
 ROOT = Path(__file__).parents[2]

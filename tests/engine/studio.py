@@ -13,11 +13,12 @@ import av
 from PIL import Image, ImageDraw
 
 from ltx2_api.job import JobInput
+from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.files import ModelFile
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, NodeStarted
+from ltx2_worker.plan import Plan, by_recipe, make_plan
 from ltx2_worker.plan.geometry import Size, canvas_for, frames_to_generate
-from ltx2_worker.plan.plan import Plan, make_plan
 from ltx2_worker.workflow import Media, build
 from ltx2_worker.workflow.graph import Prompt
 
@@ -65,13 +66,14 @@ def union(file: ModelFile) -> bool:
 def small_plan(raw: dict[str, Any], installed: Callable[[ModelFile], bool]) -> Plan:
     """A job's plan, at a size and length that a CPU makes in a second."""
     plan = make_plan(JobInput.parse(JOB | {"preview": True} | raw)[0], installed=installed)
-    even = plan.control is not None and plan.control.model.id == "control_union"
+    latent = plan.family.latent
+    downscale = plan.control.model.reference_downscale if plan.control else 1
     return replace(
         plan,
         delivered=DELIVERED,
-        canvas=canvas_for(DELIVERED, even_first_latent=even, two_stage=plan.spatial_upscaler),
+        canvas=canvas_for(DELIVERED, latent, reference_downscale=downscale, two_stage=plan.spatial_upscaler),
         frames=FRAMES * plan.fps // 24,
-        base_frames=frames_to_generate(FRAMES),
+        base_frames=frames_to_generate(FRAMES, latent),
     )
 
 
@@ -95,7 +97,9 @@ class Studio:
         plan = small_plan(raw, installed)
         prefix = f"{self._folder}/{next(self._numbers)}"
         # Lossless: x264 is not repeatable otherwise, and the frames of two files are compared to the bit.
-        return plan, build(plan, self._media(plan), prefix, crf=0.0, resident=resident).prompt
+        others = [by_recipe(plan, recipe, installed) for recipe in catalogue().recipes] if resident else []
+        others = [other for other in others if other.recipe is not plan.recipe]
+        return plan, build(plan, self._media(plan), prefix, crf=0.0, resident=others).prompt
 
     def _media(self, plan: Plan) -> Media:
         """Put what the plan needs into the engine's input folder, fitted to the canvas as the worker does."""

@@ -8,12 +8,13 @@ import pytest
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import Camera, ControlType, JobInput
+from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.files import ModelFile, manifest
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
-from ltx2_worker.plan.plan import Plan, make_plan
-from ltx2_worker.workflow import Media, build
-from ltx2_worker.workflow.build import workflow
+from ltx2_worker.plan import Plan, make_plan
+from ltx2_worker.workflow import Media, build, needs
 from ltx2_worker.workflow.graph import Prompt, node_kinds
 from tests.engine.definitions import TYPES, Definitions
 
@@ -85,7 +86,7 @@ def files_named(prompt: Prompt) -> set[str]:
 
 
 def files_needed(plan: Plan) -> set[str]:
-    return {need.file.name for need in plan.needs}
+    return {need.file.name for need in needs(plan)}
 
 
 @pytest.mark.parametrize("precision", ["fp8", "full"])
@@ -170,9 +171,9 @@ def test_a_forbidden_combination_is_refused_whatever_else_the_job_asks_for(
         assert field in {each.field for each in refused.value.faults}, fault
 
 
-@pytest.mark.parametrize("quality", ["fast", "pro"])
-def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, quality: Any) -> None:
-    prompt = workflow(quality)
+@pytest.mark.parametrize("recipe", catalogue().recipes, ids=lambda recipe: recipe.name)
+def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, recipe: Recipe) -> None:
+    prompt = dict(recipe.graph)
     spare = {"Depth map", "Pose skeletons"}  # the files are connected to the canny edges
     assert {fault.split(" (")[0] for fault in definitions.faults(prompt)} == spare
 
@@ -198,7 +199,7 @@ def test_the_table_of_kinds_is_the_engine_s(session_engine: Engine, definitions:
 
 
 def test_the_table_of_kinds_lists_the_classes_in_use_and_no_other() -> None:
-    used = {node["class_type"] for quality in ("fast", "pro") for node in workflow(quality).values()}
+    used = {name for recipe in catalogue().recipes for name in recipe.node_classes}
     assert used == set(node_kinds())
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from ltx2_api.job import JobInput
 from ltx2_worker.engine import EngineOptions
-from ltx2_worker.plan.plan import make_plan
+from ltx2_worker.plan import make_plan
 from ltx2_worker.workflow import Media, build
 
 pytestmark = pytest.mark.engine

@@ -15,7 +15,8 @@ from ltx2_worker.catalog.files import (
     load_manifest,
     manifest,
 )
-from ltx2_worker.plan.plan import make_plan
+from ltx2_worker.plan import make_plan
+from ltx2_worker.workflow import needs
 
 
 def put(path, content=b"weights"):
@@ -54,7 +55,7 @@ def test_a_mistake_in_the_list_is_refused(tmp_path, old, new):
 def test_a_recipes_set_is_just_what_its_plain_job_needs(quality):
     job, _ = JobInput.parse({"prompt": "a cat", "quality": quality})
     plan = make_plan(job, installed=lambda _: True)
-    assert {need.file for need in plan.needs} == set(in_sets(manifest().values(), [quality]))
+    assert {need.file for need in needs(plan)} == set(in_sets(manifest().values(), [quality]))
 
 
 def test_every_set_has_files():

@@ -136,7 +136,7 @@ class JobCases:
     def temporal(self, name: str, prompt: Prompt) -> None:
         """Both upscalers, then one refining pass at 48 frames per second.
 
-        ltx-pipelines has no such job for LTX-2.0; its stage and its upscalers are put together as the graph is.
+        ltx-pipelines has no such job for LTX-2.0; its stages are put together as the graph is.
         """
         noise = {"Stage 2 noise": (graph_runner.GivenNoise(*self._temporal_noise),)}
         ours = self._run(prompt, "Stage 2 result", noise)

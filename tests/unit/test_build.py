@@ -8,9 +8,9 @@ import pytest
 
 from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
-from ltx2_worker.plan.plan import Plan, make_plan
+from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.plan import Plan, by_recipe, make_plan
 from ltx2_worker.workflow import BuiltGraph, Media, build
-from ltx2_worker.workflow.build import workflow
 from ltx2_worker.workflow.graph import Prompt, as_link
 
 URL = "https://example.org/file"
@@ -25,10 +25,16 @@ def plan_of(**raw: Any) -> Plan:
     return make_plan(job, installed=lambda file: file.id != "control_union")
 
 
+def everything(_: object) -> bool:
+    return True
+
+
 def built(*, resident: bool = False, **raw: Any) -> BuiltGraph:
     plan = plan_of(**raw)
+    recipes = [recipe for recipe in catalogue().recipes if resident and recipe is not plan.recipe]
+    others = [by_recipe(plan, recipe, everything) for recipe in recipes]
     media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
-    return build(plan, media, "job/video", crf=18.0, resident=resident)
+    return build(plan, media, "job/video", crf=18.0, resident=others)
 
 
 def node(prompt: Prompt, title: str) -> dict[str, Any]:
@@ -165,11 +171,36 @@ def test_one_refining_pass_follows_the_upscalers_in_time_and_then_in_space(
     assert source(prompt, at, name) == ("Stage 1 result", 0)
 
 
-def test_the_start_image_is_held_as_asked_first_and_fully_later() -> None:
+def test_the_start_image_is_held_as_asked_in_both_stages() -> None:
     prompt = built(**IMAGE, image_strength=0.4).prompt
     assert value(prompt, "Start image", "image") == "image.png"
     assert value(prompt, "Stage 1 start image", "strength") == 0.4
-    assert value(prompt, "Stage 2 start image", "strength") == 1.0
+    assert value(prompt, "Stage 2 start image", "strength") == 0.4
+
+
+def test_the_start_image_is_compressed_for_the_first_stage_and_not_beside_a_control() -> None:
+    prompt = built(**IMAGE).prompt
+    assert source(prompt, "Stage 1 start image", "image") == ("Start image compression", 0)
+    assert source(prompt, "Stage 2 start image", "image") == ("Start image", 0)
+    assert source(built(**CONTROL).prompt, "Stage 1 start image", "image") == ("Start image", 0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "held"),
+    [
+        ({}, False),
+        (IMAGE, False),
+        (IMAGE | {"image_strength": 0.7}, True),
+        (IMAGE | {"image_strength": 0.0}, False),
+        (CONTROL, False),
+        (IMAGE | {"control": {"type": "canny", "strength": 0.5}}, True),
+    ],
+)
+def test_tokens_have_noise_levels_of_their_own_where_something_is_partly_held(
+    raw: dict[str, Any], held: bool
+) -> None:
+    named = titles(built(**raw).prompt)
+    assert ("Stage 1 noise per token" in named) == ("Stage 2 noise per token" in named) == held
 
 
 @pytest.mark.parametrize(
@@ -263,6 +294,7 @@ def test_media_that_the_plan_does_not_need_or_lacks_are_refused(raw: dict[str, A
 
 @BOTH
 def test_building_leaves_the_workflow_file_s_graph_as_it_was(quality: Any) -> None:
-    before = copy.deepcopy(workflow(quality))
+    recipe = plan_of(quality=quality).recipe
+    before = copy.deepcopy(recipe.graph)
     built(**CONTROL, quality=quality, detailer=True, temporal_upscaler=True, resident=True)
-    assert workflow(quality) == before
+    assert recipe.graph == before

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ltx2_api.job import JobInput
-from ltx2_worker.plan.plan import make_plan
+from ltx2_worker.plan import make_plan
 from tools.reference import ROOT
 
 EXAMPLES = [ROOT / "test_input.json", *sorted((ROOT / "examples").glob("*.json"))]

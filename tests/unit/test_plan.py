@@ -8,11 +8,14 @@ import pytest
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.prices import credits_for
+from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.files import ModelFile, manifest
+from ltx2_worker.plan import Plan, make_plan
 from ltx2_worker.plan.geometry import Size, canvas_for, frames_to_generate
-from ltx2_worker.plan.plan import Plan, make_plan, require_installed
+from ltx2_worker.workflow import needs, require_installed
 
 IMAGE = {"image_base64": "AAAA"}
+LATENT = catalogue().families[0].latent
 
 
 def everything(_: ModelFile) -> bool:
@@ -77,23 +80,24 @@ def test_the_union_control_lora_stands_in_for_a_missing_one_and_needs_even_laten
 
 def test_even_latents_of_the_first_stage_hold_for_every_size() -> None:
     for size, two_stage in product((Size(1280, 720), Size(1920, 1080), Size(448, 256)), (True, False)):
-        canvas = canvas_for(size, even_first_latent=True, two_stage=two_stage)
+        canvas = canvas_for(size, LATENT, reference_downscale=2, two_stage=two_stage)
         cell = 64 if two_stage else 32
         assert canvas.width // cell % 2 == 0
         assert canvas.height // cell % 2 == 0
-        assert size.width in {canvas.width, canvas.width - (canvas.width - size.width)}
+        assert 0 <= canvas.width - size.width < 2 * cell
+        assert 0 <= canvas.height - size.height < 2 * cell
 
 
 def test_generated_frames_are_the_smallest_8n_plus_1() -> None:
     for frames in range(1, 500):
-        generated = frames_to_generate(frames)
+        generated = frames_to_generate(frames, LATENT)
         assert generated % 8 == 1
         assert frames <= generated < frames + 8
 
 
 def test_only_what_an_option_needs_is_loaded() -> None:
     def names(**fields: Any) -> set[str]:
-        return {need.file.id for need in plan_of(**fields).needs}
+        return {need.file.id for need in needs(plan_of(**fields))}
 
     plain = {"checkpoint_fast", "text_encoder", "spatial_upscaler", "camera_static"}
     assert names() == plain

@@ -1,72 +1,72 @@
-"""The workflow files and the code that fills them in name the same things."""
-
-from dataclasses import asdict
-from typing import Any
+"""The workflow files, and what the catalogue says of them."""
 
 import pytest
 
 from local.ltx2_config import TRANSFORMER
-from ltx2_worker.catalog.files import manifest
-from ltx2_worker.plan.estimate import DETAILER_OVERLAP, DETAILER_WINDOW
-from ltx2_worker.plan.guidance import FULL
-from ltx2_worker.workflow.build import (
-    DISTILLED_LORA_STRENGTH,
-    NEGATIVE_PROMPT,
-    TITLES,
-    workflow,
-)
-from ltx2_worker.workflow.graph import Prompt
+from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.family import Recipe
 
-BOTH = pytest.mark.parametrize("quality", ["fast", "pro"])
+RECIPES = catalogue().recipes
+EACH = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.family.name} {recipe.name}")
 
 
-def titles(prompt: Prompt) -> set[str]:
-    return {node["_meta"]["title"] for node in prompt.values()}
+def value(recipe: Recipe, title: str, name: str) -> object:
+    (found,) = (node for node in recipe.graph.values() if node["_meta"]["title"] == title)
+    return found["inputs"].get(name)
 
 
-def value(prompt: Prompt, title: str, name: str) -> object:
-    (found,) = (node for node in prompt.values() if node["_meta"]["title"] == title)
-    return found["inputs"][name]
+def sigmas(recipe: Recipe, title: str) -> list[float]:
+    listed = value(recipe, title, "sigmas")
+    assert isinstance(listed, str)
+    return [float(each) for each in listed.split(",")]
 
 
-def test_the_files_hold_the_values_that_the_code_names() -> None:
-    pro = workflow("pro")
-    for name, scale in asdict(FULL).items():
-        assert value(pro, "Stage 1 guider", name) == scale
-    assert value(pro, "Negative prompt", "text") == NEGATIVE_PROMPT
-    assert value(pro, "Distilled LoRA", "strength_model") == DISTILLED_LORA_STRENGTH
+@EACH
+def test_the_steps_are_those_of_the_graph(recipe: Recipe) -> None:
+    if recipe.steps.chosen:
+        assert value(recipe, "Stage 1 sigmas", "steps") == recipe.steps.default
+    else:
+        assert len(sigmas(recipe, "Stage 1 sigmas")) == recipe.steps.default + 1
+    assert len(sigmas(recipe, "Detailer sigmas")) == recipe.family.detailing.steps + 1
 
 
-@BOTH
-def test_the_detailer_s_windows_are_those_that_its_time_is_estimated_by(quality: Any) -> None:
-    sizes = [value(workflow(quality), "Detailer sampling", name) for name in ("window", "overlap")]
-    assert sizes == [DETAILER_WINDOW, DETAILER_OVERLAP]
+@EACH
+def test_a_graph_with_the_guider_s_scales_has_them_in_its_tables(recipe: Recipe) -> None:
+    guided = value(recipe, "Stage 1 guider", "video_cfg") is not None
+    assert guided == (recipe.guidance is not None)
+
+
+def test_the_full_guidance_takes_four_passes_a_step_and_the_plain_one_two() -> None:
+    pro = catalogue().recipe("ltx-2", "pro")
+    assert pro
+    assert pro.guidance
+    assert [pro.guidance.chosen(name, has_control=False).passes for name in ("full", "plain")] == [4, 2]
 
 
 def test_the_block_that_guidance_perturbs_is_one_that_the_model_has() -> None:
-    block = value(workflow("pro"), "Stage 1 guider", "stg_block")
+    pro = catalogue().recipe("ltx-2", "pro")
+    assert pro
+    block = value(pro, "Stage 1 guider", "stg_block")
     assert isinstance(block, int)
     assert 0 <= block < TRANSFORMER["num_layers"]
 
 
-@BOTH
-def test_every_model_that_a_file_names_is_on_the_list(quality: Any) -> None:
+@EACH
+def test_every_model_file_in_a_graph_is_named_by_a_role(recipe: Recipe) -> None:
+    slots = {(slot.title, slot.name) for role in recipe.family.roles.values() for slot in role.into}
     named = {
-        v
-        for each in workflow(quality).values()
-        for v in each["inputs"].values()
-        if str(v).endswith(".safetensors")
+        (node["_meta"]["title"], name)
+        for node in recipe.graph.values()
+        for name, each in node["inputs"].items()
+        if str(each).endswith(".safetensors")
     }
-    assert named <= {file.name for file in manifest().values()}
+    assert named
+    assert named <= slots
 
 
-@BOTH
-def test_the_stages_name_nodes_that_the_files_have(quality: Any) -> None:
-    assert {title for group in TITLES.values() for title in group} <= titles(workflow(quality))
-
-
-def test_the_two_recipes_give_the_same_node_the_same_number() -> None:
-    fast, pro = workflow("fast"), workflow("pro")
-    assert {key: each["_meta"]["title"] for key, each in fast.items()}.items() <= {
-        key: each["_meta"]["title"] for key, each in pro.items()
-    }.items()
+def test_two_recipes_of_a_family_give_the_same_node_the_same_number() -> None:
+    for family in catalogue().families:
+        seen: dict[str, str] = {}
+        for recipe in (each for each in RECIPES if each.family is family):
+            for key, node in recipe.graph.items():
+                assert seen.setdefault(node["_meta"]["title"], key) == key

@@ -1,0 +1,115 @@
+"""The catalogue: everything that can be made, as it is read from the tables beside this file.
+
+<family>.toml says how a generation of the model is used, workflows/<family>/ holds its graphs, files.toml
+lists the files of all. Another family is another table: the code names none.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from . import check
+from .family import Control, Family, Recipe
+from .files import MANIFEST, ModelFile, manifest
+from .tables import FamilyTable
+
+FOLDER = Path(__file__).parent
+WORKFLOWS = Path(__file__).parents[2] / "workflows"
+
+
+@dataclass(frozen=True, eq=False)
+class Catalogue:
+    """All recipes of all families, in the order of the families' names."""
+
+    recipes: tuple[Recipe, ...]
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """Every family once."""
+        return tuple({recipe.family.name: recipe.family for recipe in self.recipes}.values())
+
+    def recipe(self, family: str, name: str) -> Recipe | None:
+        """Return a recipe, or None if there is none of this name."""
+        found = (each for each in self.recipes if (each.family.name, each.name) == (family, name))
+        return next(found, None)
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Return the project's own catalogue."""
+    return load_catalogue(FOLDER, WORKFLOWS, manifest())
+
+
+def load_catalogue(folder: Path, workflows: Path, files: Mapping[str, ModelFile]) -> Catalogue:
+    """Read and check the families of a folder.
+
+    Arguments:
+        folder: has one <family>.toml for each family, and may have the list of files beside them.
+        workflows: has one folder for each family.
+        files: the model files that the families may name, by id.
+
+    Raises:
+        ValueError: tables, graphs and files do not agree; the message says where.
+    """
+    tables = sorted(path for path in folder.glob("*.toml") if path.name != MANIFEST.name)
+    return Catalogue(
+        tuple(recipe for path in tables for recipe in _recipes(path, workflows / path.stem, files))
+    )
+
+
+def _recipes(path: Path, workflows: Path, files: Mapping[str, ModelFile]) -> Iterator[Recipe]:
+    try:
+        table = FamilyTable.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        graphs = {
+            name: json.loads((workflows / recipe.workflow).read_text(encoding="utf-8"))
+            for name, recipe in table.recipes.items()
+        }
+    except (ValidationError, OSError, ValueError) as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    if wrong := list(check.faults(path.stem, table, graphs, files)):
+        raise ValueError(f"{path.name}: {'; '.join(wrong)}")
+    family = _family(path.stem, table, files)
+    for name, recipe in table.recipes.items():
+        ids = {role: spec.file for role, spec in table.files.items() if spec.file} | dict(recipe.files)
+        yield Recipe(
+            family=family,
+            name=name,
+            description=recipe.description,
+            graph=graphs[name],
+            steps=recipe.steps,
+            guidance=recipe.guidance,
+            shift=recipe.shift,
+            choices_of_file={
+                role: {key: tuple(files[each] for each in listed) for key, listed in by_precision.items()}
+                for role, by_precision in ids.items()
+            },
+        )
+
+
+def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Family:
+    return Family(
+        name=name,
+        title=table.title,
+        precisions=table.precisions,
+        named_by=table.named_by,
+        latent=table.latent,
+        rates=table.rates,
+        arithmetic=table.arithmetic,
+        refining=table.refining,
+        detailing=table.detailing,
+        roles=table.files,
+        slots=table.slots,
+        features=table.features,
+        choices=table.choices,
+        stages=table.stages,
+        cameras={file.camera: file for file in files.values() if file.camera and name in file.families},
+        controls={
+            kind: Control(tuple(files[each] for each in control.loras), control.seconds_per_frame)
+            for kind, control in table.controls.items()
+        },
+    )

@@ -1,0 +1,121 @@
+"""A generation of the model (family), and one way of sampling with it (recipe; `quality` in a job)."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ltx2_api.progress import Stage
+
+from .files import ModelFile
+from .tables import (
+    Arithmetic,
+    Choice,
+    ChoiceTable,
+    Detailing,
+    Feature,
+    Guidances,
+    Latent,
+    Rates,
+    Refining,
+    RoleTable,
+    Shift,
+    Slot,
+    Steps,
+    Value,
+)
+
+#: Tells whether a model file is on this machine.
+Installed = Callable[[ModelFile], bool]
+
+
+def preferred(files: Collection[ModelFile], installed: Installed) -> ModelFile:
+    """The first of some files that is installed; the first of all where none is, to be named in an error."""
+    return next((file for file in files if installed(file)), next(iter(files)))
+
+
+@dataclass(frozen=True)
+class Control:
+    """A structure that a video can follow.
+
+    Attributes:
+        loras: the files that can do it, in the order of preference.
+        seconds_per_frame: what deriving the structure costs.
+    """
+
+    loras: tuple[ModelFile, ...]
+    seconds_per_frame: float
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """What all recipes of a generation share; the tables' meaning is said in ltx-2.toml.
+
+    Attributes:
+        named_by: the role whose file stands for the model in replies.
+        roles: the files that graphs load, in the order in which a reply names them.
+        cameras: camera LoRAs by what a job calls them.
+    """
+
+    name: str
+    title: str
+    precisions: tuple[str, ...]
+    named_by: str
+    latent: Latent
+    rates: Rates
+    arithmetic: Arithmetic
+    refining: Refining
+    detailing: Detailing
+    roles: Mapping[str, RoleTable]
+    slots: Mapping[Value, tuple[Slot, ...]]
+    features: Mapping[Feature, tuple[str, ...]]
+    choices: Mapping[Choice, ChoiceTable]
+    stages: Mapping[Stage, tuple[str, ...]]
+    cameras: Mapping[str, ModelFile]
+    controls: Mapping[str, Control]
+
+    def is_loaded(self, role: str, titles: Collection[str]) -> bool:
+        """Whether a graph of nodes with these titles loads the file of a role."""
+        return any(slot.title in titles for slot in self.roles[role].into)
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """One way of sampling.
+
+    Attributes:
+        graph: the workflow file as it is, in ComfyUI's API format; not to be changed.
+        choices_of_file: by role, then by precision ("": any), the files that can play it, the best first.
+        guidance: what the first stage can be guided by; None: it is not guided.
+        shift: of the first stage's noise levels; None: they are a fixed list.
+    """
+
+    family: Family
+    name: str
+    description: str
+    graph: Mapping[str, dict[str, Any]]
+    steps: Steps
+    guidance: Guidances | None
+    shift: Shift | None
+    choices_of_file: Mapping[str, Mapping[str, tuple[ModelFile, ...]]]
+
+    @cached_property
+    def titles(self) -> frozenset[str]:
+        """Titles of the graph's nodes."""
+        return frozenset(node["_meta"]["title"] for node in self.graph.values())
+
+    @cached_property
+    def node_classes(self) -> frozenset[str]:
+        """Classes of nodes that the graph is made of."""
+        return frozenset(node["class_type"] for node in self.graph.values())
+
+    def offers(self, feature: Feature) -> bool:
+        """Whether the recipe's graph has nodes for a feature."""
+        return not self.titles.isdisjoint(self.family.features.get(feature, ()))
+
+    def files(self, precision: str, installed: Installed) -> dict[str, ModelFile]:
+        """The file of each role that is not a job's own choice, as camera and control are."""
+        return {
+            role: preferred(by_precision.get(precision) or by_precision[""], installed)
+            for role, by_precision in self.choices_of_file.items()
+        }

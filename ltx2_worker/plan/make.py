@@ -1,0 +1,210 @@
+"""A job becomes a plan: all that is to be decided about a generation is decided here."""
+
+import secrets
+from dataclasses import replace
+from typing import Literal
+
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.job import MAX_SEED, Camera, JobInput
+from ltx2_api.prices import credits_for
+
+from ..catalog.catalogue import Catalogue, catalogue
+from ..catalog.family import Installed, Recipe, preferred
+from ..catalog.files import ModelFile
+from ..catalog.tables import Feature
+from .geometry import DELIVERED, PREVIEW, PREVIEW_SECONDS, canvas_for, frames_to_generate
+from .plan import CameraPlan, ControlPlan, Plan
+
+
+def make_plan(
+    job: JobInput,
+    *,
+    installed: Installed,
+    default_camera: Camera = "static",
+    pro_guidance: Literal["full", "plain"] = "full",
+    family: str | None = None,
+    among: Catalogue | None = None,
+) -> Plan:
+    """Turn a checked job into a plan.
+
+    Arguments:
+        job: the caller's wishes.
+        installed: tells whether a model file is here; decides between files that can stand in for each other.
+        default_camera: the operator's choice for jobs that name no camera and have no control.
+        pro_guidance: the operator's choice for recipes that are guided.
+        family: the generation of the model; None: the first of which a recipe is installed, else the first.
+        among: what can be made; None: the project's own catalogue.
+
+    Raises:
+        WorkerError: OVER_BUDGET if the job costs more than its max_credits; INVALID_INPUT for what the recipe
+            does not have, and for a camera_strength without a camera.
+    """
+    price = credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
+    if job.max_credits is not None and price > job.max_credits:
+        raise WorkerError(
+            ErrorCode.OVER_BUDGET,
+            f"The job costs {price} credits, more than its max_credits of {job.max_credits}.",
+            field="max_credits",
+        )
+    recipe = _recipe(job, family, among or catalogue(), installed)
+    spatial = _switch(job, recipe, Feature.SPATIAL_UPSCALER)
+    if job.preview and not job.given("spatial_upscaler"):
+        # A first stage of 224x128 would decide a preview's composition: smaller than the model was made for.
+        # The smallest of ComfyUI's templates is 640x352.
+        spatial = False
+    temporal = _switch(job, recipe, Feature.TEMPORAL_UPSCALER)
+    camera = _camera(job, recipe, default_camera)
+    control = _control(job, recipe, installed)
+    delivered = PREVIEW if job.preview else DELIVERED[job.resolution]
+    seconds = PREVIEW_SECONDS if job.preview else job.duration
+    latent, base_fps = recipe.family.latent, recipe.family.rates.base
+    fps = 2 * base_fps if temporal else base_fps
+    return Plan(
+        mode=job.effective_mode,
+        recipe=recipe,
+        precision=job.precision,
+        preview=job.preview,
+        prompt=job.prompt,
+        seed=secrets.randbelow(MAX_SEED + 1) if job.seed is None else job.seed,
+        steps=_steps(job, recipe),
+        guidance=recipe.guidance.chosen(pro_guidance, has_control=control is not None)
+        if recipe.guidance
+        else None,
+        delivered=delivered,
+        canvas=canvas_for(
+            delivered,
+            latent,
+            reference_downscale=control.model.reference_downscale if control else 1,
+            two_stage=spatial,
+        ),
+        seconds=seconds,
+        base_fps=base_fps,
+        fps=fps,
+        frames=seconds * fps,
+        base_frames=frames_to_generate(seconds * base_fps, latent),
+        spatial_upscaler=spatial,
+        temporal_upscaler=temporal,
+        detailer=_switch(job, recipe, Feature.DETAILER),
+        audio=_switch(job, recipe, Feature.AUDIO),
+        image_strength=_image_strength(job, recipe),
+        camera=camera,
+        control=control,
+        files=_files(recipe, job.precision, camera, control, installed),
+        credits=price,
+    )
+
+
+def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
+    """Return the same job by another recipe: of all that this might be, it shares the most with the plan.
+
+    A recipe of another family has neither the plan's camera nor its control, whose files are of one family.
+    """
+    same = recipe.family is plan.family
+    camera, control = (plan.camera, plan.control) if same else (None, None)
+    precision = plan.precision if plan.precision in recipe.family.precisions else recipe.family.precisions[0]
+    return replace(
+        plan,
+        recipe=recipe,
+        precision=precision,
+        guidance=recipe.guidance.full if recipe.guidance else None,
+        camera=camera,
+        control=control,
+        files=_files(recipe, precision, camera, control, installed),
+    )
+
+
+def _recipe(job: JobInput, family: str | None, among: Catalogue, installed: Installed) -> Recipe:
+    names = [each.name for each in among.families]
+    if family is None:
+        family = next((each.family.name for each in among.recipes if _has_model(each, installed)), names[0])
+    recipe = among.recipe(family, job.quality)
+    if recipe is None:
+        offered = " or ".join(each.name for each in among.recipes if each.family.name == family)
+        raise _refused("quality", f"quality must be {offered} with {family}.")
+    if job.precision not in recipe.family.precisions:
+        offered = " or ".join(recipe.family.precisions)
+        raise _refused("precision", f"precision must be {offered} with {family}.")
+    return recipe
+
+
+def _has_model(recipe: Recipe, installed: Installed) -> bool:
+    files = recipe.choices_of_file[recipe.family.named_by].values()
+    return any(installed(file) for by_precision in files for file in by_precision)
+
+
+def _steps(job: JobInput, recipe: Recipe) -> int:
+    steps = recipe.steps
+    if job.steps is None or steps.least <= job.steps <= steps.most:
+        return job.steps or steps.default
+    allowed = f"{steps.least} to {steps.most}" if steps.chosen else str(steps.default)
+    raise _refused("steps", f"steps must be {allowed} with quality {recipe.name}.")
+
+
+def _switch(job: JobInput, recipe: Recipe, feature: Feature) -> bool:
+    """A switch of the job. One that is on by default is off where the recipe has nothing to switch on."""
+    on = bool(getattr(job, feature.value))
+    if not on or recipe.offers(feature):
+        return on
+    if job.given(feature.value):
+        raise _not_offered(feature.value, recipe)
+    return False
+
+
+def _image_strength(job: JobInput, recipe: Recipe) -> float | None:
+    if not job.has_image:
+        return None
+    if not recipe.offers(Feature.IMAGE):
+        raise _not_offered("image_url" if job.image_url is not None else "image_base64", recipe)
+    return job.image_strength
+
+
+def _camera(job: JobInput, recipe: Recipe, default: Camera) -> CameraPlan | None:
+    # A control says how the camera moves: no official graph adds a camera LoRA to one without being asked.
+    camera = job.camera or (default if job.control is None else "none")
+    model = recipe.family.cameras.get(camera) if recipe.offers(Feature.CAMERA) else None
+    if model is not None:
+        return CameraPlan(model, job.camera_strength)
+    if job.camera not in (None, "none"):
+        raise _not_offered("camera", recipe)
+    if job.given("camera_strength"):
+        why = (
+            "this endpoint's default is none" if job.control is None else "a job with control has no default"
+        )
+        raise _refused("camera_strength", f"camera_strength needs a camera: name one, as {why}.")
+    return None
+
+
+def _control(job: JobInput, recipe: Recipe, installed: Installed) -> ControlPlan | None:
+    control = job.control
+    if control is None:
+        return None
+    way = recipe.family.controls.get(control.type)
+    if way is None or not recipe.offers(Feature.CONTROL):
+        raise _not_offered("control", recipe)
+    return ControlPlan(
+        type=control.type,
+        model=preferred(way.loras, installed),
+        strength=control.strength,
+        preprocessed=control.preprocessed,
+        has_video=control.has_video,
+        seconds_per_frame=way.seconds_per_frame,
+    )
+
+
+def _files(
+    recipe: Recipe,
+    precision: str,
+    camera: CameraPlan | None,
+    control: ControlPlan | None,
+    installed: Installed,
+) -> dict[str, ModelFile]:
+    chosen = {role: plan.model for role, plan in (("camera", camera), ("control", control)) if plan}
+    return recipe.files(precision, installed) | chosen
+
+
+def _not_offered(field: str, recipe: Recipe) -> WorkerError:
+    return _refused(field, f"{recipe.family.title} has no {field} with quality {recipe.name}: leave it out.")
+
+
+def _refused(field: str, message: str) -> WorkerError:
+    return WorkerError(ErrorCode.INVALID_INPUT, message, field=field)
