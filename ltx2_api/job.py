@@ -73,7 +73,9 @@ class JobInput(_Input):
         None, description="Sampling steps of the pro recipe (default 30); an error with fast."
     )
     precision: Precision = Field(
-        "fp8", description="Weights of the checkpoint; full needs the larger file installed."
+        "fp8",
+        description="Weights of the checkpoint; full needs the larger file installed, and takes the "
+        "larger text encoder where that is.",
     )
     resolution: Resolution = Field("720p", description="Delivered exactly: 1280x720 or 1920x1080, landscape.")
     duration: Duration = Field(

@@ -28,7 +28,7 @@ class VideoRecord(_Output):
     credits: int = Field(description="Price of the job.")
     warnings: tuple[str, ...] = Field((), description="What the caller should know about this job.")
     timings: dict[str, float] = Field(description="Seconds by stage, waiting included.")
-    versions: dict[str, str] = Field(description="Worker, engine and checkpoint.")
+    versions: dict[str, str] = Field(description="Worker, engine, checkpoint and text encoder.")
 
 
 class VideoResult(VideoRecord):

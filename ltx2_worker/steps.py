@@ -160,7 +160,12 @@ def finish(
         credits=plan.credits,
         warnings=warnings,
         timings={stage.value: round(seconds, 3) for stage, seconds in assignment.meter.finish().items()},
-        versions={"worker": __version__, "engine": engine, "checkpoint": plan.checkpoint.name},
+        versions={
+            "worker": __version__,
+            "engine": engine,
+            "checkpoint": plan.checkpoint.name,
+            "text_encoder": plan.files["text_encoder"].name,
+        },
     )
     return Product(
         finished,

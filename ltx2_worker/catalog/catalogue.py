@@ -102,6 +102,7 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         arithmetic=table.arithmetic,
         refining=table.refining,
         detailing=table.detailing,
+        pose=table.pose,
         roles=table.files,
         slots=table.slots,
         features=table.features,

@@ -16,6 +16,7 @@ from .tables import (
     Feature,
     Guidances,
     Latent,
+    Pose,
     Rates,
     Refining,
     RoleTable,
@@ -66,6 +67,7 @@ class Family:
     arithmetic: Arithmetic
     refining: Refining
     detailing: Detailing
+    pose: Pose
     roles: Mapping[str, RoleTable]
     slots: Mapping[Value, tuple[Slot, ...]]
     features: Mapping[Feature, tuple[str, ...]]

@@ -43,6 +43,9 @@ class Value(StrEnum):
     IMAGE_STRENGTH = "image_strength"
     CONTROL_VIDEO = "control_video"
     CONTROL_STRENGTH = "control_strength"
+    CONTROL_REPEATS = "control_repeats"
+    POSE_STICK_WIDTH = "pose_stick_width"
+    POSE_POINT_SIZE = "pose_point_size"
     CAMERA_STRENGTH = "camera_strength"
     FILE_PREFIX = "file_prefix"
     CRF = "crf"
@@ -55,7 +58,7 @@ class Feature(StrEnum):
     IMAGE = "image"
     COMPRESSION = "compression"
     CONTROL = "control"
-    PARTLY_HELD = "partly_held"
+    NOISE_LEVELS = "noise_levels"
     SPATIAL_UPSCALER = "spatial_upscaler"
     TEMPORAL_UPSCALER = "temporal_upscaler"
     REFINING = "refining"
@@ -73,7 +76,7 @@ class Choice(StrEnum):
 VALUES_OF: Mapping[Feature, tuple[Value, ...]] = {
     Feature.CAMERA: (Value.CAMERA_STRENGTH,),
     Feature.IMAGE: (Value.IMAGE, Value.IMAGE_STRENGTH),
-    Feature.CONTROL: (Value.CONTROL_VIDEO, Value.CONTROL_STRENGTH),
+    Feature.CONTROL: (Value.CONTROL_VIDEO, Value.CONTROL_STRENGTH, Value.CONTROL_REPEATS),
     Feature.REFINING: (Value.SEED_2, Value.REFINING_SIGMAS, Value.CONDITIONING_FPS),
     Feature.DETAILER: (Value.SEED_3, Value.DETAILER_WINDOW, Value.DETAILER_OVERLAP, Value.CONDITIONING_FPS),
 }
@@ -81,10 +84,13 @@ VALUES_OF: Mapping[Feature, tuple[Value, ...]] = {
 #: Values of a recipe that is guided.
 GUIDANCE = (Value.VIDEO_CFG, Value.AUDIO_CFG, Value.STG, Value.MODALITY, Value.RESCALE)
 
+#: Values of a recipe whose graph draws poses.
+POSE = (Value.POSE_STICK_WIDTH, Value.POSE_POINT_SIZE)
+
 #: Values that every recipe has to take.
 ALWAYS = (
     frozenset(Value)
-    - {Value.STEPS, Value.SHIFT, *GUIDANCE}
+    - {Value.STEPS, Value.SHIFT, *GUIDANCE, *POSE}
     - {value for values in VALUES_OF.values() for value in values}
 )
 
@@ -174,6 +180,18 @@ class Refining(_Table):
 
     sigmas: Sigmas
     sigmas_after_temporal: Sigmas
+
+
+class Pose(_Table):
+    """How thick a skeleton is drawn, in pixels of a frame whose longer side is `side`."""
+
+    side: Count
+    stick_width: Count
+    point_size: Count
+
+    def scaled(self, size: int, side: int) -> int:
+        """One of the sizes in a frame with another longer side, a pixel at least."""
+        return max(1, round(size * side / self.side))
 
 
 class Detailing(_Table):
@@ -300,6 +318,7 @@ class FamilyTable(_Table):
     arithmetic: Arithmetic
     refining: Refining
     detailing: Detailing
+    pose: Pose
     recipes: Annotated[Mapping[str, RecipeTable], Field(min_length=1)]
     files: Mapping[str, RoleTable]
     controls: Mapping[str, ControlTable] = {}

@@ -40,7 +40,8 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
         Stage.DELIVERING: 2.0,
     }
     if plan.control and not plan.control.preprocessed and plan.control.seconds_per_frame:
-        stages[Stage.CONTROL] = plan.control.seconds_per_frame * plan.base_frames
+        frames = plan.base_frames if plan.control.has_video else 1
+        stages[Stage.CONTROL] = plan.control.seconds_per_frame * frames
     if plan.refined:
         stages[Stage.REFINING] = (len(plan.refining_sigmas) - 1) * _step_seconds(last, model)
     if plan.detailer:

@@ -109,10 +109,16 @@ class Plan:
         return refining.sigmas_after_temporal if self.temporal_upscaler else refining.sigmas
 
     @property
-    def is_partly_held(self) -> bool:
-        """Whether a start image or a guide is held by less than all of its strength."""
+    def has_noise_levels(self) -> bool:
+        """Whether it shows that tokens which are held have noise levels of their own.
+
+        It does where a start image or a guide is held partly; and where a guided prediction is rescaled,
+        which looks at all tokens, those that are held among them.
+        """
         strengths = (self.image_strength, self.control.strength if self.control else None)
-        return any(strength is not None and 0.0 < strength < 1.0 for strength in strengths)
+        held = [strength for strength in strengths if strength]
+        is_rescaled = self.guidance is not None and self.guidance.rescale != 0.0
+        return any(strength < 1.0 or is_rescaled for strength in held)
 
     @property
     def first_canvas(self) -> Size:
@@ -130,10 +136,10 @@ class Plan:
         used = {
             Feature.CAMERA: self.camera is not None,
             Feature.IMAGE: self.image_strength is not None,
-            # A control says what the picture looks like; compression is against pictures that stand still.
+            # A control moves the picture; compression is there for pictures that would stand still.
             Feature.COMPRESSION: self.image_strength is not None and self.control is None,
             Feature.CONTROL: self.control is not None,
-            Feature.PARTLY_HELD: self.is_partly_held,
+            Feature.NOISE_LEVELS: self.has_noise_levels,
             Feature.SPATIAL_UPSCALER: self.spatial_upscaler,
             Feature.TEMPORAL_UPSCALER: self.temporal_upscaler,
             Feature.REFINING: self.refined,

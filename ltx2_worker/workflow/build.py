@@ -82,6 +82,7 @@ def build(plan: Plan, media: Media, prefix: str, *, crf: float, resident: Sequen
 
 def bound(plan: Plan, media: Media, prefix: str, crf: float) -> Graph:
     """Return the recipe's graph with everything that the plan decides, still with what it does not use."""
+    pose = plan.family.pose
     values: dict[Value, object | None] = {
         Value.PROMPT: plan.prompt,
         Value.SEED: plan.seed,
@@ -108,6 +109,9 @@ def bound(plan: Plan, media: Media, prefix: str, crf: float) -> Graph:
         Value.IMAGE_STRENGTH: plan.image_strength,
         Value.CONTROL_VIDEO: media.control,
         Value.CONTROL_STRENGTH: plan.control.strength if plan.control else None,
+        Value.CONTROL_REPEATS: _repeats(plan),
+        Value.POSE_STICK_WIDTH: pose.scaled(pose.stick_width, plan.first_canvas.width),
+        Value.POSE_POINT_SIZE: pose.scaled(pose.point_size, plan.first_canvas.width),
         Value.CAMERA_STRENGTH: plan.camera.strength if plan.camera else None,
         Value.FILE_PREFIX: prefix,
         Value.CRF: crf,
@@ -121,6 +125,11 @@ def bound(plan: Plan, media: Media, prefix: str, crf: float) -> Graph:
         choices={Choice.STRUCTURE: _structure(plan.control)} if plan.control else {},
     )
     return bind(plan.recipe, binding)
+
+
+def _repeats(plan: Plan) -> int:
+    """How often a control's frames are repeated: a still guides every frame, not the first one alone."""
+    return plan.base_frames if plan.control and not plan.control.has_video else 1
 
 
 def _structure(control: ControlPlan) -> str:

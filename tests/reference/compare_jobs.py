@@ -10,6 +10,7 @@ from ltx_core.components.guiders import MultiModalGuiderParams, create_multimoda
 from ltx_core.components.schedulers import LTX2Scheduler
 from ltx_core.conditioning import (
     ConditioningItem,
+    ConditioningItemAttentionStrengthWrapper,
     VideoConditionByKeyframeIndex,
     VideoConditionByLatentIndex,
     VideoConditionByReferenceLatent,
@@ -153,6 +154,46 @@ class JobCases:
         )
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
+    def control(self, name: str, prompt: Prompt) -> None:
+        """A guide of the first stage's size, or of half of it in a grid with holes, beside a start image.
+
+        The strength is the guide's in both of ltx-core's senses: how clean its tokens are, and how much the
+        others attend to them. ComfyUI's node has one number for the two.
+        """
+        half, strength = "half" in name, float(name.rsplit(maxsplit=1)[-1])
+        factor = 2 if half else 1
+        guides = self._random(1, 128, 4, 2 // factor, 4 // factor)
+        in_grid = torch.zeros(1, 128, 4, 2, 4)
+        in_grid[..., ::factor, ::factor] = guides
+        noise = {"Stage 1 noise": (graph_runner.GivenNoise(*self._noise, guides=in_grid),)}
+        lora = {"lora_name": f"{'union' if half else 'plain'}.safetensors"}
+        ours = self._run(prompt, "Control guide removal", noise, {"Control LoRA": lora})
+
+        pixels = torch.nn.functional.interpolate(
+            self._frames.movedim(-1, 1),
+            (FIRST.height // factor, FIRST.width // factor),
+            mode="bilinear",
+            align_corners=False,
+        )
+        guide: ConditioningItem = VideoConditionByReferenceLatent(
+            self._theirs.encoded(pixels.movedim(1, -1)), downscale_factor=factor, strength=strength
+        )
+        if strength < 1.0:
+            guide = ConditioningItemAttentionStrengthWrapper(guide, strength)
+        transformer = self._theirs.transformer(("union" if half else "plain", 1.0))
+        denoise, sigmas = self._simple(transformer), DISTILLED
+        if "guided" in name:
+            denoise = self._guided(3.0, 7.0, stg=1.0, modality=3.0, rescale=0.7, transformer=transformer)
+            sigmas = LTX2Scheduler().execute(steps=STEPS)
+        theirs = self._theirs.sample(
+            denoise,
+            sigmas,
+            lightricks.GivenNoise(*self._noise, guides=guides),
+            FIRST,
+            [self._start_image(self._image, FIRST, 1.0), guide],
+        )
+        self._both(f"{name}, stage 1", (ours["Control guide removal"][2], ours["Stage 1 result"][1]), theirs)
+
     def detailer(self, name: str, prompt: Prompt) -> None:
         """One window, then two: the reference stage with the video as its guide, and Lightricks' overlap."""
         for frames in (4, 11):
@@ -197,13 +238,21 @@ class JobCases:
             latent,
         )
 
-    def _run(self, prompt: Prompt, wanted: str, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _run(
+        self,
+        prompt: Prompt,
+        wanted: str,
+        given: Mapping[str, Any] | None = None,
+        changed: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> dict[str, Any]:
         loras = {
             title: {"lora_name": "plain.safetensors"}
             for title in ("Distilled LoRA", "Detailer LoRA", "Control LoRA")
         }
-        changed = loras | {"Stage 1 guider": {"stg_block": 1}} if self._is_guided(prompt) else loras
-        return self._graph.run(prompt, wanted, self._given | dict(given or {}), changed)
+        block = {"Stage 1 guider": {"stg_block": 1}} if self._is_guided(prompt) else {}
+        return self._graph.run(
+            prompt, wanted, self._given | dict(given or {}), loras | block | dict(changed or {})
+        )
 
     @staticmethod
     def _is_guided(prompt: Prompt) -> bool:
@@ -230,7 +279,14 @@ class JobCases:
         )
 
     def _guided(
-        self, video_cfg: float, audio_cfg: float, *, stg: float, modality: float, rescale: float
+        self,
+        video_cfg: float,
+        audio_cfg: float,
+        *,
+        stg: float,
+        modality: float,
+        rescale: float,
+        transformer: Any = None,
     ) -> Any:
         def factory(cfg: float, negative: torch.Tensor) -> Any:
             params = MultiModalGuiderParams(
@@ -243,7 +299,7 @@ class JobCases:
             factory(audio_cfg, self._negative.audio),
             self._positive.video,
             self._positive.audio,
-            self._theirs.transformer(),
+            self._theirs.transformer() if transformer is None else transformer,
         )
 
     def _theirs_first(

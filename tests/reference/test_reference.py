@@ -12,8 +12,8 @@ import pytest
 
 from ltx2_api.job import JobInput
 from ltx2_worker.engine import EngineOptions
-from ltx2_worker.plan.geometry import Size
 from ltx2_worker.plan import make_plan
+from ltx2_worker.plan.geometry import Size
 from ltx2_worker.workflow import Media, build
 from ltx2_worker.workflow.graph import Prompt
 
@@ -23,6 +23,8 @@ ROOT = Path(__file__).parents[2]
 URL = "https://example.org/file"
 IMAGE = {"image_url": URL}
 PRO = {"quality": "pro"}
+EDGES: dict[str, Any] = {"type": "canny", "video_url": URL, "preprocessed": True}
+CONTROL: dict[str, Any] = IMAGE | {"control": EDGES}
 
 #: Jobs by name; what stands before the colon is the method of compare_jobs.py that compares it.
 JOBS: dict[str, dict[str, Any]] = {
@@ -31,6 +33,11 @@ JOBS: dict[str, dict[str, Any]] = {
     "image:0.5": IMAGE | {"image_strength": 0.5},
     "pro:full": PRO,
     "pro:plain": PRO,
+    "control:full size 1.0": CONTROL,
+    "control:full size 0.5": {"control": EDGES | {"strength": 0.5}} | IMAGE,
+    "control:half size 1.0": CONTROL,
+    "control:half size 0.5": {"control": EDGES | {"strength": 0.5}} | IMAGE,
+    "control:guided half size 1.0": CONTROL | PRO,
     "detailer": {"detailer": True},
     "temporal": {"temporal_upscaler": True},
 }

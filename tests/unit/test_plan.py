@@ -104,7 +104,8 @@ def test_only_what_an_option_needs_is_loaded() -> None:
     assert names(camera="none", spatial_upscaler=False) == {"checkpoint_fast", "text_encoder"}
     assert names(quality="pro", spatial_upscaler=False, camera="none") == {"checkpoint_pro", "text_encoder"}
     assert names(quality="pro") - {"checkpoint_pro"} == plain - {"checkpoint_fast"} | {"distilled_lora"}
-    assert names(precision="full") == plain - {"checkpoint_fast"} | {"checkpoint_fast_full"}
+    full = plain - {"checkpoint_fast", "text_encoder"} | {"checkpoint_fast_full", "text_encoder_full"}
+    assert names(precision="full") == full
     assert names(temporal_upscaler=True, detailer=True) == plain | {"temporal_upscaler", "detailer"}
     controlled = plain - {"camera_static"}
     assert names(**IMAGE, control={"type": "pose"}) == controlled | {
@@ -124,6 +125,15 @@ def test_a_missing_model_is_named_with_the_field_that_asks_for_it() -> None:
     assert caught.value.code is ErrorCode.MODEL_NOT_INSTALLED
     assert caught.value.field == "precision"
     assert manifest()["checkpoint_fast_full"].name in caught.value.message
+
+
+def test_full_precision_takes_the_larger_text_encoder_where_it_is_installed() -> None:
+    def encoder(installed: Any, precision: str) -> str:
+        return plan_of(installed, precision=precision).files["text_encoder"].id
+
+    assert encoder(everything, "fp8") == "text_encoder"
+    assert encoder(everything, "full") == "text_encoder_full"
+    assert encoder(lambda file: file.id != "text_encoder_full", "full") == "text_encoder"
 
 
 def test_a_job_over_its_own_budget_is_refused() -> None:
