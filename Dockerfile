@@ -40,7 +40,7 @@ RUN python3 -m venv fetch \
 
 
 # torch comes built for CUDA 13.0 (drivers 580 and newer). For older drivers give TORCH_INDEX_URL the address of
-# PyTorch's own wheels for another CUDA; the pinned version numbers stay.
+# PyTorch's own wheels for another CUDA, and CUDA_VERSION its number; the pinned version numbers stay.
 FROM builder AS engine
 ARG TORCH_INDEX_URL=
 COPY requirements/engine.txt requirements/engine.lock requirements/
@@ -139,9 +139,15 @@ RUN useradd --uid 10001 --create-home worker
 ARG RUN_AS=root
 USER ${RUN_AS}
 
+# The SDK ends a worker at its start, before it takes a job, where the machine cannot run one.
+# RUNPOD_MIN_CUDA_VERSION: of the host's driver; what torch above is built for.
+# RUNPOD_MIN_MEMORY_GB: the weights of one recipe (37 GB); 80 for an endpoint that keeps both loaded.
 # RUNPOD_MIN_DISK_PERCENT: the SDK ends a worker whose root has less than 10 % free, which an image full of
 # weights is born with; 1 % of such a disk is still more than a job's scratch.
+ARG CUDA_VERSION=13.0
 ENV PYTHONUNBUFFERED=1 \
+    RUNPOD_MIN_CUDA_VERSION=${CUDA_VERSION} \
+    RUNPOD_MIN_MEMORY_GB=40 \
     RUNPOD_MIN_DISK_PERCENT=1 \
     RUNPOD_LOG_LEVEL=INFO \
     NVIDIA_VISIBLE_DEVICES=all \

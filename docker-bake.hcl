@@ -19,6 +19,10 @@ variable "TORCH_INDEX_URL" {
   default = ""
 }
 
+variable "CUDA_VERSION" {
+  default = "13.0"
+}
+
 group "default" {
   targets = ["slim"]
 }
@@ -30,6 +34,7 @@ target "_worker" {
   secret     = ["type=env,id=hf_token,env=HF_TOKEN"]
   args = {
     TORCH_INDEX_URL = TORCH_INDEX_URL
+    CUDA_VERSION    = CUDA_VERSION
   }
 }
 

@@ -15,21 +15,21 @@ import sys
 from functools import cache
 from typing import Any
 
-import ltx2_worker.quick_sdk  # noqa: F401 - before the SDK  # isort: skip
+from ltx2_worker.endpoint import runpod_sdk  # before the SDK  # isort: skip
 import runpod
 from pydantic import ValidationError
-from runpod.serverless.modules.rp_logger import RunPodLogger
 
 from ltx2_api.errors import WorkerError
 from ltx2_worker import logs
-from ltx2_worker.endpoint import Endpoint, Mode
+from ltx2_worker.endpoint.endpoint import Endpoint
+from ltx2_worker.run_mode import RunMode
 from ltx2_worker.settings import Settings, unknown_variables, variable
 
 
 @cache
 def endpoint() -> Endpoint:
     """The endpoint of this process, made from its environment."""
-    return Endpoint(Settings(), Mode.detect())
+    return Endpoint(Settings(), RunMode.detect())
 
 
 async def handler(job: dict[str, Any]) -> dict[str, Any]:
@@ -39,14 +39,16 @@ async def handler(job: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> int:
     """Serve jobs until told to stop; return the exit status."""
-    mode = Mode.detect()
-    quiet = mode is Mode.SINGLE and sys.stdout.isatty()
+    mode = RunMode.detect()
+    quiet = mode is RunMode.SINGLE and sys.stdout.isatty()
     level = "WARNING" if quiet else "INFO"
-    logs.set_up(as_json=mode is Mode.PLATFORM, level=level)
+    logs.set_up(as_json=mode is RunMode.QUEUE, level=level)
     # By default the SDK writes whole jobs and results, prompts included, into the log.
-    RunPodLogger().set_level(level.removesuffix("ING"))
+    runpod_sdk.set_log_level(level.removesuffix("ING"))
+    if wrong := runpod_sdk.wrong_version() or runpod_sdk.shared_memory_fault():
+        return _refuse(wrong)
     for name in unknown_variables(os.environ):
-        logging.getLogger("ltx2_worker").warning("no setting is called %s", name)
+        logging.getLogger("ltx2_worker").warning("unknown setting", extra={"variable": name})
     try:
         endpoint().start()
     except ValidationError as error:

@@ -101,6 +101,10 @@ EXPLANATIONS = {
 }
 
 
+#: An input's faults are told up to this number; the rest are counted. It bounds the reply.
+MAX_FAULTS = 16
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing that is wrong with a job's input: the field (dotted path) and a sentence about it."""

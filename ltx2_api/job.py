@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from .errors import ErrorCode, Fault, WorkerError
+from .bounds import MAX_NAME, check_bounds
+from .errors import MAX_FAULTS, ErrorCode, Fault, WorkerError
 from .prices import Duration, Quality, Resolution
 
 Camera = Literal["static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"]
@@ -64,7 +65,8 @@ class JobInput(_Input):
 
     mode: Mode | None = Field(None, description="t2v or i2v; default: i2v if an image is given.")
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")] = Field(
-        description="What is seen and heard, over time; 1 to 4,000 characters."
+        description="What is seen and heard, over time; 1 to 4,000 characters. The model reads 1,024 tokens; "
+        "a warning says where a longer one was cut."
     )
     quality: Quality = Field(
         "fast", description="fast: distilled checkpoint, 8 steps; pro: dev checkpoint with guidance."
@@ -141,6 +143,7 @@ class JobInput(_Input):
         Raises:
             WorkerError: INVALID_INPUT with every fault found, fields and combinations alike.
         """
+        check_bounds(raw)
         if not isinstance(raw, Mapping):
             raise _refused((Fault("input", "input must be a JSON object with at least a prompt."),))
         if odd := [_printable(str(name)) for name in raw if not _is_text(name)]:
@@ -159,8 +162,9 @@ class JobInput(_Input):
             # The combinations of what is left are checked too, so that a caller hears of everything at once.
             rest = {key: value for key, value in fields.items() if key not in wrong}
             probe = cls.model_validate({"prompt": "-"} | rest)
-            faults = [_fault(detail) for detail in details]
-            raise _refused((*faults, *_contradictions(probe, wrong))) from None
+            faults = [_fault(detail) for detail in details[:MAX_FAULTS]]
+            unsaid = len(details) - len(faults)
+            raise _refused((*faults, *_contradictions(probe, wrong)), unsaid) from None
         contradictions = tuple(_contradictions(job, frozenset()))
         if contradictions:
             raise _refused(contradictions)
@@ -238,12 +242,16 @@ def _preview_warnings(job: JobInput) -> tuple[str, ...]:
     return tuple(f"A preview is always 448x256 and 1 s: {name} has no effect on it." for name in replaced)
 
 
-def _refused(faults: tuple[Fault, ...]) -> WorkerError:
+def _refused(faults: tuple[Fault, ...], unsaid: int = 0) -> WorkerError:
+    """The error for an input's faults, of which `MAX_FAULTS` are told and the rest are counted."""
+    told = faults[:MAX_FAULTS]
+    unsaid += len(faults) - len(told)
+    more = (f"There are {unsaid} more faults.",) if unsaid else ()
     return WorkerError(
         ErrorCode.INVALID_INPUT,
-        " ".join(fault.message for fault in faults),
-        field=faults[0].field,
-        faults=faults,
+        " ".join((*(fault.message for fault in told), *more)),
+        field=told[0].field,
+        faults=told,
     )
 
 
@@ -254,7 +262,7 @@ def _fault(detail: Any) -> Fault:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
         known = ControlInput.model_fields if path[0] == "control" else JobInput.model_fields
-        near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+        near = difflib.get_close_matches(path[-1][:MAX_NAME], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(known)}."
         return Fault(_printable(field), f"{_printable(field)} is not a field of this job; {hint}")
     if kind == "missing":
@@ -293,4 +301,4 @@ def _is_text(name: object) -> bool:
 
 def _printable(name: str) -> str:
     """A caller's own field name, safe to show and to log: short, and without control characters."""
-    return "".join(character if character.isprintable() else "?" for character in name)[:80]
+    return "".join(character if character.isprintable() else "?" for character in name[:MAX_NAME])

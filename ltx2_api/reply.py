@@ -2,9 +2,14 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .errors import ErrorCode, WorkerError
+from .errors import MAX_FAULTS, ErrorCode, WorkerError
 from .job import Mode
 from .prices import Quality
+
+#: Characters of one sentence, and of all sentences of a failure: with `MAX_FAULTS` faults a failure stays far
+#: below 64 KB, however its characters are encoded. RunPod takes replies of up to 10 MB.
+MAX_SENTENCE = 400
+MAX_MESSAGE = 4000
 
 
 class _Output(BaseModel):
@@ -75,7 +80,9 @@ class DryRunResult(_Output):
     credits: int
     files: tuple[PlannedFile, ...] = Field(description="Model files that the job needs.")
     expected_seconds: int = Field(description="On a warm worker with a free engine.")
-    deadline_seconds: int = Field(description="After this the job is given up.")
+    deadline_seconds: int = Field(
+        description="What the job itself may take; the endpoint's execution timeout has to be 30 s longer."
+    )
     warnings: tuple[str, ...] = ()
 
 
@@ -100,10 +107,13 @@ class FailureResult(_Output):
     def of(cls, error: WorkerError, job_id: str) -> "FailureResult":
         """Put an error into the form that leaves the worker."""
         return cls(
-            error=error.message,
+            error=error.message[:MAX_MESSAGE],
             code=error.code,
-            field=error.field,
-            faults=tuple(FaultResult(field=fault.field, message=fault.message) for fault in error.faults),
+            field=error.field and error.field[:MAX_SENTENCE],
+            faults=tuple(
+                FaultResult(field=fault.field[:MAX_SENTENCE], message=fault.message[:MAX_SENTENCE])
+                for fault in error.faults[:MAX_FAULTS]
+            ),
             retryable=error.retryable,
             job_id=job_id,
         )

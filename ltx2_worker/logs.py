@@ -18,11 +18,14 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 def set_up(*, as_json: bool, level: str) -> None:
     """Send the worker's log to standard error, in one of two forms."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines() if as_json else _TextLines())
+    handler.setFormatter(JsonLines() if as_json else _TextLines())
     logger = logging.getLogger("ltx2_worker")
     logger.handlers[:] = [handler]
     logger.setLevel(level)
     logger.propagate = False
+    # These write whole URLs, signatures included, into their warnings.
+    for name in ("urllib3", "botocore"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
@@ -36,8 +39,10 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
     return fields
 
 
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:  # noqa: D102 - the base class's
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

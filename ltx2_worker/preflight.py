@@ -79,7 +79,7 @@ def judge(engine: Engine, library: ModelLibrary) -> Verdict:
         nodes = engine.object_info(Deadline(ENGINE_SECONDS))
     except WorkerError as error:
         # Whether the engine can be kept alive is its supervisor's to decide.
-        log.warning("the engine could not be checked: %s", error.message)
+        log.warning("engine not checked", extra={"error": error.message})
         return Verdict()
     lacking = tuple((recipe, missing) for recipe in recipes if (missing := missing_nodes(recipe, nodes)))
     for recipe, missing in lacking:

@@ -8,6 +8,14 @@ from ltx2_api.progress import Progress, Stage
 
 ORDER = {stage: position for position, stage in enumerate(Stage)}
 
+#: The stages in which the engine works on the job, and those of them that report their steps.
+ENGINE_STAGES = tuple(
+    stage for stage in Stage if ORDER[Stage.CONTROL] <= ORDER[stage] <= ORDER[Stage.ENCODING]
+)
+STEPPED_STAGES = frozenset({Stage.SAMPLING, Stage.REFINING, Stage.DETAILING})
+#: How many times longer than computed a stage may take on a machine that was not measured yet.
+UNMEASURED = 3.0
+
 #: Share of a stage without steps that is shown at most before its end is known.
 MOST_OF_A_STAGE = 0.95
 
@@ -32,6 +40,12 @@ class StagePace:
         overall = sum(ratios.values()) / len(ratios) if ratios else 1.0
         return {stage: seconds * ratios.get(stage, overall) for stage, seconds in computed.items()}
 
+    def meter(self, computed: Mapping[Stage, float]) -> "Meter":
+        """The meter of a new job."""
+        with self._lock:
+            measured = bool(self._ratios)
+        return Meter(self.expected(computed), measured=measured)
+
     def learn(self, computed: Mapping[Stage, float], measured: Mapping[Stage, float]) -> None:
         """Take in the stage timings of a job that finished; waiting and loading teach nothing."""
         with self._lock:
@@ -49,10 +63,18 @@ class Meter:
     Arguments:
         expected: seconds per stage, for the stages that the job has.
         clock: seconds, monotonic.
+        measured: whether `expected` was corrected by jobs that were done on this machine.
     """
 
-    def __init__(self, expected: Mapping[Stage, float], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        expected: Mapping[Stage, float],
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        measured: bool = True,
+    ) -> None:
         self.expected = dict(expected)
+        self._unmeasured_factor = 1.0 if measured else UNMEASURED
         self._clock = clock
         self._lock = threading.Lock()
         self._stage = Stage.PREPARING
@@ -85,6 +107,28 @@ class Meter:
         """Keep the newest picture of the emerging video."""
         with self._lock:
             self._picture = jpeg
+
+    def engine_seconds_left(self) -> float:
+        """Seconds until the engine is free of this job: infinite before it works on it, 0 when it is through.
+
+        Rather too many than too few: time to load weights counts as the stage's pace, and what was never
+        measured on this machine may take several times as long as computed.
+        """
+        with self._lock:
+            if ORDER[self._stage] < ORDER[ENGINE_STAGES[0]]:
+                return float("inf")
+            later = sum(self.expected.get(s, 0.0) for s in ENGINE_STAGES if ORDER[s] > ORDER[self._stage])
+            spent = self._clock() - self._since
+            own = self.expected.get(self._stage, 0.0) if self._stage in ENGINE_STAGES else 0.0
+            unsure = later
+            measured = 0.0
+            if self._step and self._step[0] > 0:
+                measured = spent / self._step[0] * (self._step[1] - self._step[0])
+            elif self._stage in STEPPED_STAGES:
+                unsure += own  # before its first step nothing tells how fast it will be
+            else:
+                unsure += max(0.0, own - spent)
+            return measured + unsure * self._unmeasured_factor
 
     @property
     def timings(self) -> dict[Stage, float]:

@@ -62,7 +62,15 @@ class Settings(BaseSettings):
         2,
         ge=1,
         le=2,
-        description="2: the next job is prepared while one generates; 1: strictly one after the other.",
+        description="2: the next job is taken shortly before the engine is free; 1: strictly one after the "
+        "other.",
+    )
+    take_ahead: float = Field(
+        10,
+        ge=0,
+        allow_inf_nan=False,
+        description="The next job is taken when the engine is expected to be free within so many seconds; "
+        "more where media are slow to fetch.",
     )
     job_timeout: float | None = Field(
         None,

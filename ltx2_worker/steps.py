@@ -15,7 +15,7 @@ from pathlib import Path
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
-from ltx2_api.reply import VideoRecord
+from ltx2_api.reply import VideoRecord, VideoResult
 
 from . import __version__
 from .assignment import Assignment
@@ -27,6 +27,8 @@ from .media.fit import Frame
 from .media.prepare import Prepared, prepare_control, prepare_image, still_as_control
 from .plan import Plan
 from .settings import Settings
+from .storage.record import Delivery
+from .storage.store import Link
 from .workflow.build import BuiltGraph, Media, build
 
 log = logging.getLogger(__name__)
@@ -175,6 +177,24 @@ def finish(
     )
 
 
+def reply(record: VideoRecord, delivery: Delivery) -> VideoResult:
+    """A finished job, with links to its files as they are now."""
+    poster, animation = delivery.poster or Link(), delivery.preview or Link()
+    return VideoResult(
+        **record.model_dump(),
+        url=delivery.video.url,
+        path=_text(delivery.video.path),
+        video_base64=delivery.base64,
+        url_expires_at=delivery.expires_at.isoformat() if delivery.expires_at else None,
+        poster_url=poster.url,
+        poster_path=_text(poster.path),
+        animation_url=animation.url,
+        animation_path=_text(animation.path),
+        bytes=delivery.bytes,
+        sha256=delivery.sha256,
+    )
+
+
 @contextmanager
 def _ended_together(deadline: Deadline) -> Iterator[tuple[ThreadPoolExecutor, Deadline]]:
     """Threads for work side by side, and their deadline: when one fails, or the job ends, all end at once."""
@@ -196,7 +216,7 @@ def _made(
     try:
         picture(finished, target, deadline)
     except (WorkerError, OSError):
-        log.warning("no %s could be made", target.name, exc_info=True)
+        log.warning("picture not made", exc_info=True, extra={"picture": target.name})
         return False
     return True
 
@@ -216,6 +236,10 @@ def _control_source(job: JobInput) -> Source | None:
     return Source(field, control.video_url, control.video_base64)
 
 
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
 def _name(prepared: Prepared | None, inputs: Path) -> str | None:
     """A prepared file as the engine knows it: below its input folder."""
     return f"{inputs.name}/{prepared.path.name}" if prepared else None
@@ -226,7 +250,7 @@ def _check_exact(plan: Plan, facts: video.VideoFacts) -> None:
     planned = (plan.delivered.width, plan.delivered.height, plan.frames, Fraction(plan.fps), plan.audio)
     made = (facts.width, facts.height, facts.frames, facts.fps, facts.audio)
     if made != planned:
-        log.error("the video is not what was planned", extra={"planned": planned, "made": made})
+        log.error("wrong video", extra={"planned": planned, "made": made})
         raise WorkerError(
             ErrorCode.GENERATION_FAILED, "The engine made a video of the wrong shape; it was not delivered."
         )

@@ -1,6 +1,5 @@
 """One job from input to result: the only file that knows the order of the steps."""
 
-import json
 import logging
 import shutil
 import threading
@@ -8,24 +7,26 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from ltx2_api.bounds import check_bounds
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
-from . import preflight, replies, steps
-from .assignment import Assignment
+from . import preflight, steps
+from .assignment import Assignment, input_digest
 from .catalog.files import ModelLibrary, link_cached, manifest
 from .deadline import Deadline
-from .engine import Engine, EngineOptions
+from .dry_run import dry_run
+from .engine import Engine, EngineOptions, Turn
 from .media import isolate
 from .plan import Plan, by_recipe, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
-from .progress import Meter, StagePace
+from .plan.prompt import readable
+from .progress import StagePace
 from .settings import Settings
 from .storage.publish import Publisher
 from .workflow import require_installed
@@ -37,7 +38,7 @@ DEADLINE_MARGIN = 30.0
 
 
 class Worker:
-    """Turns jobs into videos; `accept` is quick, `run` blocks and is called on a thread per job.
+    """Turns jobs into videos; `accept` and `run` block and are called on a thread per job.
 
     Arguments:
         settings: the operator's.
@@ -52,7 +53,7 @@ class Worker:
         self._library = ModelLibrary((*settings.models_dirs, self._cached_models))
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
-        # Previews are all fixed costs: what they teach is true of previews only.
+        # A preview's time is mostly fixed costs, so previews and videos are measured apart.
         self._paces = {True: StagePace(), False: StagePace()}
         self._in_hand: set[Deadline] = set()
         self._lock = threading.Lock()
@@ -85,8 +86,8 @@ class Worker:
 
     @property
     def takes_jobs(self) -> bool:
-        """Whether jobs may come: while the engine boots, but not before a warm-up, nor when unfit."""
-        return self._unfit is None and (not self._settings.warmup or self._warm.is_set())
+        """Whether jobs may come: once the engine was found fit and is warm, if it has ever started at all."""
+        return self._unfit is None and self._warm.is_set() and self._engine.has_booted
 
     def wait_until_given_up(self) -> str:
         """Return, when it comes to that, why no job can be done here any more."""
@@ -95,17 +96,23 @@ class Worker:
                 return "the engine crashed too often in a row"
         return self._unfit
 
-    def accept(self, job_id: str, raw: object, s3_config: object | None = None) -> Assignment:
-        """Check and plan a job, and take its turn at the engine; `run` must follow.
+    def take_turn(self) -> Turn:
+        """The next place in the engine's order of jobs, for `accept`."""
+        return self._engine.take_turn()
+
+    def accept(self, job_id: str, raw: object, turn: Turn, s3_config: object | None = None) -> Assignment:
+        """Check and plan a job; `run` or `put_down` must follow. It may take long on a slow volume.
 
         Arguments:
             job_id: the platform's.
             raw: the job's `input`, as received.
+            turn: the job's place at the engine; released by the caller if this raises.
             s3_config: the job's own bucket, by RunPod's convention.
 
         Raises:
             WorkerError: INVALID_INPUT, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
         """
+        check_bounds(s3_config, "s3Config")
         job, warnings = JobInput.parse(raw)
         plan = make_plan(
             job,
@@ -118,6 +125,8 @@ class Worker:
             self._verdict.require(plan.recipe)
             if self._unfit is not None:
                 raise unfit()
+        plan, cut = readable(plan, self._library.find)
+        warnings += cut
         computed = stage_seconds(plan)
         deadline = Deadline(self._deadline(plan))
         if (expected := sum(computed.values())) > deadline.seconds:
@@ -145,12 +154,12 @@ class Worker:
             job=job,
             plan=plan,
             warnings=warnings,
-            input_digest=sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest(),
+            input_digest=input_digest(raw),
             s3_config=s3_config,
             computed=computed,
             deadline=deadline,
-            meter=Meter(self._paces[plan.preview].expected(computed)),
-            turn=self._engine.take_turn(),
+            meter=self._paces[plan.preview].meter(computed),
+            turn=turn,
         )
 
     def run(self, assignment: Assignment) -> VideoResult | DryRunResult:
@@ -164,17 +173,16 @@ class Worker:
             if assignment.job.dry_run:
                 if assignment.s3_config is not None:
                     self._publisher.require_destination(assignment.s3_config)
-                return replies.dry_run(
+                return dry_run(
                     assignment.job_id,
                     assignment.plan,
                     installed=self._library.has,
                     expected_seconds=sum(assignment.meter.expected.values()),
-                    deadline_seconds=assignment.deadline.seconds,
                     warnings=assignment.warnings,
                 )
             return self._known(assignment) or self._make(assignment)
         finally:
-            self._put_down(assignment)
+            self.put_down(assignment)
 
     def _known(self, assignment: Assignment) -> VideoResult | None:
         """What an earlier run of this very job delivered: nothing is generated, or charged, twice."""
@@ -186,10 +194,10 @@ class Worker:
         try:
             record = VideoRecord.model_validate(found.result)
         except ValidationError:
-            log.warning("the job's record is another version's; the job is done again")
+            log.warning("job record not readable")
             return None
         log.info("job answered from its record")
-        return replies.finished(record, found.delivery)
+        return steps.reply(record, found.delivery)
 
     def _make(self, assignment: Assignment) -> VideoResult:
         settings = self._settings
@@ -219,7 +227,7 @@ class Worker:
             )
         self._paces[assignment.plan.preview].learn(assignment.computed, assignment.meter.timings)
         log.info("job done", extra={"bytes": delivery.bytes, "timings": product.record.timings})
-        return replies.finished(product.record, delivery)
+        return steps.reply(product.record, delivery)
 
     @contextmanager
     def _folders(self) -> Iterator[tuple[Path, Path]]:
@@ -241,13 +249,14 @@ class Worker:
         others = (recipe for recipe in self._verdict.fit if recipe is not plan.recipe)
         return tuple(by_recipe(plan, recipe, self._library.has) for recipe in others)
 
-    def _put_down(self, assignment: Assignment) -> None:
+    def put_down(self, assignment: Assignment) -> None:
+        """Let go of an accepted job."""
         assignment.turn.release()
         with self._lock:
             self._in_hand.discard(assignment.deadline)
 
     def _deadline(self, plan: Plan) -> float:
-        """Seconds for a job: its own time, after what the jobs ahead of it may still take."""
+        """Seconds for a job: what it may take itself, and what the jobs before it may still take."""
         most = self._settings.execution_timeout - DEADLINE_MARGIN
         if self._settings.job_timeout is not None:
             return min(most, self._settings.job_timeout)
@@ -264,8 +273,9 @@ class Worker:
             if self._settings.warmup and self._unfit is None:
                 self._warm_up()
         except Exception:
-            # A volume that fails, say: jobs will tell. A worker that takes none for ever would be worse.
-            log.exception("the worker could not get ready as it should")
+            # Perhaps a volume did not answer. The worker takes jobs nevertheless: a job that fails says why,
+            # and a worker that never took one would stand idle for good.
+            log.exception("worker not ready")
         finally:
             self._warm.set()
 
@@ -273,7 +283,7 @@ class Worker:
         """Generate one preview and throw it away; its second stage loads what other jobs' will need."""
         recipe = self._settings.warmup
         job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": recipe, "spatial_upscaler": True}
-        assignment = self.accept("warm-up", job)
+        assignment = self.accept("warm-up", job, self.take_turn())
         try:
             with self._folders() as (inputs, _):
                 graph, _ = steps.prepare(
@@ -281,7 +291,7 @@ class Worker:
                 )
                 steps.generate(assignment, graph, self._engine, previews=False)
         finally:
-            self._put_down(assignment)
+            self.put_down(assignment)
         log.info("warmed up")
 
 

@@ -1,5 +1,5 @@
 """Fixtures that several folders of tests share."""
 
-import ltx2_worker.quick_sdk  # noqa: F401 - before anything imports the SDK
+from ltx2_worker.endpoint import runpod_sdk  # noqa: F401 - before anything imports the SDK
 
 pytest_plugins = ("tests.engine.fixtures",)

@@ -1,20 +1,18 @@
 """Where a running job's progress goes: the platform, or a person's terminal.
 
-Each reporter is a coroutine that runs beside the job and ends soon after `done` is set; what it posts is
-finished, or given up, before the job's result is handed over.
+Each reporter is a coroutine that runs beside the job and ends soon after `done` is set. Its last post is
+finished, or given up, before the job's result is posted.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from rich.console import Console
-from runpod.http_client import AsyncClientSession
-from runpod.serverless.modules.rp_http import send_result
 
 from ltx2_api.progress import Progress
 
+from .runpod_sdk import open_session, post_progress
 from .terminal import Bar
 
 log = logging.getLogger(__name__)
@@ -28,19 +26,18 @@ POST_TIMEOUT = 5.0
 BAR_INTERVAL = 0.2
 
 
-async def post_to_platform(job: dict[str, Any], snapshot: Snapshot, done: asyncio.Event) -> None:
+async def post_to_platform(job_id: str, snapshot: Snapshot, done: asyncio.Event) -> None:
     """Post progress to RunPod, one post at a time and in order.
 
     The SDK's own `progress_update` starts a thread for each call and waits for none of them, so that a late
     one can overtake the result and leave the job IN_PROGRESS; this calls what that thread calls, and waits.
     """
-    async with AsyncClientSession() as session:
+    async with open_session() as session:
         while not await _is_set(done, POST_INTERVAL):
-            body = {"status": "IN_PROGRESS", "output": snapshot().as_json()}
             try:
-                await asyncio.wait_for(send_result(session, body, job), POST_TIMEOUT)
+                await asyncio.wait_for(post_progress(session, job_id, snapshot().as_json()), POST_TIMEOUT)
             except TimeoutError:
-                log.warning("a progress post was given up", extra={"after_seconds": POST_TIMEOUT})
+                log.warning("progress post given up", extra={"after_seconds": POST_TIMEOUT})
 
 
 async def draw_bar(console: Console, snapshot: Snapshot, done: asyncio.Event) -> None:

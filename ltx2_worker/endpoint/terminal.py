@@ -32,7 +32,7 @@ class Bar:
         self._bar.stop()
 
 
-def tell(outcome: VideoResult | DryRunResult | FailureResult, console: Console) -> None:
+def show_outcome(outcome: VideoResult | DryRunResult | FailureResult, console: Console) -> None:
     """Say how a job ended."""
     if isinstance(outcome, FailureResult):
         console.print(f"Failed ({outcome.code}): {outcome.error}", style="red", markup=False)

@@ -91,7 +91,7 @@ class EngineApi:
             raise NoAnswer("unexpected answer to /prompt")
 
     def arguments(self) -> list[str]:
-        """The command line of the process that answers; tells our engine from a stranger on its port."""
+        """The command line of the process that answers: it may be another program's, on the same port."""
         answer = self._get("/system_stats", _SUBMIT_TIMEOUT)
         try:
             return [str(argument) for argument in answer["system"]["argv"]]

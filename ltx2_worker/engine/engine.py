@@ -63,6 +63,11 @@ class Engine:
         return self._supervisor.gave_up
 
     @property
+    def has_booted(self) -> bool:
+        """Whether the engine has answered since the worker began, if only once."""
+        return self._supervisor.has_booted
+
+    @property
     def pid(self) -> int | None:
         """The engine's process id, which is its process group's too; None while it does not answer."""
         boot = self._supervisor.boot

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on, and how ComfyUI's websocket messages become that.
+"""The events of a running graph, read from ComfyUI's websocket messages.
 
 Message shapes: ComfyUI 0.30.0, `execution.py`, `comfy_execution/progress.py`, `server.py`, `protocol.py`.
 """

@@ -9,6 +9,9 @@ from ltx2_api.errors import ErrorCode, WorkerError
 
 log = logging.getLogger(__name__)
 
+#: Characters of the end of a traceback, where the cause stands.
+LONGEST_TRACEBACK = 4000
+
 
 class Failure(Enum):
     """Kinds of `execution_error` that are handled differently."""
@@ -48,10 +51,13 @@ def classify(error: dict[str, Any]) -> Failure:
 def log_execution_error(error: dict[str, Any]) -> None:
     """Write an `execution_error` into the log, whole but for the node's input values, which hold prompts."""
     shown = {name: value for name, value in error.items() if name not in ("current_inputs", "traceback")}
+    traceback = "".join(map(str, error.get("traceback") or ()))[-LONGEST_TRACEBACK:]
     log.error(
-        "execution error: %s\n%s",
-        json.dumps(shown, default=str),
-        "".join(map(str, error.get("traceback") or ())),
+        "execution error",
+        extra={
+            "execution_error": json.dumps(shown, default=str),
+            "traceback": traceback,
+        },
     )
 
 
@@ -66,7 +72,7 @@ def generation_failed(error: dict[str, Any]) -> WorkerError:
 
 def refused(body: str) -> WorkerError:
     """The caller's sentence for a graph that the engine rejected; the whole answer goes to the log."""
-    log.error("the engine refused the graph: %s", body)
+    log.error("graph refused", extra={"answer": body})
     return WorkerError(
         ErrorCode.GENERATION_FAILED,
         "The video engine refused this job's workflow; the worker's log says why.",

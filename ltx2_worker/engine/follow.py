@@ -1,4 +1,4 @@
-"""Follow one submitted prompt to its end: /history is the truth, the websocket a hint."""
+"""Watches one submitted prompt until it ends: the websocket is fast, and only /history is certain."""
 
 import logging
 import time
@@ -70,7 +70,7 @@ class Listener:
         try:
             self._socket = self._api.listen(self._client_id, _TICK)
         except NoAnswer:
-            log.debug("no websocket; trying again")
+            log.debug("websocket not connected")
 
     def receive(self) -> str | bytes | None:
         """The next message, or None if none came within a tick."""
@@ -85,7 +85,7 @@ class Listener:
                 self.connect()
             return None
         except (websocket.WebSocketException, OSError, ValueError) as error:
-            log.info("the websocket broke: %s", type(error).__name__)
+            log.info("websocket broke", extra={"error": type(error).__name__})
             self._drop()
             return None
         self._heard = time.monotonic()
@@ -148,7 +148,7 @@ class Follower:
                 self._boot.api.submit(prompt.id, prompt.client_id, prompt.graph, previews=prompt.previews)
                 return
             except NoAnswer as error:
-                log.warning("no reply to the prompt (%s); looking whether it was taken", error)
+                log.warning("no reply to the prompt", extra={"error": str(error)})
             if self._was_taken():
                 return
         self._boot.condemn("it takes no prompts")

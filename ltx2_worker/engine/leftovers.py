@@ -43,7 +43,7 @@ class Leftovers:
             elif age > _LINGER_SECONDS:
                 with self._lock:
                     del self._since[prompt_id]
-                log.info("abandoned prompt %s has ended", prompt_id)
+                log.info("abandoned prompt ended", extra={"prompt_id": prompt_id})
         return longest
 
 

@@ -22,6 +22,7 @@ engine_log = logging.getLogger(f"{__package__}.output")
 LAUNCHER = Path(__file__).with_name("launch.py")
 _KEPT_LINES = 200
 _LONGEST_LINE = 2000
+_LONGEST_REPORT = 4000
 _COLOR = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -63,7 +64,7 @@ class EngineProcess:
 
     def last_lines(self) -> str:
         """What it wrote last, for the log."""
-        return "\n".join(list(self._lines)[-40:])
+        return "\n".join(list(self._lines)[-40:])[-_LONGEST_REPORT:]
 
     def port_was_taken(self) -> bool:
         """Whether it ended because another process had got the port first."""
@@ -80,7 +81,7 @@ class EngineProcess:
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:  # in uninterruptible sleep, on a dead driver or volume
-            log.error("engine process %d does not die", self.pid)
+            log.error("engine does not die", extra={"pid": self.pid})
         self._reader.join(5)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -93,7 +94,7 @@ class EngineProcess:
         with self._process.stdout as stream:
             for line in lines(stream):
                 self._lines.append(line)
-                engine_log.debug("%s", line)
+                engine_log.debug("engine output", extra={"line": line})
 
 
 def free_port() -> int:

@@ -80,7 +80,7 @@ class GraphRun:
                 if charged:
                     self._charge(why, failed)
                     attempt += 1
-                log.warning("job %s goes back to the engine: %s", self.job_key, why)
+                log.warning("job run again", extra={"job_id": self.job_key, "why": why})
                 self._tell(Restarted(why))
         finally:
             self.turn.release()
@@ -146,7 +146,7 @@ class GraphRun:
         self.supervisor.succeeded()
         paths = tuple(path for path in finished.paths(self.options.output_dir) if path.is_file())
         if not paths:
-            log.error("the engine reported success, but not one file: %s", finished)
+            log.error("prompt without output", extra={"saved": [file.filename for file in finished.saved]})
             raise WorkerError(ErrorCode.GENERATION_FAILED, failures.NO_OUTPUT)
         return paths
 
@@ -179,4 +179,4 @@ class GraphRun:
             self.on_event(event)
         except Exception:
             # Progress is a courtesy: a fault in showing it must not cost the caller the video.
-            log.exception("an engine event could not be handled")
+            log.exception("engine event not handled")

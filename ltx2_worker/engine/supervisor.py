@@ -63,7 +63,7 @@ class Boot:
     def condemn(self, why: str) -> None:
         """Ask for a restart: the engine answers, but does no work."""
         if not self.condemned.is_set():
-            log.error("the engine is to be restarted: %s", why)
+            log.error("engine restart requested", extra={"why": why})
             self.condemned.set()
 
 
@@ -123,6 +123,12 @@ class Supervisor:
         with self._changed:
             return self._boot
 
+    @property
+    def has_booted(self) -> bool:
+        """Whether the engine has answered at least once."""
+        with self._changed:
+            return self._boots > 0
+
     def succeeded(self) -> None:
         """Note that the engine has finished a prompt: crashes before it no longer count."""
         with self._changed:
@@ -141,20 +147,20 @@ class Supervisor:
             try:
                 self._live_once()
             except PortTaken:
-                log.warning("the engine's port was taken")
+                log.warning("engine port taken")
                 ports_lost += 1
                 if ports_lost < _PORT_TRIES:
                     continue
             except Exception:
                 # A fault of ours must end as an engine that was given up, not as one that never gets ready.
-                log.exception("the engine could not be started")
+                log.exception("engine not started")
             if self._stopping.is_set():
                 break
             with self._changed:
                 self._crashes += 1
                 crashes = self._crashes
             if crashes >= self._options.max_crashes:
-                log.error("the engine is given up after %d crashes in a row", crashes)
+                log.error("engine given up", extra={"crashes": crashes})
                 break
             # The first restart comes at once: most crashes happen once.
             self._stopping.wait(min(_LONGEST_BACKOFF, 2.0 ** (crashes - 1) - 1))
@@ -176,11 +182,8 @@ class Supervisor:
             process.end(self._grace_seconds if self._stopping.is_set() else 0)
             self._lose(boot)
         if not self._stopping.is_set():
-            log.error(
-                "the engine is gone (exit status %s, None: it was killed for hanging); its last lines:\n%s",
-                status,
-                process.last_lines(),
-            )
+            # A status of None: it was killed because it hung.
+            log.error("engine ended", extra={"exit_status": status, "output": process.last_lines()})
 
     def _await_answer(self, process: EngineProcess) -> Boot | None:
         """Wait until the process answers on its port, and publish it; None if it does not."""
@@ -199,11 +202,11 @@ class Supervisor:
                 self._boots += 1
                 self._boot = boot = Boot(self._boots, process, api)
                 self._changed.notify_all()
-            log.info("the engine is ready after %.1f s", time.monotonic() - started)
+            log.info("engine booted", extra={"seconds": round(time.monotonic() - started, 1)})
             return boot
         if process.port_was_taken():
             raise PortTaken
-        log.error("the engine did not answer within %.0f s of its start", time.monotonic() - started)
+        log.error("engine did not answer", extra={"seconds": round(time.monotonic() - started)})
         return None
 
     def _watch(self, boot: Boot) -> RestartReason:

@@ -1,6 +1,7 @@
 """The order of jobs: a turn is taken when a job arrives, and graphs reach the engine in the order of turns.
 
-The engine's own queue is first in, first out; so is a job that took longer to prepare than the one behind it.
+Jobs are prepared side by side and may be ready in another order than that of their arrival. The engine runs
+what it gets in the order in which it gets it; so each job waits here until those before it were submitted.
 """
 
 import threading

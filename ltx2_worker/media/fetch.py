@@ -109,7 +109,8 @@ def download(url: str, target: Path, field: str, max_bytes: int, timeout: tuple[
     with _answer(url, field, timeout) as response:
         _check_status(response.status_code, field)
         declared = response.headers.get("Content-Length", "")
-        if declared.isdecimal() and int(declared) > max_bytes:
+        # Python reads no integer of more than 4,300 digits.
+        if declared.isdecimal() and (len(declared) > len(str(sys.maxsize)) or int(declared) > max_bytes):
             raise _too_large(field, max_bytes)
         try:
             with target.open("wb") as file:
@@ -117,7 +118,7 @@ def download(url: str, target: Path, field: str, max_bytes: int, timeout: tuple[
                     file.write(chunk)
         except rp_ssrf.SSRFError as error:  # the one thing it can mean here: the cap
             raise _too_large(field, max_bytes) from error
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise _unreachable(field, "broke off while it was read", retryable=True) from error
     if target.stat().st_size == 0:
         raise WorkerError(ErrorCode.MEDIA_REJECTED, f"{field} leads to an empty file.", field=field)
@@ -128,7 +129,9 @@ def _presigned(url: str, field: str, settings: Settings) -> str:
     """An http(s) URL for an object of the operator's bucket, which may well be at a private address."""
     bucket = bucket_from_settings(settings)
     scheme = f"s3://{bucket.name}/" if bucket else ""
-    if bucket is None or not url.startswith(scheme) or url == scheme:
+    key = url.removeprefix(scheme)
+    # The HTTP library would resolve `.` and `..` after the URL was signed for the key as it is written.
+    if bucket is None or not url.startswith(scheme) or not key or {".", ".."} & set(key.split("/")):
         raise _invalid(field, "as an s3:// URL must name an object in this endpoint's own bucket")
     client = boto3.session.Session().client(
         "s3",
@@ -140,7 +143,7 @@ def _presigned(url: str, field: str, settings: Settings) -> str:
     )
     return client.generate_presigned_url(
         "get_object",
-        Params={"Bucket": bucket.name, "Key": url.removeprefix(scheme)},
+        Params={"Bucket": bucket.name, "Key": key},
         ExpiresIn=math.ceil(settings.fetch_timeout) + 60,
     )
 
@@ -152,7 +155,7 @@ def _answer(url: str, field: str, timeout: tuple[float, float]) -> requests.Resp
             url,
             timeout=timeout,
             headers={"Accept-Encoding": "identity", "User-Agent": "ltx2-worker"},
-            max_bytes=sys.maxsize,  # the cap is checked by the caller, where it has its own error
+            max_bytes=math.inf,  # the cap is checked by the caller, where it has its own error
         )
     except rp_ssrf.SSRFError as error:
         if isinstance(error.__cause__, socket.gaierror):
@@ -166,8 +169,10 @@ def _answer(url: str, field: str, timeout: tuple[float, float]) -> requests.Resp
         raise _unreachable(field, "names a host without a valid TLS certificate", retryable=False) from error
     except requests.Timeout as error:
         raise _unreachable(field, "did not answer in time", retryable=True) from error
-    except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as error:
+    except requests.exceptions.InvalidURL as error:
         raise _invalid(field, "is not a valid URL") from error
+    except requests.exceptions.InvalidHeader as error:
+        raise _unreachable(field, "was answered with headers that are not valid", retryable=False) from error
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise _unreachable(field, "did not answer", retryable=True) from error
     except ValueError as error:  # a port or a host name that cannot be one

@@ -5,6 +5,7 @@ the middle of a name lookup, a server's dripping header or a picture of 50 megap
 Children are forked from a server process that has the decoders loaded, so one starts in milliseconds.
 """
 
+import errno
 import json
 import logging
 import multiprocessing
@@ -13,10 +14,10 @@ import resource
 import signal
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
-from multiprocessing import forkserver
+from multiprocessing import forkserver, util
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -37,19 +38,24 @@ LARGEST_FILE = 2 << 30
 #: A reply is a few sentences.
 LARGEST_REPLY = 64 << 10
 
+_spawn_with_all: Callable[..., int] = util.spawnv_passfds
+
 #: Seconds that the system may take to end a process that is dying.
 _LAST_BREATH = 10
 
-#: What a child keeps of the environment, besides the proxies.
-_INHERITED = frozenset({"PATH", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"})
+#: What the server process is given of the environment, besides the proxies.
+_INHERITED = frozenset(
+    {"HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR"}
+    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
+)
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _PRELOAD = [
-    "ltx2_worker.quick_sdk",
     "__main__",
     "runpod.serverless.utils.rp_ssrf",
-    "ltx2_worker.media.inputs.fetch",
-    "ltx2_worker.media.inputs.image",
-    "ltx2_worker.media.inputs.control",
+    "ltx2_worker.media.fetch",
+    "ltx2_worker.media.image",
+    "ltx2_worker.media.control",
 ]
 
 
@@ -61,9 +67,28 @@ def warm_up() -> None:
 
 @cache
 def _children() -> ForkServerContext:
+    util.spawnv_passfds = _spawn  # type: ignore[assignment]
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     return context
+
+
+def _spawn(path: bytes, arguments: Sequence[str | bytes], file_descriptors: Sequence[int]) -> int:
+    """Start a process of multiprocessing's; the server process without any secret in its environment.
+
+    In place of `multiprocessing.util.spawnv_passfds` (the same in Python 3.11 to 3.14), which hands the whole
+    environment on. What a process was started with can be read in /proc for as long as it lives, by its
+    children too, whatever it deletes of it later.
+    """
+    if not any("multiprocessing.forkserver" in os.fsdecode(argument) for argument in arguments):
+        return _spawn_with_all(path, arguments, file_descriptors)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _INHERITED or name.lower().endswith("_proxy")
+    }
+    kept_open = [(os.POSIX_SPAWN_DUP2, number, number) for number in file_descriptors]
+    return os.posix_spawn(path, [*arguments], environment, file_actions=kept_open)
 
 
 def run_isolated(
@@ -100,16 +125,18 @@ def run_isolated(
             answered = receiver.poll(deadline.remaining(seconds))
             reply = _read(receiver) if answered else None
             if answered and reply is None:
-                process.join(_LAST_BREATH)  # it is dying: the exit code shall be its own
+                process.join(
+                    _LAST_BREATH
+                )  # it is dying by itself: killed now, it would have another exit code
         finally:
             _kill(process)
             process.join(_LAST_BREATH)
     deadline.check()
     if not answered:
-        log.info("media child ended after %g s: %s", seconds, too_long.message)
+        log.info("media child took too long", extra={"seconds": seconds, "error": too_long.message})
         raise too_long
     if reply is None:
-        log.warning("media child died: exit code %s", process.exitcode)
+        log.warning("media child died", extra={"exit_code": process.exitcode})
         raise _of_exit(process.exitcode, crashed)
     return _sentences(reply, crashed)
 
@@ -142,12 +169,17 @@ def _sentences(reply: dict[str, Any], crashed: WorkerError) -> list[str]:
             "field": str() | None as field,
             "retryable": bool(retryable),
         } if code in set(ErrorCode):
-            log.info("media refused: %s, %.2000r", code, reply.get("detail"))
+            log.info("media refused", extra={"code": code, "detail": str(reply.get("detail"))})
             raise WorkerError(ErrorCode(code), message, field=field, retryable=retryable)
         case {"memory": True}:
             raise crashed
+        case {"disk_full": True}:
+            raise WorkerError(
+                ErrorCode.STORAGE_UNAVAILABLE,
+                "The worker has no disk space left for the input; send the job again.",
+            )
         case _:
-            log.error("media child failed: %.2000r", reply.get("detail"))
+            log.error("media child failed", extra={"detail": str(reply.get("detail"))})
             raise WorkerError(ErrorCode.INTERNAL, "Preparing the input failed.")
 
 
@@ -163,7 +195,7 @@ def _child(
     environment: Mapping[str, str],
 ) -> None:
     _restrict(seconds)
-    _forget_secrets()
+    logging.disable()  # urllib3 writes whole URLs, signatures included, into its warnings
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl+C is for the parent, which ends us
     warnings.simplefilter("ignore")  # a decoder's would reach the worker's stderr with text of the file's
     os.environ.update(environment)
@@ -180,6 +212,8 @@ def _child(
         }
     except MemoryError:
         reply = {"memory": True}
+    except OSError as error:
+        reply = {"disk_full": error.errno in _DISK_FULL, "detail": _detail(error)}
     except Exception as error:  # noqa: BLE001 - the parent logs it
         reply = {"detail": _detail(error)}
     sender.send_bytes(json.dumps(reply).encode())
@@ -203,9 +237,3 @@ def _restrict(seconds: float) -> None:
         _, hard = resource.getrlimit(limit)
         allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(limit, (allowed, allowed))
-
-
-def _forget_secrets() -> None:
-    for name in list(os.environ):
-        if name not in _INHERITED and not name.lower().endswith("_proxy"):
-            del os.environ[name]

@@ -4,7 +4,6 @@ A job's own bucket, the operator's bucket, the operator's folder, a mounted netw
 where the operator turned that on, and, off the platform only, a folder where the worker was started.
 """
 
-import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +12,7 @@ from botocore.exceptions import BotoCoreError, InvalidRegionError
 
 from ltx2_api.errors import ErrorCode, WorkerError
 
+from ..run_mode import on_runpod
 from ..settings import Settings
 from .bucket import bucket_from_job, bucket_from_settings
 from .store import Store
@@ -63,7 +63,7 @@ def operators_destination(settings: Settings, patience: Patience | None = None) 
         return Destination(Where.VOLUME, FolderStore(folder, "network volume"))
     if settings.inline_base64:
         return Destination(Where.INLINE, None)
-    if on_platform():
+    if on_runpod():
         return None
     return Destination(Where.FOLDER, FolderStore(Path("output")))
 
@@ -102,11 +102,3 @@ def nowhere() -> WorkerError:
         "BUCKET_SECRET_ACCESS_KEY, or attach a network volume.",
         retryable=False,
     )
-
-
-def on_platform() -> bool:
-    """Whether this is a serverless endpoint, whose own disk nobody can read afterwards.
-
-    The SDK itself tells by RUNPOD_WEBHOOK_GET_JOB; the platform sets both.
-    """
-    return bool(os.environ.get("RUNPOD_WEBHOOK_GET_JOB") or os.environ.get("RUNPOD_ENDPOINT_ID"))

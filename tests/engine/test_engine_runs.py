@@ -21,6 +21,7 @@ from ltx2_worker.engine import (
 )
 from tests.engine import graphs
 from tests.engine.bad_network import BadNetwork
+from tests.log_lines import logged
 
 pytestmark = pytest.mark.engine
 
@@ -105,7 +106,7 @@ def test_a_refused_graph_is_one_sentence_and_no_try(start_job, prefix, caplog) -
     error = start_job(graph).future.exception(30)
     assert isinstance(error, WorkerError)
     assert (error.code, error.retryable) == (ErrorCode.GENERATION_FAILED, False)
-    assert "value_bigger_than_max" in caplog.text
+    assert "value_bigger_than_max" in logged(caplog)
     assert "fps" not in error.message
 
 
@@ -124,7 +125,7 @@ def test_an_execution_error_is_one_sentence_without_paths(start_job, prefix, cap
     assert isinstance(error, WorkerError)
     assert (error.code, error.retryable) == (ErrorCode.GENERATION_FAILED, False)
     assert "/" not in error.message and "secret" not in error.message
-    assert "secret.safetensors in /srv/models is broken" in caplog.text
+    assert "secret.safetensors in /srv/models is broken" in logged(caplog)
 
 
 def test_a_full_disk_is_retryable(start_job, prefix) -> None:

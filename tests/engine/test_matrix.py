@@ -1,13 +1,18 @@
-"""Every combination of the options, as a graph, judged by the real engine's node definitions."""
+"""The combinations of the options, as graphs, judged by the real engine's node definitions.
+
+By default every pair of options meets in some job; `-m slow` takes every legal job there is.
+"""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 import pytest
+from allpairspy import AllPairs
 
 from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_api.job import Camera, ControlType, JobInput
+from ltx2_api.job import Camera, ControlType, JobInput, Precision
+from ltx2_api.prices import Quality
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.files import ModelFile, manifest
@@ -41,6 +46,9 @@ CONTROLS: list[Raw] = [
 MEDIA: list[Raw] = [{}, IMAGE, *CONTROLS]
 MODEL_NAMES = {file.name for file in manifest().values()}
 SWITCHES = ("spatial_upscaler", "temporal_upscaler", "detailer", "audio")
+SWITCHED: list[list[Raw]] = [[{name: on} for on in (False, True)] for name in SWITCHES]
+QUALITIES: list[Raw] = [{"quality": name} for name in get_args(Quality)]
+PRECISIONS: list[Raw] = [{"precision": name} for name in get_args(Precision)]
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +65,20 @@ def switches(*names: str) -> Iterator[Raw]:
         yield dict(zip(names, values, strict=True))
 
 
+def job_of(parts: Iterable[Raw]) -> Raw:
+    return {"prompt": "a cat", "seed": 2**53 - 1} | {key: v for part in parts for key, v in part.items()}
+
+
 def combine(*dimensions: list[Raw]) -> Iterator[Raw]:
-    for parts in itertools.product(*dimensions):
-        yield {"prompt": "a cat", "seed": 2**53 - 1} | {key: v for part in parts for key, v in part.items()}
+    """Every combination."""
+    return map(job_of, itertools.product(*dimensions))
+
+
+def pairwise(*dimensions: list[Raw]) -> Iterator[Raw]:
+    """As few combinations as hold every pair of values of two dimensions."""
+    numbers = AllPairs([range(len(dimension)) for dimension in dimensions])
+    for chosen in numbers:
+        yield job_of(values[number] for values, number in zip(dimensions, chosen, strict=True))
 
 
 def plan_of(raw: Raw, *, union: bool = False) -> Plan:
@@ -89,29 +108,38 @@ def files_needed(plan: Plan) -> set[str]:
     return {need.file.name for need in needs(plan)}
 
 
-@pytest.mark.parametrize("precision", ["fp8", "full"])
-@pytest.mark.parametrize("quality", ["fast", "pro"])
+def judge(definitions: Definitions, raw: Raw, *, union: bool = False) -> Prompt:
+    plan = plan_of(raw, union=union)
+    prompt = graph_of(plan)
+    assert not definitions.faults(prompt), raw
+    assert files_named(prompt) == files_needed(plan), raw
+    return prompt
+
+
+def test_every_pair_of_options_becomes_a_graph_that_the_engine_takes(definitions: Definitions) -> None:
+    jobs = list(pairwise(QUALITIES, PRECISIONS, SIZES, MEDIA, CAMERAS, *SWITCHED))
+    assert len(jobs) >= len(MEDIA) * len(CAMERAS)
+    for raw in jobs:
+        judge(definitions, raw)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("precision", PRECISIONS, ids=lambda raw: raw["precision"])
+@pytest.mark.parametrize("quality", QUALITIES, ids=lambda raw: raw["quality"])
 def test_every_legal_job_becomes_a_graph_that_the_engine_takes(
-    definitions: Definitions, quality: str, precision: str
+    definitions: Definitions, quality: Raw, precision: Raw
 ) -> None:
     jobs = 0
-    fixed: list[Raw] = [{"quality": quality, "precision": precision}]
-    for raw in combine(fixed, SIZES, MEDIA, CAMERAS, list(switches(*SWITCHES))):
-        plan = plan_of(raw)
-        prompt = graph_of(plan)
-        assert not definitions.faults(prompt), raw
-        assert files_named(prompt) == files_needed(plan), raw
+    for raw in combine([quality], [precision], SIZES, MEDIA, CAMERAS, list(switches(*SWITCHES))):
+        judge(definitions, raw)
         jobs += 1
-    assert jobs == 7 * 11 * 8 * 2**4
+    assert jobs == len(SIZES) * len(MEDIA) * len(CAMERAS) * 2 ** len(SWITCHES)
 
 
-@pytest.mark.parametrize("quality", ["fast", "pro"])
-def test_the_union_control_lora_can_stand_in_everywhere(definitions: Definitions, quality: str) -> None:
-    for raw in combine([{"quality": quality}], SIZES, CONTROLS, list(switches(*SWITCHES))):
-        plan = plan_of(raw, union=True)
-        prompt = graph_of(plan)
-        assert not definitions.faults(prompt), raw
-        assert files_named(prompt) == files_needed(plan), raw
+def test_the_union_control_lora_can_stand_in_everywhere(definitions: Definitions) -> None:
+    for raw in pairwise(QUALITIES, SIZES, CONTROLS, *SWITCHED):
+        prompt = judge(definitions, raw, union=True)
         latent = next(n["inputs"] for n in prompt.values() if n["class_type"] == "EmptyLTXVLatentVideo")
         assert latent["width"] // 32 % 2 == latent["height"] // 32 % 2 == 0, raw
 

@@ -31,6 +31,7 @@ from ltx2_worker.engine import (
 )
 from tests.engine import graphs
 from tests.engine.bad_network import BadNetwork
+from tests.log_lines import logged
 
 pytestmark = pytest.mark.engine
 
@@ -281,7 +282,7 @@ def test_an_engine_that_cannot_start_is_given_up(make_engine: Callable[..., Engi
         engine.wait_ready(Deadline(60))
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.ENGINE_UNAVAILABLE, True)
     assert engine.gave_up.is_set()
-    assert "unrecognized arguments: --no-such-flag" in caplog.text
+    assert "unrecognized arguments: --no-such-flag" in logged(caplog)
 
 
 def test_no_engine_outlives_a_killed_worker(engine_options: EngineOptions, tmp_path: Path) -> None:

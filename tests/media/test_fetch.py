@@ -13,6 +13,7 @@ from web_lab import Web, serving_tls
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.settings import Settings
+from tests.log_lines import logged
 
 SECRET = "X-Amz-Signature=tell-nobody"
 
@@ -46,6 +47,11 @@ def test_a_file_arrives_whole(path: str, web: Web, tmp_path: Path, open_settings
         ("short", ErrorCode.MEDIA_UNREACHABLE, "broke off", True),
         ("endless-headers", ErrorCode.MEDIA_UNREACHABLE, "did not answer", True),
         ("no-http", ErrorCode.MEDIA_UNREACHABLE, "did not answer", True),
+        ("length-of-4000-digits", ErrorCode.MEDIA_REJECTED, "larger than 0.03 MB", False),
+        ("length-of-5000-digits", ErrorCode.MEDIA_REJECTED, "larger than 0.03 MB", False),
+        ("two-lengths", ErrorCode.MEDIA_UNREACHABLE, "headers that are not valid", False),
+        ("negative-chunk", ErrorCode.MEDIA_UNREACHABLE, "broke off", True),
+        ("header-without-colon", ErrorCode.MEDIA_UNREACHABLE, "HTTP 404", False),
         ("loop", ErrorCode.INVALID_INPUT, "redirects (at most 5)", False),
         ("nowhere", ErrorCode.INVALID_INPUT, "redirects", False),
         ("redirect/file%3A%2F%2F%2Fetc%2Fpasswd", ErrorCode.INVALID_INPUT, "http(s)", False),
@@ -118,16 +124,22 @@ def test_a_server_that_is_not_there_may_be_tried_again(tmp_path: Path, open_sett
     assert (error.code, error.retryable) == (ErrorCode.MEDIA_UNREACHABLE, True)
 
 
-@pytest.mark.parametrize("path", ["status/403", "short", "silent", "no-http", "loop", "drip-body"])
+@pytest.mark.parametrize(
+    "path", ["status/403", "short", "silent", "no-http", "loop", "drip-body", "header-without-colon"]
+)
 def test_neither_message_nor_log_tells_a_signed_url(
-    path: str, web: Web, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    path: str,
+    web: Web,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ):
     caplog.set_level(logging.DEBUG)
     settings = Settings(allow_private_urls=True, fetch_timeout=1, fetch_silence_timeout=0.3)
     error = refused(f"{web.url}/{path}?{SECRET}", tmp_path, settings)
     assert any(SECRET in asked for asked in web.asked)
     assert caplog.text
-    for told in (str(error), repr(error.__cause__), caplog.text):
+    for told in (str(error), repr(error.__cause__), logged(caplog), *capfd.readouterr()):
         assert "Signature" not in told
         assert "127.0.0.1" not in told
         assert str(tmp_path) not in told
@@ -141,7 +153,9 @@ def test_an_object_of_the_operator_s_bucket_is_fetched(
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://other-bucket/key", f"s3://{BUCKET}", f"s3://{BUCKET}/", f"s3://{BUCKET}-2/key"]
+    "url",
+    ["s3://other-bucket/key", f"s3://{BUCKET}", f"s3://{BUCKET}/", f"s3://{BUCKET}-2/key"]
+    + [f"s3://{BUCKET}/{key}" for key in ("../other/key", "a/../key", "./key", "..")],
 )
 def test_no_other_bucket_is_asked(url: str, bucket_settings: Settings, tmp_path: Path):
     assert "own bucket" in refused(url, tmp_path, bucket_settings).message

@@ -1,5 +1,7 @@
 """A child process that crashes, hangs or eats memory takes nothing with it."""
 
+import errno
+import importlib
 import os
 import signal
 import threading
@@ -149,8 +151,9 @@ def test_a_mistake_of_ours_tells_the_caller_nothing(caplog: pytest.LogCaptureFix
     with pytest.raises(WorkerError) as caught:
         run(fail)
     assert caught.value.code is ErrorCode.INTERNAL
-    assert "RuntimeError at" in caplog.text
-    assert "secret" not in caplog.text + caught.value.message
+    details = [vars(record).get("detail", "") for record in caplog.records]
+    assert any("RuntimeError at" in detail for detail in details)
+    assert "secret" not in f"{caplog.text} {details} {caught.value.message}"
 
 
 def test_a_reply_beyond_the_bound_is_not_read():
@@ -164,3 +167,33 @@ def test_the_child_has_no_secrets_of_the_worker_s(monkeypatch: pytest.MonkeyPatc
     assert "EXTRA=given" in found
     names = {line.partition("=")[0] for line in found} - {"EXTRA"}
     assert {name for name in names if not name.lower().endswith("_proxy")} <= isolate._INHERITED
+
+
+def initial_environment() -> list[str]:
+    """What any process of the same user can read of this one."""
+    return Path("/proc/self/environ").read_text().split("\0")
+
+
+def test_no_secret_was_ever_in_the_environment_of_the_process_that_opens_strangers_files(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    assert {line.partition("=")[0] for line in run(initial_environment) if line} <= {
+        *isolate._INHERITED,
+        *(name for name in os.environ if name.lower().endswith("_proxy")),
+    }
+
+
+def meet_a_full_disk() -> list[str]:
+    raise OSError(errno.ENOSPC, "No space left on device", "/work/secret")
+
+
+def test_a_full_disk_is_no_fault_of_the_file_and_may_be_tried_again():
+    with pytest.raises(WorkerError) as caught:
+        run(meet_a_full_disk)
+    assert (caught.value.code, caught.value.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, True)
+    assert "secret" not in caught.value.message
+
+
+def test_everything_that_is_loaded_in_advance_can_be_loaded():
+    for name in isolate._PRELOAD:
+        importlib.import_module(name)

@@ -76,6 +76,14 @@ BEHAVIOURS: dict[str, Callable[[Web, str], Iterable[bytes]]] = {
     "redirect": lambda _, argument: redirect(unquote(argument)),
     "loop": lambda *_: redirect("/loop"),
     "nowhere": lambda *_: redirect(None),
+    "length-of-4000-digits": lambda web, _: [head(Content_Length="9" * 4000), web.content],
+    "length-of-5000-digits": lambda web, _: [head(Content_Length="9" * 5000), web.content],
+    "two-lengths": lambda web, _: [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        web.content,
+    ],
+    "negative-chunk": lambda *_: [head(Transfer_Encoding="chunked"), b"-5\r\nhello\r\n0\r\n\r\n"],
+    "header-without-colon": lambda *_: [b"HTTP/1.1 404 Not Found\r\nno colon here\r\n\r\n"],
     "no-http": lambda *_: [b"\0\1 this is no HTTP \xff\r\n\r\n"],
 }
 

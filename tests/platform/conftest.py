@@ -21,7 +21,12 @@ def worker_environment(plane: ControlPlane, home: Path) -> dict[str, str]:
     """What the real worker is started with: the queue, the tiny weights, and folders of its own."""
     missing = [name for name in NEEDED if not os.environ.get(name)]
     assert not missing, f"platform tests need {', '.join(missing)}; `python3 -m local test` sets them"
-    return plane.environment | {"LTX2_WORK_DIR": str(home / "work"), "LTX2_OUTPUT_DIR": str(home / "videos")}
+    return plane.environment | {
+        "LTX2_WORK_DIR": str(home / "work"),
+        "LTX2_OUTPUT_DIR": str(home / "videos"),
+        # Most tests want two jobs in hand; tests/platform/test_late_take.py takes the second one late.
+        "LTX2_TAKE_AHEAD": "3600",
+    }
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import cpuinfo
 
-cpuinfo.get_cpu_info = dict  # as in ltx2_worker/quick_sdk.py, which a script here cannot import
+cpuinfo.get_cpu_info = dict  # as in ltx2_worker/endpoint/runpod_sdk.py, which a script here cannot import
 import runpod  # noqa: E402
 
 

@@ -111,3 +111,13 @@ def test_a_refused_job_on_the_command_line_ends_with_status_1(tmp_path: Path) ->
         assert not worker.survivors(timeout=10)
     assert "Failed (invalid_input): prompt" in worker.output
     assert "Traceback" not in worker.output
+
+
+def test_ctrl_c_ends_a_job_on_the_command_line_without_a_traceback(tmp_path: Path) -> None:
+    with start_handler(tmp_path, "--test_input", json.dumps({"input": PREVIEW})) as worker:
+        worker.wait_output('stage="waiting"', SECONDS)
+        worker.signal(signal.SIGINT)
+        assert worker.wait_exit(60) == 128 + signal.SIGINT
+        assert not worker.survivors(timeout=10)
+    assert "Traceback" not in worker.output
+    assert "never retrieved" not in worker.output

@@ -45,14 +45,15 @@ def test_jobs_that_cannot_finish_in_the_grace_time_are_handed_back_as_retryable(
     plane: ControlPlane, start_worker: StartWorker
 ) -> None:
     worker = start_worker(LTX2_SHUTDOWN_GRACE="0")
-    jobs = [plane.submit(preview()), plane.submit(preview())]
-    in_stage(worker, jobs[0], "waiting")
-    in_stage(worker, jobs[1], "waiting")
-    worker.terminate()
-    for job in jobs:
-        plane.wait_result(job, 20)
-        assert job.result["output"]["code"] == "shutting_down"
-        assert job.result["output"]["retryable"] is True
+    jobs = [plane.submit(long_preview()), plane.submit(preview())]
+    in_stage(worker, jobs[0], "sampling")
+    with worker.paused(ENGINE):
+        in_stage(worker, jobs[1], "waiting")
+        worker.terminate()
+        for job in jobs:
+            plane.wait_result(job, 20)
+            assert job.result["output"]["code"] == "shutting_down"
+            assert job.result["output"]["retryable"] is True
     assert worker.wait_exit(30) == 0
     assert not worker.survivors(timeout=5)
 
@@ -62,7 +63,7 @@ def test_an_idle_worker_ends_at_once_though_the_platform_holds_its_request(
 ) -> None:
     plane.hold = 600
     worker = start_worker()
-    plane.wait_for(lambda: plane.seen(Route.TAKE_BATCH), "the worker asks for jobs", BOOT_SECONDS)
+    plane.wait_for(lambda: plane.seen(Route.TAKE), "the worker asks for jobs", BOOT_SECONDS)
     worker.terminate()
     assert worker.wait_exit(30) == 0
     assert not worker.survivors(timeout=5)
@@ -73,7 +74,7 @@ def test_a_job_that_arrives_together_with_sigterm_is_not_lost(
 ) -> None:
     plane.hold = 60
     worker = start_worker()
-    plane.wait_for(lambda: plane.seen(Route.TAKE_BATCH), "the worker asks for jobs", BOOT_SECONDS)
+    plane.wait_for(lambda: plane.seen(Route.TAKE), "the worker asks for jobs", BOOT_SECONDS)
     # A worker that is paused finds both when it goes on.
     worker.signal(signal.SIGSTOP)
     job = plane.submit(DRY_RUN)
@@ -120,14 +121,13 @@ def test_a_worker_without_models_ends_with_an_error_instead_of_failing_job_after
     assert not worker.survivors(timeout=5)
 
 
-def test_a_worker_whose_engine_never_starts_ends_with_an_error_and_answers_its_job_as_retryable(
+def test_a_worker_whose_engine_never_starts_takes_no_job_and_ends_with_an_error(
     plane: ControlPlane, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     broken = tmp_path / "python"
     broken.write_text(f"#!{sys.executable}\nraise SystemExit(1)\n")
     broken.chmod(0o700)
     job = plane.submit(preview())
-    worker = start_worker(LTX2_ENGINE_PYTHON=str(broken), LTX2_ENGINE_MAX_CRASHES="4")
-    plane.wait_result(job, 60)
-    assert job.result["output"]["retryable"] is True
+    worker = start_worker(LTX2_ENGINE_PYTHON=str(broken), LTX2_ENGINE_MAX_CRASHES="3")
     assert worker.wait_exit(60) == 1
+    assert not job.taken

@@ -156,7 +156,7 @@ def test_input_of_any_shape_is_answered(queue: ControlPlane, raw: Any) -> None:
 
 @pytest.mark.parametrize("fault", [refused(500), refused(429), unanswered(0), unanswered(2), LOST_REPLY])
 def test_a_failed_take_loses_no_job(queue: ControlPlane, fault: Fault) -> None:
-    queue.inject(Route.TAKE_BATCH, fault)
+    queue.inject(Route.TAKE, fault)
     jobs = [queue.submit(DRY_RUN) for _ in range(3)]
     for job in jobs:
         queue.wait_result(job, 20)
@@ -223,9 +223,9 @@ def test_the_same_job_given_twice_at_once_is_generated_once(
 
 
 def test_an_engine_killed_between_jobs_costs_no_job(queue: ControlPlane, worker: WorkerProcess) -> None:
-    ready = worker.output.count("the engine is ready")
+    ready = worker.output.count('"event": "engine booted"')
     (engine,) = worker.descendants(ENGINE)
     engine.kill()
     job = queue.submit(preview())
     assert "error" not in queue.wait_result(job, BOOT_SECONDS + JOB_SECONDS)
-    assert worker.output.count("the engine is ready") == ready + 1
+    assert worker.output.count('"event": "engine booted"') == ready + 1

@@ -1,10 +1,13 @@
 """One line an event, and nothing a stranger sent can forge one."""
 
+import ast
 import json
 import logging
+from pathlib import Path
 
 import pytest
 
+import ltx2_worker
 from ltx2_worker import logs
 
 
@@ -30,3 +33,22 @@ def test_a_long_field_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(as_json=True, level="INFO")
     logging.getLogger("ltx2_worker.test").info("e", extra={"text": "x" * 100_000})
     assert len(capsys.readouterr().err) < 2 * logs.MAX_FIELD
+
+
+def test_every_event_has_one_name_and_carries_its_values_as_fields() -> None:
+    package = Path(ltx2_worker.__file__).parent
+    told: dict[str, str] = {}
+    for path in package.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match call:
+                case ast.Call(
+                    func=ast.Attribute(
+                        value=ast.Name(id="log" | "engine_log"),
+                        attr="debug" | "info" | "warning" | "error" | "exception" | "critical",
+                    ),
+                    args=arguments,
+                ) if "storage" not in path.parts:  # its events are put in order with its rooms
+                    told[f"{path.name}:{call.lineno}"] = " ".join(map(ast.unparse, arguments))
+    wrong = {place: event for place, event in told.items() if "%" in event or event.startswith("f'")}
+    assert told
+    assert not wrong

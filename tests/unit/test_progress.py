@@ -97,3 +97,59 @@ def test_a_picture_of_the_emerging_video_is_posted_as_base64_and_left_out_otherw
     assert "picture" not in meter.snapshot().as_json()
     meter.show(b"\xff\xd8jpeg")
     assert meter.snapshot().as_json()["picture"] == "/9hqcGVn"
+
+
+ENGINE_SECONDS = {
+    Stage.PREPARING: 1.0,
+    Stage.LOADING: 1.0,
+    Stage.SAMPLING: 10.0,
+    Stage.REFINING: 6.0,
+    Stage.DECODING: 3.0,
+    Stage.ENCODING: 2.0,
+    Stage.DELIVERING: 5.0,
+}
+
+
+@pytest.mark.parametrize("stage", [Stage.PREPARING, Stage.WAITING, Stage.LOADING])
+def test_nothing_is_known_of_the_engine_before_it_works_on_the_job(stage: Stage) -> None:
+    meter = Meter(ENGINE_SECONDS, Clock())
+    meter.enter(stage)
+    assert meter.engine_seconds_left() == float("inf")
+
+
+def test_the_engine_is_free_of_a_job_that_is_delivered() -> None:
+    meter = Meter(ENGINE_SECONDS, Clock())
+    meter.enter(Stage.DELIVERING)
+    assert meter.engine_seconds_left() == 0
+
+
+def test_a_stage_counts_in_full_until_its_first_step_has_shown_how_fast_it_is() -> None:
+    clock = Clock()
+    meter = Meter(ENGINE_SECONDS, clock)
+    meter.enter(Stage.SAMPLING)
+    clock.now += 60  # weights are read
+    assert meter.engine_seconds_left() == 10 + 6 + 3 + 2
+    meter.step(Stage.SAMPLING, 1, 8)
+    assert meter.engine_seconds_left() == 60 * 7 + 6 + 3 + 2
+    meter.step(Stage.SAMPLING, 8, 8)
+    assert meter.engine_seconds_left() == 6 + 3 + 2
+
+
+def test_a_stage_without_steps_counts_down() -> None:
+    clock = Clock()
+    meter = Meter(ENGINE_SECONDS, clock)
+    meter.enter(Stage.DECODING)
+    clock.now += 1
+    assert meter.engine_seconds_left() == 2 + 2
+    clock.now += 100
+    assert meter.engine_seconds_left() == 2
+
+
+def test_on_a_machine_that_was_not_measured_the_engine_is_expected_to_be_free_late() -> None:
+    pace = StagePace()
+    unmeasured = pace.meter(ENGINE_SECONDS)
+    pace.learn(ENGINE_SECONDS, ENGINE_SECONDS)
+    measured = pace.meter(ENGINE_SECONDS)
+    for meter in (unmeasured, measured):
+        meter.enter(Stage.SAMPLING)
+    assert unmeasured.engine_seconds_left() > 2 * measured.engine_seconds_left()

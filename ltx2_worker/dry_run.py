@@ -1,0 +1,51 @@
+"""What a dry run answers: what would be done for a job, what it would cost, and how long it would take."""
+
+from collections.abc import Callable
+
+from ltx2_api.reply import DryRunResult, PlannedFile
+
+from .catalog.files import ModelFile
+from .plan import Plan
+from .plan.estimate import deadline_seconds
+from .workflow import needs
+
+
+def dry_run(
+    job_id: str,
+    plan: Plan,
+    *,
+    installed: Callable[[ModelFile], bool],
+    expected_seconds: float,
+    warnings: tuple[str, ...],
+) -> DryRunResult:
+    """Put a plan into the form that leaves the worker.
+
+    Arguments:
+        installed: tells whether a model file is here.
+        expected_seconds: on a warm worker with a free engine.
+        warnings: for the caller.
+    """
+    return DryRunResult(
+        job_id=job_id,
+        mode=plan.mode,
+        quality=plan.quality,
+        preview=plan.preview,
+        width=plan.delivered.width,
+        height=plan.delivered.height,
+        canvas=str(plan.canvas),
+        fps=plan.fps,
+        frames=plan.frames,
+        generated_frames=plan.generated_frames,
+        duration=plan.seconds,
+        steps=plan.steps,
+        audio=plan.audio,
+        seed=plan.seed,
+        credits=plan.credits,
+        files=tuple(
+            PlannedFile(name=need.file.name, bytes=need.file.size, installed=installed(need.file))
+            for need in needs(plan)
+        ),
+        expected_seconds=round(expected_seconds),
+        deadline_seconds=round(deadline_seconds(plan)),
+        warnings=warnings,
+    )
