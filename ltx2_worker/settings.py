@@ -129,6 +129,11 @@ class Settings(BaseSettings):
     # --- what goes out ----------------------------------------------------------------------------
     output_dir: Path | None = Field(None, description="Where videos are kept when there is no bucket.")
     volume_dir: Path = Field(Path("/runpod-volume"), description="Where a network volume is mounted.")
+    encode_buffer_bytes: int = Field(
+        500 * MEGABYTE,
+        gt=0,
+        description="Memory for frames that wait for the encoder, in bytes; then the decoder waits.",
+    )
     video_crf: float = Field(18, ge=0, le=51, description="H.264 quality: 0 lossless, 18 fine, 23 smaller.")
     bucket_endpoint_url: str | None = Field(
         None, validation_alias="BUCKET_ENDPOINT_URL", description="S3-compatible endpoint."

@@ -11,7 +11,6 @@ import os
 import subprocess
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -21,8 +20,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..errors import ErrorCode, WorkerError
-from ..limits import Limits
+from ltx2_api.errors import ErrorCode, WorkerError
+
+from ..deadline import Deadline
 from . import failures
 from .options import OWN_NODES, EngineOptions
 from .process import LAUNCHER, lines
@@ -30,8 +30,8 @@ from .process import LAUNCHER, lines
 log = logging.getLogger(__name__)
 
 _TICK = 0.2
-#: What has been handed over is encoded at 5 frames a second at the least; a process that says nothing for so
-#: long after the last frame hangs.
+#: A process that has neither said anything nor used the processor for so long hangs; one that merely gets
+#: little of a busy processor does not.
 _SILENCE_SECONDS = 60.0
 #: The engine's node has said its last word a moment before the encoder hears it.
 _SETTLE_SECONDS = 5.0
@@ -91,12 +91,11 @@ class Encoder:
 
     Arguments:
         options: whose Python and environment it is started with.
+        address: where the node at the end of the graph sends the frames; a name that nobody can guess.
         files: what it makes; on failure it removes the video.
     """
 
-    def __init__(self, options: EngineOptions, files: EncoderFiles) -> None:
-        #: Where the node is to send the frames; known to the graph alone.
-        self.address = f"ltx2-encoder-{uuid.uuid4().hex}"
+    def __init__(self, options: EngineOptions, address: str, files: EncoderFiles) -> None:
         self._changed = threading.Condition()
         self._state = _State.WAITING
         self._heard = time.monotonic()
@@ -107,7 +106,7 @@ class Encoder:
         self._process = subprocess.Popen(
             [
                 *(str(options.python), "-I", "-S", str(LAUNCHER), str(os.getpid())),
-                *(str(options.python), "-s", "-P", "-m", "encoder", self.address, files.to_json()),
+                *(str(options.python), "-s", "-P", "-m", "encoder", address, files.to_json()),
             ],
             env=options.environment() | {"PYTHONPATH": str(OWN_NODES)},
             stdin=subprocess.DEVNULL,
@@ -137,29 +136,33 @@ class Encoder:
         return self._process.pid
 
     def has_all_frames(self) -> bool:
-        """Whether every frame was handed over, so that the engine has no more to do with this video."""
+        """Whether every frame was handed over, so that the engine has no more to do with this video.
+
+        The node sends nothing before the encoder has answered it: one that has not begun has no frames.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._state is not _State.ENCODING, _SETTLE_SECONDS)
             return self._state is _State.RECEIVED or self._encoded is not None
 
-    def check(self) -> None:
-        """Raise what ended the process, if it has ended without a file.
+    def check(self, timeout: float = _SETTLE_SECONDS) -> None:
+        """Raise what ended the process, if it has ended without a file; a moment after its end at the latest.
 
         Raises:
             EncoderLost: it crashed or was killed.
             WorkerError: STORAGE_UNAVAILABLE, the disk is full.
         """
         with self._changed:
+            self._changed.wait_for(lambda: self._state is not _State.ENCODING, timeout)
             if self._disk_full:
                 raise WorkerError(ErrorCode.STORAGE_UNAVAILABLE, failures.DISK_FULL)
             if self._state is _State.ENDED and self._encoded is None:
                 raise EncoderLost
 
-    def wait(self, limits: Limits, on_frames: Callable[[int], None]) -> Encoded:
+    def wait(self, deadline: Deadline, on_frames: Callable[[int], None]) -> Encoded:
         """Return when the file is finished.
 
         Arguments:
-            limits: the job's.
+            deadline: the job's.
             on_frames: told from time to time how many frames are encoded.
 
         Raises:
@@ -167,19 +170,29 @@ class Encoder:
             WorkerError: STORAGE_UNAVAILABLE, DEADLINE_EXCEEDED.
             Cancelled: the job was.
         """
-        self._heard = time.monotonic()
+        self._heard, used = time.monotonic(), 0
         while True:
-            limits.check()
-            self.check()
+            deadline.check()
+            self.check(0)
+            if used != (used := self._processor_time()):
+                self._heard = time.monotonic()
             with self._changed:
                 if self._encoded is not None:
                     return self._encoded
                 if time.monotonic() - self._heard > _SILENCE_SECONDS:
-                    log.error("the encoder has said nothing for %.0f s and is ended", _SILENCE_SECONDS)
+                    log.error("encoder hangs", extra={"seconds": _SILENCE_SECONDS})
                     raise EncoderLost
-                self._changed.wait(limits.remaining(_TICK))
+                self._changed.wait(deadline.remaining(_TICK))
                 frames = self._frames
             on_frames(frames)
+
+    def _processor_time(self) -> int:
+        """What it has used of the processor, in the kernel's ticks (proc(5), utime and stime)."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii", errors="replace")
+            return sum(map(int, stat.rpartition(")")[2].split()[11:13]))
+        except (OSError, ValueError):
+            return 0
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -196,7 +209,7 @@ class Encoder:
             event = said.pop("event")
             encoded = Encoded.model_validate(said) if event == "finished" else None
         except (ValueError, KeyError, TypeError, AttributeError, ValidationError):
-            log.warning("encoder: %s", line)
+            log.warning("encoder output", extra={"line": line})
             return
         with self._changed:
             self._heard = time.monotonic()

@@ -7,6 +7,7 @@ A module is one idea. Each lists its nodes as ComfyUI's custom nodes do, in `NOD
 from types import ModuleType
 
 from . import depth, detail, guidance, stream, token_noise
+from .collector import leave_modules_alone
 
 #: One line a module.
 _MODULES: tuple[ModuleType, ...] = (
@@ -22,3 +23,5 @@ NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}
 for _module in _MODULES:
     NODE_CLASS_MAPPINGS |= _module.NODE_CLASS_MAPPINGS
     NODE_DISPLAY_NAME_MAPPINGS |= _module.NODE_DISPLAY_NAME_MAPPINGS
+
+leave_modules_alone()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.platform.conftest import StartWorker
 from tests.platform.control_plane import ControlPlane
-from tests.platform.jobs import BOOT_SECONDS, ENGINE, JOB_SECONDS, in_stage, preview
+from tests.platform.jobs import BOOT_SECONDS, ENCODER, ENGINE, JOB_SECONDS, in_stage, preview
 from tests.platform.messages import LOST_REPLY, PlatformJob, Route, refused
 from tests.platform.worker_process import WorkerProcess
 
@@ -25,6 +25,11 @@ STAGES = ("waiting", "sampling", "refining", "decoding", "encoding", "delivering
 
 def kill_engine(_: ControlPlane, worker: WorkerProcess, __: PlatformJob) -> None:
     for process in worker.descendants(ENGINE):
+        process.send_signal(signal.SIGKILL)
+
+
+def kill_encoder(_: ControlPlane, worker: WorkerProcess, __: PlatformJob) -> None:
+    for process in worker.descendants(ENCODER):
         process.send_signal(signal.SIGKILL)
 
 
@@ -48,6 +53,7 @@ Chaos = Callable[[ControlPlane, WorkerProcess, PlatformJob], None]
 FAULTS: tuple[Chaos, ...] = (
     kill_engine,
     kill_engine,
+    kill_encoder,
     stop_job,
     refuse_result,
     lose_reply_to_result,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ltx2_worker.engine import EngineOptions
+from ltx2_worker.engine.options import OWN_NODES
 from ltx2_worker.settings import Settings
 
 

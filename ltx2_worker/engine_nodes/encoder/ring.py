@@ -2,8 +2,8 @@
 
 The sender copies a frame into the next free slot and says so; the receiver says when it has done with it.
 The slots are the queue: when all are taken, the sender waits. Words are packets of a Unix socket: an order as
-JSON with the shared memory, then FRAME for each frame, then LAST with JSON. A socket that closes before LAST
-means that the frames are not to be used.
+JSON with the shared memory, answered with READY, then FRAME for each frame, then LAST with JSON. A socket
+that closes before LAST means that the frames are not to be used.
 
 Linux only: the memory is a memfd, which no limit of /dev/shm bounds, and the address is in the abstract
 namespace, where nothing has to be removed.
@@ -25,7 +25,7 @@ import numpy as np
 
 from .order import Order
 
-FRAME, LAST = b"f", b"e"
+READY, FRAME, LAST = b"r", b"f", b"l"
 _LONGEST_WORD = 64 * 1024
 #: So many words each way fit into a socket's buffer at once, so that neither end waits for the other to read.
 _MOST_SLOTS = 200
@@ -85,6 +85,16 @@ class FrameSender:
             socket.send_fds(self._socket, [word], [memory])
         finally:
             os.close(memory)
+        try:
+            self._await_word()
+        except BaseException:
+            self._socket.close()
+            raise
+
+    @property
+    def waiting(self) -> int:
+        """How many frames were sent that the receiver has not done with."""
+        return self._sent - self._freed
 
     def slot(self) -> "np.ndarray[Any, Any]":
         """The next slot, height by width by 3, as soon as it is free; to be filled before `send`.
@@ -92,14 +102,9 @@ class FrameSender:
         Raises:
             ReceiverLost: the receiver is gone or hangs.
         """
-        until = time.monotonic() + _SILENCE_SECONDS
-        while self._sent - self._freed >= self._slots:
-            self._check()
-            if select.select([self._socket], [], [], _TICK)[0]:
-                self._hear()
-                until = time.monotonic() + _SILENCE_SECONDS
-            elif time.monotonic() > until:
-                raise ReceiverLost
+        while self.waiting >= self._slots:
+            self._await_word()
+            self._freed += 1
         frame: np.ndarray[Any, Any] = self._frames[self._sent % self._slots]
         return frame
 
@@ -109,6 +114,7 @@ class FrameSender:
         self._sent += 1
         while select.select([self._socket], [], [], 0)[0]:
             self._hear()
+            self._freed += 1
 
     def finish(self, facts: dict[str, Any]) -> None:
         """Say that all frames are sent, and something about them; the receiver goes on alone."""
@@ -119,6 +125,15 @@ class FrameSender:
         """Let go; before `finish` it means that the frames are not to be used."""
         self._socket.close()
 
+    def _await_word(self) -> None:
+        """Wait for a word of the receiver's: READY, or FRAME for a slot that is free again."""
+        until = time.monotonic() + _SILENCE_SECONDS
+        while not select.select([self._socket], [], [], _TICK)[0]:
+            self._check()
+            if time.monotonic() > until:
+                raise ReceiverLost
+        self._hear()
+
     def _hear(self) -> None:
         try:
             word = self._socket.recv(1)
@@ -126,7 +141,6 @@ class FrameSender:
             raise ReceiverLost from error
         if not word:
             raise ReceiverLost
-        self._freed += 1
 
     def _say(self, word: bytes) -> None:
         try:
@@ -177,19 +191,23 @@ class FrameReceiver:
         self.facts: dict[str, Any] = {}
 
     def frames(self) -> Iterator["np.ndarray[Any, Any]"]:
-        """Yield the frames; each slot is free again when the next frame is asked for.
+        """Say that all is ready, and yield the frames; a slot is free again when the next is asked for.
 
         Raises:
             SenderLost: before the last one.
         """
+        self._say(READY)
         number = 0
         while (word := self._next_word()) == FRAME:
             yield self._frames[number % self._slots]
             number += 1
-            # Once the sender has said its last word, it may be gone.
-            with contextlib.suppress(OSError):
-                self._socket.send(FRAME)
+            self._say(FRAME)
         self.facts = json.loads(word[1:])
+
+    def _say(self, word: bytes) -> None:
+        # A sender that has said its last word may be gone; one that has not is missed when it is listened to.
+        with contextlib.suppress(OSError):
+            self._socket.send(word)
 
     def _next_word(self) -> bytes:
         """The next word; all that have come are read, so that the last one is noticed before its turn."""
