@@ -14,7 +14,7 @@ from ltx2_api.job import JobInput
 from ltx2_worker.engine import EngineOptions
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.geometry import Size
-from ltx2_worker.workflow import Media, build
+from ltx2_worker.workflow import Media, Output, build
 from ltx2_worker.workflow.graph import Prompt
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -59,7 +59,7 @@ def small(name: str, raw: dict[str, Any]) -> Prompt:
         steps=4 if plan.quality == "pro" else plan.steps,
     )
     media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
-    return build(plan, media, "job/video", crf=18.0).prompt
+    return build(plan, media, Output(18.0, prefix="job/video")).prompt
 
 
 @pytest.fixture(scope="module")
