@@ -29,7 +29,7 @@ def _gaps(in_hand: str) -> str:
         proxy.rule = _slow_video
         with running_worker(proxy.url, LTX2_JOBS_IN_HAND=in_hand, BENCH_PAUSE=str(PAUSE_SECONDS)) as lab:
             lab.run(PREVIEW)
-            times = lab.wait([lab.plane.submit(PREVIEW | {"seed": seed}) for seed in range(JOBS)])
+            times = lab.wait([lab.runpod.submit(PREVIEW | {"seed": seed}) for seed in range(JOBS)])
     prompts = [job.prompt for job in times]
     gaps = milliseconds([later.started - earlier.ended for earlier, later in pairwise(prompts)])
     return f"{gaps}; each took {median(prompt.seconds for prompt in prompts):.1f} s to generate"

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import clock
+from local.runpod import Emulator, Job
 from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, moto_server
-from tests.platform.control_plane import ControlPlane, PlatformJob
 from tests.platform.worker_process import WorkerProcess
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,16 +48,18 @@ class Lab:
 
     Attributes:
         work_dir: its scratch folder.
+        finished: how many jobs were waited for.
     """
 
-    plane: ControlPlane
+    runpod: Emulator
     worker: WorkerProcess
     clock_file: Path
     work_dir: Path
+    finished: int = 0
 
     def run(self, job: dict[str, Any]) -> JobTimes:
         """Do one job and wait for its answer."""
-        return self.wait([self.plane.submit(job)])[0]
+        return self.wait([self.runpod.submit(job)])[0]
 
     def accepted(self, job: JobTimes) -> float:
         """When the worker itself got a job from the SDK, by its log (milliseconds, as time.monotonic())."""
@@ -66,13 +68,14 @@ class Lab:
         written = next(line["time"] for line in mine if line["event"] == "job accepted")
         return datetime.fromisoformat(written).timestamp() - time.time() + time.monotonic()
 
-    def wait(self, jobs: list[PlatformJob]) -> list[JobTimes]:
+    def wait(self, jobs: list[Job]) -> list[JobTimes]:
         """Wait for the answers to jobs that were submitted in this order, and are the last ones."""
         for job in jobs:
-            reply = self.plane.wait_result(job, JOB_SECONDS * len(jobs))
+            reply = self.runpod.wait_result(job, JOB_SECONDS * len(jobs))
             if "error" in reply:
                 raise SystemExit(f"A job failed: {reply}\n{self.worker.output[-4000:]}")
-        prompts = self._prompts(len(self.plane.jobs))[-len(jobs) :]
+        self.finished += len(jobs)
+        prompts = self._prompts(self.finished)[-len(jobs) :]
         return [
             JobTimes(job.taken[0], job.results[0].at, prompt, job.results[0].body["output"])
             for job, prompt in zip(jobs, prompts, strict=True)
@@ -102,7 +105,7 @@ def running_worker(bucket_url: str | None = None, **environment: str) -> Iterato
     """
     with ExitStack() as stack:
         home = stack.enter_context(scratch())
-        plane = stack.enter_context(ControlPlane())
+        runpod = stack.enter_context(Emulator())
         clock_file = home / "clock.jsonl"
         destination = (
             bucket_environment(bucket_url) if bucket_url else {"LTX2_OUTPUT_DIR": str(home / "videos")}
@@ -113,10 +116,10 @@ def running_worker(bucket_url: str | None = None, **environment: str) -> Iterato
             "LTX2_ENGINE_NODES_DIR": str(_nodes_with_clock(home / "nodes")),
             "BENCH_CLOCK": str(clock_file),
         }
-        everything = plane.environment | settings | destination | environment
+        everything = runpod.environment() | settings | destination | environment
         worker = stack.enter_context(WorkerProcess.python(HANDLER, everything, home))
         worker.wait_output('"event": "engine ready"', BOOT_SECONDS)
-        yield Lab(plane, worker, clock_file, home / "work")
+        yield Lab(runpod, worker, clock_file, home / "work")
         worker.terminate()
         worker.wait_exit(60)
 

@@ -10,10 +10,10 @@ import requests
 
 from bench.lab import HANDLER, ROOT, scratch
 from bench.table import Row, spread
+from local.runpod import Emulator, Route
 from ltx2_worker.engine import EngineOptions
 from ltx2_worker.engine.process import free_port
 from ltx2_worker.settings import Settings
-from tests.platform.control_plane import ControlPlane, Route
 from tests.platform.worker_process import WorkerProcess
 
 REPEATS = 5
@@ -43,7 +43,7 @@ def rows() -> list[Row]:
 
 
 def _handler_seconds() -> float:
-    with scratch() as home, ControlPlane() as plane:
+    with scratch() as home, Emulator() as runpod:
         silent = home / "python"
         silent.write_text("#!/bin/sh\nexec sleep 1000\n")
         silent.chmod(0o700)
@@ -53,9 +53,9 @@ def _handler_seconds() -> float:
             "LTX2_OUTPUT_DIR": str(home / "videos"),
         } | BYTECODE
         begun = time.monotonic()
-        with WorkerProcess.python(HANDLER, plane.environment | own, home):
-            plane.wait_for(lambda: plane.seen(Route.TAKE_BATCH), "the worker asks for jobs", 60)
-            return plane.seen(Route.TAKE_BATCH)[0].at - begun
+        with WorkerProcess.python(HANDLER, runpod.environment() | own, home):
+            runpod.wait_for(lambda: runpod.seen(Route.TAKE_BATCH), "the worker asks for jobs", 60)
+            return runpod.seen(Route.TAKE_BATCH)[0].at - begun
 
 
 def _import_cpu_seconds() -> float:

@@ -59,9 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--input", type=Path, metavar="FILE", help="the job; test_input.json if left out")
     run.set_defaults(command=_run)
     serve = commands.add_parser(
-        "serve", parents=[comfyui, models], allow_abbrev=False, help="set up, then serve the HTTP API here"
+        "serve", parents=[comfyui, models], allow_abbrev=False, help="set up, then serve RunPod's API here"
     )
     serve.add_argument("--port", type=int, default=8000, help="on 127.0.0.1; 8000 if left out")
+    serve.add_argument("--key", help="the API key that callers must show; none if left out")
     serve.set_defaults(command=_serve)
     test = commands.add_parser(
         "test",
@@ -91,8 +92,9 @@ def _serve(options: argparse.Namespace, _: Sequence[str]) -> int:
     check_port(options.port)
     environment = _ready_to_handle(options)
     check_port(options.port)
-    address = ["--rp_api_host", "127.0.0.1", "--rp_api_port", str(options.port)]
-    return _become(HANDLER.python, [ROOT / "handler.py", "--rp_serve_api", *address], environment)
+    os.chdir(ROOT)
+    key = ["--key", options.key] if options.key else []
+    return _become(HANDLER.python, ["-m", "local.runpod", "--port", str(options.port), *key], environment)
 
 
 def _test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:

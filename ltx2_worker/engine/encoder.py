@@ -5,6 +5,7 @@ nothing, and Python's lock in the engine is left to sampling. It is engine_nodes
 Python, which has PyAV and numpy; the node at the end of a graph connects to its address.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -70,7 +71,6 @@ class Encoded(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     bytes: int
-    sha256: str
     loudness: float | None
     true_peak: float | None
     silent: bool
@@ -127,7 +127,8 @@ class Encoder:
         traceback: TracebackType | None,
     ) -> None:
         self._process.kill()
-        self._process.wait(10)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # in uninterruptible sleep, on a dead volume
+            self._process.wait(10)
         self._reader.join(5)
 
     @property

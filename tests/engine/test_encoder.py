@@ -1,6 +1,5 @@
 """The encoder process: its file is final when it is closed, and none is left when something goes wrong."""
 
-import hashlib
 import os
 import resource
 import signal
@@ -115,11 +114,6 @@ def test_a_picture_that_cannot_be_written_does_not_cost_the_video(engine_options
     encoded, _ = encode(engine_options, files, **MOVING)
     assert not encoded.poster
     assert encoded.bytes == video.stat().st_size
-
-
-def test_the_digest_is_the_files(engine_options, video) -> None:
-    encoded, _ = encode(engine_options, EncoderFiles(video), **MOVING)
-    assert encoded.sha256 == hashlib.sha256(video.read_bytes()).hexdigest()
 
 
 def test_loudness_and_true_peak_are_measured(engine_options, video) -> None:

@@ -245,7 +245,7 @@ def broken(prompt: Prompt, class_type: str, **changes: Any) -> Prompt:
         ("EmptyLTXVLatentVideo", {"width": 640.0}, "takes INT"),
         ("EmptyLTXVLatentVideo", {"width": None}, "width is required"),
         ("EmptyLTXVLatentVideo", {"widht": 640}, "no input widht"),
-        ("DA3Render", {"output": "normal"}, "no input output."),
+        ("DA3Render", {"output": "sky_mask"}, "no input output.normalization"),
         ("CheckpointLoaderSimple", {"ckpt_name": "x.safetensors"}, "not one of"),
         ("LTX2DecodeToMP4", {"samples": ["1", 0]}, "is connected to MODEL"),
         ("LTX2DecodeToMP4", {"samples": ["99", 0]}, "a node that is not there"),
@@ -255,5 +255,5 @@ def broken(prompt: Prompt, class_type: str, **changes: Any) -> Prompt:
 def test_the_judge_sees_what_is_wrong(
     definitions: Definitions, class_type: str, changes: Raw, complaint: str
 ) -> None:
-    prompt = graph_of(plan_of({"prompt": "a cat"}))
+    prompt = graph_of(plan_of({"prompt": "a cat", "control": {"type": "depth", "video_url": URL}}))
     assert any(complaint in fault for fault in definitions.faults(broken(prompt, class_type, **changes)))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from local.runpod import Emulator
 from tests.engine.fixtures import NEEDED
-from tests.platform.control_plane import ControlPlane
 from tests.platform.worker_process import WorkerProcess
 
 SDK_HANDLER = Path(__file__).with_name("sdk_handler.py")
@@ -17,11 +17,11 @@ HANDLER = Path(__file__).parents[2] / "handler.py"
 StartWorker = Callable[..., WorkerProcess]
 
 
-def worker_environment(plane: ControlPlane, home: Path) -> dict[str, str]:
+def worker_environment(runpod: Emulator, home: Path) -> dict[str, str]:
     """What the real worker is started with: the queue, the tiny weights, and folders of its own."""
     missing = [name for name in NEEDED if not os.environ.get(name)]
     assert not missing, f"platform tests need {', '.join(missing)}; `python3 -m local test` sets them"
-    return plane.environment | {
+    return runpod.environment() | {
         "LTX2_WORK_DIR": str(home / "work"),
         "LTX2_OUTPUT_DIR": str(home / "videos"),
         # Most tests want two jobs in hand; tests/platform/test_late_take.py takes the second one late.
@@ -30,9 +30,9 @@ def worker_environment(plane: ControlPlane, home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def plane() -> Iterator[ControlPlane]:
-    with ControlPlane() as plane:
-        yield plane
+def runpod() -> Iterator[Emulator]:
+    with Emulator() as runpod:
+        yield runpod
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ def start(tmp_path: Path) -> Iterator[StartWorker]:
 
 
 @pytest.fixture
-def start_sdk(plane: ControlPlane, start: StartWorker) -> StartWorker:
+def start_sdk(runpod: Emulator, start: StartWorker) -> StartWorker:
     """Start the SDK's loop around a handler that obeys its jobs."""
-    return lambda **environment: start(SDK_HANDLER, plane.environment | environment)
+    return lambda **environment: start(SDK_HANDLER, runpod.environment() | environment)
 
 
 @pytest.fixture
-def start_worker(plane: ControlPlane, start: StartWorker, tmp_path: Path) -> StartWorker:
+def start_worker(runpod: Emulator, start: StartWorker, tmp_path: Path) -> StartWorker:
     """Start the real worker on the real engine."""
-    return lambda **environment: start(HANDLER, worker_environment(plane, tmp_path) | environment)
+    return lambda **environment: start(HANDLER, worker_environment(runpod, tmp_path) | environment)

@@ -4,7 +4,7 @@ import itertools
 import json
 from typing import Any
 
-from tests.platform.messages import PlatformJob
+from local.runpod import Job
 from tests.platform.worker_process import WorkerProcess
 
 PREVIEW = {"prompt": "A cat purrs on a warm window sill.", "preview": True}
@@ -31,12 +31,18 @@ def long_preview() -> dict[str, Any]:
     return preview() | {"quality": "pro", "steps": 40}
 
 
-def log_of(worker: WorkerProcess, job: PlatformJob) -> list[dict[str, Any]]:
+def log_of(worker: WorkerProcess, job: Job) -> list[dict[str, Any]]:
     """What the worker wrote about a job."""
     lines = [json.loads(line) for line in worker.output.splitlines() if line.startswith('{"time"')]
     return [line for line in lines if line.get("job_id") == job.id]
 
 
-def in_stage(worker: WorkerProcess, job: PlatformJob, stage: str) -> None:
+def in_stage(worker: WorkerProcess, job: Job, stage: str) -> None:
     """Return once a job has reached a stage."""
     worker.wait_output(f'"event": "job stage", "job_id": "{job.id}", "stage": "{stage}"', JOB_SECONDS)
+
+
+def only_result(job: Job) -> dict[str, Any]:
+    """The one answer; a job that was answered never, or twice, fails the test."""
+    assert len(job.results) == 1, f"job {job.id} was answered {len(job.results)} times"
+    return job.results[0].body

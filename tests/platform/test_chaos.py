@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from local.runpod import LOST_REPLY, Emulator, Job, Route, refused
 from tests.platform.conftest import StartWorker
-from tests.platform.control_plane import ControlPlane
 from tests.platform.jobs import BOOT_SECONDS, ENCODER, ENGINE, JOB_SECONDS, in_stage, preview
-from tests.platform.messages import LOST_REPLY, PlatformJob, Route, refused
 from tests.platform.worker_process import WorkerProcess
 
 JOBS = 200
@@ -23,33 +22,33 @@ IN_HAND = 4
 STAGES = ("waiting", "sampling", "refining", "decoding", "encoding", "delivering")
 
 
-def kill_engine(_: ControlPlane, worker: WorkerProcess, __: PlatformJob) -> None:
+def kill_engine(_: Emulator, worker: WorkerProcess, __: Job) -> None:
     for process in worker.descendants(ENGINE):
         process.send_signal(signal.SIGKILL)
 
 
-def kill_encoder(_: ControlPlane, worker: WorkerProcess, __: PlatformJob) -> None:
+def kill_encoder(_: Emulator, worker: WorkerProcess, __: Job) -> None:
     for process in worker.descendants(ENCODER):
         process.send_signal(signal.SIGKILL)
 
 
-def stop_job(queue: ControlPlane, _: WorkerProcess, job: PlatformJob) -> None:
-    queue.stop(job)
+def stop_job(queue: Emulator, _: WorkerProcess, job: Job) -> None:
+    queue.cancel(job)
 
 
-def refuse_result(queue: ControlPlane, _: WorkerProcess, __: PlatformJob) -> None:
+def refuse_result(queue: Emulator, _: WorkerProcess, __: Job) -> None:
     queue.inject(Route.RESULT, refused(500), refused(429))
 
 
-def lose_reply_to_result(queue: ControlPlane, _: WorkerProcess, __: PlatformJob) -> None:
+def lose_reply_to_result(queue: Emulator, _: WorkerProcess, __: Job) -> None:
     queue.inject(Route.RESULT, LOST_REPLY)
 
 
-def refuse_take(queue: ControlPlane, _: WorkerProcess, __: PlatformJob) -> None:
+def refuse_take(queue: Emulator, _: WorkerProcess, __: Job) -> None:
     queue.inject(Route.TAKE, refused(500), LOST_REPLY)
 
 
-Chaos = Callable[[ControlPlane, WorkerProcess, PlatformJob], None]
+Chaos = Callable[[Emulator, WorkerProcess, Job], None]
 FAULTS: tuple[Chaos, ...] = (
     kill_engine,
     kill_engine,
@@ -65,29 +64,29 @@ FAULTS: tuple[Chaos, ...] = (
 @pytest.mark.engine
 @pytest.mark.timeout(3600)
 def test_every_job_of_two_hundred_is_answered_once_and_nothing_piles_up(
-    plane: ControlPlane, start_worker: StartWorker, tmp_path: Path
+    runpod: Emulator, start_worker: StartWorker, tmp_path: Path
 ) -> None:
     chance = random.Random(SEED)
     worker = start_worker(LTX2_ENGINE_MAX_CRASHES="10")
     worker.wait_output('"event": "engine ready"', BOOT_SECONDS)
-    jobs: list[PlatformJob] = []
+    jobs: list[Job] = []
     stopped: set[str] = set()
     memory: list[int] = []
     for number in range(JOBS):
         if len(jobs) >= IN_HAND and jobs[-IN_HAND].id not in stopped:
-            plane.wait_result(jobs[-IN_HAND], JOB_SECONDS)
+            runpod.wait_result(jobs[-IN_HAND], JOB_SECONDS)
         quality = chance.choice(("fast", "fast", "pro"))
-        job = plane.submit(preview() | {"quality": quality} | ({"steps": 20} if quality == "pro" else {}))
+        job = runpod.submit(preview() | {"quality": quality} | ({"steps": 20} if quality == "pro" else {}))
         jobs.append(job)
         if number % 3 == 2:
             fault = chance.choice(FAULTS)
             in_stage(worker, job, chance.choice(STAGES))
-            fault(plane, worker, job)
+            fault(runpod, worker, job)
             stopped |= {job.id} if fault is stop_job else set()
         memory.append(worker.memory)
     for job in jobs:
         if job.id not in stopped:
-            plane.wait_result(job, JOB_SECONDS)
+            runpod.wait_result(job, JOB_SECONDS)
 
     for job in jobs:
         bodies = [result.body for result in job.results]

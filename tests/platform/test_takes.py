@@ -6,18 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from local.runpod import LOST_REPLY, Emulator, Job, Route, refused, slow
 from tests.platform.conftest import HANDLER, StartWorker
-from tests.platform.control_plane import ControlPlane
-from tests.platform.jobs import BOOT_SECONDS, ENGINE, JOB_SECONDS, in_stage, long_preview, preview
-from tests.platform.messages import LOST_REPLY, PlatformJob, Route, refused, slow
+from tests.platform.jobs import (
+    BOOT_SECONDS,
+    ENGINE,
+    JOB_SECONDS,
+    in_stage,
+    long_preview,
+    only_result,
+    preview,
+)
 
 QUEUE_HANDLER = Path(__file__).with_name("queue_handler.py")
 #: Jobs between two ends of the worker.
 JOBS_PER_LIFE = 50
 
 
-def environment(plane: ControlPlane, seed: int) -> dict[str, str]:
-    return plane.environment | {"SEED": str(seed), "PYTHONPATH": str(HANDLER.parent)}
+def environment(runpod: Emulator, seed: int) -> dict[str, str]:
+    return runpod.environment() | {"SEED": str(seed), "PYTHONPATH": str(HANDLER.parent)}
 
 
 @pytest.mark.parametrize(
@@ -27,70 +34,70 @@ def environment(plane: ControlPlane, seed: int) -> dict[str, str]:
 )
 @pytest.mark.timeout(300)
 def test_no_job_is_lost_or_taken_twice_over_takes_with_holds_cancels_time_outs_and_sigterm(
-    plane: ControlPlane, start: StartWorker, lives: int
+    runpod: Emulator, start: StartWorker, lives: int
 ) -> None:
     chance = random.Random(16)
-    plane.hold = 0.5
-    jobs: list[PlatformJob] = []
+    runpod.hold(0.5)
+    jobs: list[Job] = []
     stopped: set[str] = set()
     for life in range(lives):
-        worker = start(QUEUE_HANDLER, environment(plane, life))
+        worker = start(QUEUE_HANDLER, environment(runpod, life))
         for _ in range(JOBS_PER_LIFE):
-            job = plane.submit({"number": len(jobs)})
+            job = runpod.submit({"number": len(jobs)})
             jobs.append(job)
             match chance.randrange(8):
                 case 0:
-                    plane.stop(job)
+                    runpod.cancel(job)
                     stopped.add(job.id)
                 case 1:
-                    plane.wait_taken(job, 180)
-                    plane.stop(job)
+                    runpod.wait_taken(job, 180)
+                    runpod.cancel(job)
                     stopped.add(job.id)
                 case 2:
-                    plane.inject(Route.TAKE, chance.choice((refused(500), LOST_REPLY, slow(0.2), slow(1))))
+                    runpod.inject(Route.TAKE, chance.choice((refused(500), LOST_REPLY, slow(0.2), slow(1))))
                 case 3 | 4:
-                    plane.wait_for(lambda job=job: job.results, f"{job.id} is answered", 180)
+                    runpod.wait_for(lambda job=job: job.results, f"{job.id} is answered", 180)
         # The last jobs are queued, on their way, or in hand when the signal comes.
         worker.terminate()
         assert worker.wait_exit(120) == 0, worker.output
         taken = [job for job in jobs if job.taken and job.id not in stopped]
         assert not [job.id for job in taken if not job.results], "taken, and never answered"
-    start(QUEUE_HANDLER, environment(plane, lives))
+    start(QUEUE_HANDLER, environment(runpod, lives))
     for job in jobs:
         if job.id not in stopped:
-            plane.wait_result(job, 180)
-            assert job.result == {"output": {"answer": job.input}}
+            runpod.wait_result(job, 180)
+            assert only_result(job) == {"output": {"answer": job.input}}
     assert not [job.id for job in jobs if len(job.taken) > 1], "taken twice"
-    assert not plane.seen(Route.TAKE_BATCH)
+    assert not runpod.seen(Route.TAKE_BATCH)
 
 
 def test_an_idle_worker_takes_a_job_on_a_request_that_outlives_the_sdk_s_own_time_outs(
-    plane: ControlPlane, start: StartWorker
+    runpod: Emulator, start: StartWorker
 ) -> None:
-    plane.hold = 120
-    worker = start(QUEUE_HANDLER, environment(plane, 1))
-    plane.wait_for(lambda: plane.seen(Route.TAKE), "the worker asks for a job", 60)
+    runpod.hold(120)
+    worker = start(QUEUE_HANDLER, environment(runpod, 1))
+    runpod.wait_for(lambda: runpod.seen(Route.TAKE), "the worker asks for a job", 60)
     worker.wait_output("Job acquisition timed out", 60, times=3)
-    job = plane.submit({})
-    plane.wait_taken(job)
-    assert len(plane.seen(Route.TAKE)) == 1
-    plane.wait_result(job)
+    job = runpod.submit({})
+    runpod.wait_taken(job)
+    assert len(runpod.seen(Route.TAKE)) == 1
+    runpod.wait_result(job)
 
 
 @pytest.mark.engine
 @pytest.mark.timeout(600)
 def test_the_second_job_is_taken_when_the_engine_is_about_to_be_free_and_no_job_before_it_has_booted(
-    plane: ControlPlane, start_worker: StartWorker
+    runpod: Emulator, start_worker: StartWorker
 ) -> None:
-    first, second = plane.submit(long_preview()), plane.submit(preview())
+    first, second = runpod.submit(long_preview()), runpod.submit(preview())
     worker = start_worker(LTX2_TAKE_AHEAD="0")
     worker.wait_output("engine booted", BOOT_SECONDS)
     booted = time.monotonic()
     in_stage(worker, first, "sampling")
     with worker.paused(ENGINE):
-        pings = len(plane.seen(Route.PING))
-        plane.wait_for(lambda: len(plane.seen(Route.PING)) >= pings + 3, "two seconds have passed")
+        pings = len(runpod.seen(Route.PING))
+        runpod.wait_for(lambda: len(runpod.seen(Route.PING)) >= pings + 3, "two seconds have passed")
         assert not second.taken
-    plane.wait_result(second, JOB_SECONDS)
-    assert plane.seen(Route.TAKE)[0].at > booted - 1
-    assert "error" not in first.result
+    runpod.wait_result(second, JOB_SECONDS)
+    assert runpod.seen(Route.TAKE)[0].at > booted - 1
+    assert "error" not in only_result(first)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from local.runpod import Emulator
 from tests.media.s3_lab import ACCESS_KEY, BUCKET, SECRET_KEY, client, moto_server
 from tests.platform.conftest import StartWorker
-from tests.platform.control_plane import ControlPlane
 from tests.platform.jobs import BOOT_SECONDS, JOB_SECONDS, log_of, preview
 from tests.platform.worker_process import WorkerProcess
 
@@ -37,12 +37,12 @@ def worker(start_worker: StartWorker, store: str) -> WorkerProcess:
 
 
 def test_a_warm_worker_delivers_into_the_bucket_and_keeps_its_secrets(
-    plane: ControlPlane, worker: WorkerProcess, store: str, tmp_path: Path
+    runpod: Emulator, worker: WorkerProcess, store: str, tmp_path: Path
 ) -> None:
-    job = plane.submit(preview())
+    job = runpod.submit(preview())
     worker.wait_output('"event": "warmed up"', BOOT_SECONDS + JOB_SECONDS)
     assert not log_of(worker, job), "a job was accepted before the worker was warm"
-    output = plane.wait_result(job, JOB_SECONDS)["output"]
+    output = runpod.wait_result(job, JOB_SECONDS)["output"]
 
     video = requests.get(output["url"], timeout=30).content
     assert hashlib.sha256(video).hexdigest() == output["sha256"]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from local.runpod import HOST_NAME, LOST_REPLY, Emulator, Fault, Route, refused, slow, unanswered
 from tests.platform.conftest import HANDLER, worker_environment
-from tests.platform.control_plane import HOST_NAME, ControlPlane
 from tests.platform.jobs import (
     BOOT_SECONDS,
     DRY_RUN,
@@ -19,9 +19,9 @@ from tests.platform.jobs import (
     in_stage,
     log_of,
     long_preview,
+    only_result,
     preview,
 )
-from tests.platform.messages import LOST_REPLY, Fault, Route, refused, slow, unanswered
 from tests.platform.worker_process import WorkerProcess
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
@@ -30,36 +30,36 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
 @pytest.fixture(scope="module")
 def shared(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[ControlPlane, WorkerProcess, Path]]:
+) -> Iterator[tuple[Emulator, WorkerProcess, Path]]:
     """One queue and one worker with a warm engine, for all tests of this file."""
     home = tmp_path_factory.mktemp("home")
     with (
-        ControlPlane() as plane,
-        WorkerProcess.python(HANDLER, worker_environment(plane, home), home) as worker,
+        Emulator() as runpod,
+        WorkerProcess.python(HANDLER, worker_environment(runpod, home), home) as worker,
     ):
         worker.wait_output('"event": "engine ready"', BOOT_SECONDS)
-        yield plane, worker, home
+        yield runpod, worker, home
         print(worker.output)
 
 
 @pytest.fixture
-def queue(shared: tuple[ControlPlane, WorkerProcess, Path]) -> Iterator[ControlPlane]:
+def queue(shared: tuple[Emulator, WorkerProcess, Path]) -> Iterator[Emulator]:
     yield shared[0]
     shared[0].heal()
 
 
 @pytest.fixture
-def worker(shared: tuple[ControlPlane, WorkerProcess, Path]) -> WorkerProcess:
+def worker(shared: tuple[Emulator, WorkerProcess, Path]) -> WorkerProcess:
     return shared[1]
 
 
 @pytest.fixture
-def videos(shared: tuple[ControlPlane, WorkerProcess, Path]) -> Path:
+def videos(shared: tuple[Emulator, WorkerProcess, Path]) -> Path:
     return shared[2] / "videos"
 
 
 @pytest.fixture
-def scratch(shared: tuple[ControlPlane, WorkerProcess, Path]) -> Callable[[], list[Path]]:
+def scratch(shared: tuple[Emulator, WorkerProcess, Path]) -> Callable[[], list[Path]]:
     """The files of jobs that lie in the worker's scratch folders now."""
     engine = shared[2] / "work" / "engine"
     folders = [engine / name for name in ("input", "output", "temp")]
@@ -67,7 +67,7 @@ def scratch(shared: tuple[ControlPlane, WorkerProcess, Path]) -> Callable[[], li
 
 
 def test_a_job_ends_in_one_result_after_orderly_progress(
-    queue: ControlPlane, worker: WorkerProcess, videos: Path
+    queue: Emulator, worker: WorkerProcess, videos: Path
 ) -> None:
     asked = long_preview()
     job = queue.submit(asked)
@@ -80,7 +80,7 @@ def test_a_job_ends_in_one_result_after_orderly_progress(
     assert video["seed"] == asked["seed"]
     queue.wait_result(queue.submit(DRY_RUN))
     assert len(job.results) == 1
-    assert job.shown_status == "COMPLETED"
+    assert job.status == "COMPLETED"
     percents = [post.body["output"]["percent"] for post in job.progress]
     assert percents == sorted(percents)
     sent = [request.at for request in queue.seen(Route.PROGRESS, job)]
@@ -89,21 +89,21 @@ def test_a_job_ends_in_one_result_after_orderly_progress(
 
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_bucket_of_the_job_s_own_is_refused_where_the_operator_does_not_allow_it(
-    queue: ControlPlane, dry_run: bool
+    queue: Emulator, dry_run: bool
 ) -> None:
     own = {"accessId": "a", "accessSecret": "b", "bucketName": "videos", "endpointUrl": "https://example.com"}
     answer = queue.wait_result(queue.submit(preview() | {"dry_run": dry_run}, s3Config=own), JOB_SECONDS)
     assert (answer["output"]["code"], answer["output"]["field"]) == ("invalid_input", "s3Config")
 
 
-def test_what_the_log_says_of_a_job_s_media_names_the_job(queue: ControlPlane, worker: WorkerProcess) -> None:
+def test_what_the_log_says_of_a_job_s_media_names_the_job(queue: Emulator, worker: WorkerProcess) -> None:
     job = queue.submit(preview() | {"image_url": "http://127.0.0.1:1/start.png"})
     assert queue.wait_result(job, JOB_SECONDS)["output"]["field"] == "image_url"
     assert any(line["event"].startswith("media refused") for line in log_of(worker, job))
 
 
 def test_the_second_job_starts_on_the_engine_while_the_first_is_delivered(
-    queue: ControlPlane, worker: WorkerProcess
+    queue: Emulator, worker: WorkerProcess
 ) -> None:
     first = queue.submit(long_preview())
     second = queue.submit(preview())
@@ -120,7 +120,7 @@ def test_the_second_job_starts_on_the_engine_while_the_first_is_delivered(
 
 @pytest.mark.parametrize("stopped_one", [0, 1], ids=["generating", "waiting"])
 def test_stopping_one_of_two_jobs_leaves_the_other_alone(
-    queue: ControlPlane,
+    queue: Emulator,
     worker: WorkerProcess,
     videos: Path,
     scratch: Callable[[], list[Path]],
@@ -131,7 +131,7 @@ def test_stopping_one_of_two_jobs_leaves_the_other_alone(
     in_stage(worker, jobs[0], "sampling")
     with worker.paused(ENGINE):
         in_stage(worker, jobs[1], "waiting")
-        queue.stop(stopped)
+        queue.cancel(stopped)
         worker.wait_output(f'{{"requestId": "{stopped.id}", "message": "Stopping job."')
     assert "error" not in queue.wait_result(other, JOB_SECONDS)
     assert "job cancelled" in [line["event"] for line in log_of(worker, stopped)]
@@ -140,7 +140,7 @@ def test_stopping_one_of_two_jobs_leaves_the_other_alone(
     assert not scratch()
 
 
-def test_bad_input_is_answered_with_a_sentence_and_nothing_of_this_machine(queue: ControlPlane) -> None:
+def test_bad_input_is_answered_with_a_sentence_and_nothing_of_this_machine(queue: Emulator) -> None:
     job = queue.submit({"prompt": "A cat.", "resolution": "4k", "fps": 25})
     reply = queue.wait_result(job)
     assert reply["output"]["code"] == "invalid_input"
@@ -150,18 +150,18 @@ def test_bad_input_is_answered_with_a_sentence_and_nothing_of_this_machine(queue
 
 
 @pytest.mark.parametrize("raw", [None, "text", [], {}, {"prompt": 1}, {"prompt": "x", "control": [1]}])
-def test_input_of_any_shape_is_answered(queue: ControlPlane, raw: Any) -> None:
+def test_input_of_any_shape_is_answered(queue: Emulator, raw: Any) -> None:
     job = queue.submit(raw)
     assert queue.wait_result(job)["output"]["code"] == "invalid_input"
 
 
 @pytest.mark.parametrize("fault", [refused(500), refused(429), unanswered(0), unanswered(2), LOST_REPLY])
-def test_a_failed_take_loses_no_job(queue: ControlPlane, fault: Fault) -> None:
+def test_a_failed_take_loses_no_job(queue: Emulator, fault: Fault) -> None:
     queue.inject(Route.TAKE, fault)
     jobs = [queue.submit(DRY_RUN) for _ in range(3)]
     for job in jobs:
         queue.wait_result(job, 20)
-        assert "error" not in job.result
+        assert "error" not in only_result(job)
 
 
 @pytest.mark.parametrize(
@@ -175,14 +175,14 @@ def test_a_failed_take_loses_no_job(queue: ControlPlane, fault: Fault) -> None:
     ],
     ids=["server error", "too many requests", "cut off", "no answer", "long outage"],
 )
-def test_a_result_is_posted_until_it_arrives(queue: ControlPlane, faults: list[Fault]) -> None:
+def test_a_result_is_posted_until_it_arrives(queue: Emulator, faults: list[Fault]) -> None:
     queue.inject(Route.RESULT, *faults)
     job = queue.submit(DRY_RUN)
     queue.wait_result(job, 40)
-    assert job.result["output"]["job_id"] == job.id
+    assert only_result(job)["output"]["job_id"] == job.id
 
 
-def test_a_result_whose_reply_is_lost_is_posted_again_unchanged(queue: ControlPlane) -> None:
+def test_a_result_whose_reply_is_lost_is_posted_again_unchanged(queue: Emulator) -> None:
     queue.inject(Route.RESULT, LOST_REPLY)
     job = queue.submit(DRY_RUN)
     queue.wait_for(lambda: len(job.results) == 2, "the result is posted again", 20)
@@ -191,7 +191,7 @@ def test_a_result_whose_reply_is_lost_is_posted_again_unchanged(queue: ControlPl
 
 @pytest.mark.parametrize("fault", [refused(500), unanswered(0), slow(2)])
 def test_a_progress_post_that_fails_or_is_late_never_follows_the_result(
-    queue: ControlPlane, worker: WorkerProcess, fault: Fault
+    queue: Emulator, worker: WorkerProcess, fault: Fault
 ) -> None:
     queue.inject(Route.PROGRESS, *[fault] * 2)
     job = queue.submit(long_preview())
@@ -201,29 +201,27 @@ def test_a_progress_post_that_fails_or_is_late_never_follows_the_result(
     queue.wait_result(job, JOB_SECONDS)
     assert [request.fault for request in queue.seen(Route.PROGRESS, job)][:2] == [fault] * 2
     queue.wait_result(queue.submit(DRY_RUN))
-    assert job.shown_status == "COMPLETED"
+    assert job.status == "COMPLETED"
 
 
-def test_the_same_job_given_twice_is_generated_once(queue: ControlPlane, worker: WorkerProcess) -> None:
+def test_the_same_job_given_twice_is_generated_once(queue: Emulator, worker: WorkerProcess) -> None:
     job = queue.submit(preview())
     queue.wait_result(job, JOB_SECONDS)
-    queue.submit(job.input, job.id)
+    queue.deliver_again(job)
     queue.wait_for(lambda: len(job.results) == 2, "the second answer")
     assert job.results[0].body["output"]["sha256"] == job.results[1].body["output"]["sha256"]
     assert [line.get("stage") for line in log_of(worker, job)].count("sampling") == 1
 
 
-def test_the_same_job_given_twice_at_once_is_generated_once(
-    queue: ControlPlane, worker: WorkerProcess
-) -> None:
+def test_the_same_job_given_twice_at_once_is_generated_once(queue: Emulator, worker: WorkerProcess) -> None:
     job = queue.submit(preview())
-    queue.submit(job.input, job.id)
+    queue.deliver_again(job)
     queue.wait_for(lambda: len(job.results) == 2, "two answers", JOB_SECONDS)
     assert job.results[0].body["output"]["sha256"] == job.results[1].body["output"]["sha256"]
     assert [line.get("stage") for line in log_of(worker, job)].count("sampling") == 1
 
 
-def test_a_killed_encoder_costs_no_job(queue: ControlPlane, worker: WorkerProcess) -> None:
+def test_a_killed_encoder_costs_no_job(queue: Emulator, worker: WorkerProcess) -> None:
     job = queue.submit(long_preview())
     in_stage(worker, job, "sampling")
     (encoder,) = worker.descendants(ENCODER)
@@ -232,7 +230,7 @@ def test_a_killed_encoder_costs_no_job(queue: ControlPlane, worker: WorkerProces
     assert '"event": "encoder lost"' in worker.output
 
 
-def test_an_engine_killed_between_jobs_costs_no_job(queue: ControlPlane, worker: WorkerProcess) -> None:
+def test_an_engine_killed_between_jobs_costs_no_job(queue: Emulator, worker: WorkerProcess) -> None:
     ready = worker.output.count('"event": "engine booted"')
     (engine,) = worker.descendants(ENGINE)
     engine.kill()

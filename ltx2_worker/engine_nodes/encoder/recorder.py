@@ -1,7 +1,6 @@
-"""One pass over a video's frames: the MP4, its pictures, its loudness and its digest come out of it."""
+"""One pass over a video's frames: the MP4, its pictures and its loudness come out of it."""
 
 import contextlib
-import hashlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -21,7 +20,6 @@ class Recorded:
 
     Arguments:
         bytes: the MP4's size.
-        sha256: its digest, hexadecimal.
         loudness: in LUFS, None for a silent file.
         true_peak: in dBTP, None for a silent file or digital silence.
         silent: whether there is a sound track in which nothing can be heard.
@@ -30,7 +28,6 @@ class Recorded:
     """
 
     bytes: int
-    sha256: str
     loudness: float | None
     true_peak: float | None
     silent: bool
@@ -91,16 +88,12 @@ class Recorder:
         """
         try:
             self._mp4.close()
-            with self._files.video.open("rb") as file:
-                # The index, at the front, is known last: a digest cannot be taken earlier.
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             made = {name: written.result() for name, written in self._written.items()}
             loudness = self._loudness.result() if self._loudness else None
         finally:
             self._pool.shutdown(wait=False, cancel_futures=True)
         return Recorded(
             bytes=self._files.video.stat().st_size,
-            sha256=sha256,
             loudness=loudness.integrated if loudness else None,
             true_peak=loudness.true_peak if loudness else None,
             silent=loudness.silent if loudness else False,
