@@ -23,7 +23,6 @@ class Environment:
         name: of its folder.
         requirements: files in pip's format.
         constraints: pins everything that the requirements bring along.
-        alone: a further file of packages that bring nothing along.
         megabytes: the free disk that making it takes.
     """
 
@@ -31,7 +30,6 @@ class Environment:
     requirements: tuple[Path, ...]
     constraints: Path
     megabytes: int
-    alone: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -47,7 +45,6 @@ class Environment:
     def stamp(self) -> str:
         """What it is made from: the requirements, this Python, and its own place."""
         files = [part for file in self.requirements for part in with_included(file)]
-        files += [self.alone] if self.alone else []
         return digest([*files, self.constraints], sys.version, sys.base_prefix, str(self.folder))
 
     def is_ready(self) -> bool:
@@ -79,11 +76,6 @@ class Environment:
         options = ["--progress-bar", "off", "--no-compile", "-c", str(self.constraints)]
         what = f"Installing the {self.name} environment"
         steps.run(f"{self.name}-install", what, self.pip("install", *options, *wanted))
-        if self.alone:
-            command = self.pip(
-                "install", "--progress-bar", "off", "--no-compile", "--no-deps", "-r", self.alone
-            )
-            steps.run(f"{self.name}-alone", what, command)
         put_stamp(self.folder, self.stamp)
 
 
@@ -112,6 +104,4 @@ TESTS = Environment(
 def engine_environment(comfyui: Path) -> Environment:
     """The engine's environment: torch, and what the ComfyUI in this folder asks for."""
     files = (REQUIREMENTS / "engine.txt", comfyui / "requirements.txt")
-    return Environment(
-        "engine", files, REQUIREMENTS / "engine.lock", 10_000, alone=REQUIREMENTS / "reference.txt"
-    )
+    return Environment("engine", files, REQUIREMENTS / "engine.lock", 10_000)
