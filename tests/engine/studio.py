@@ -196,6 +196,7 @@ def write_video(path: Path, pictures: list[Image.Image]) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=24)
         stream.width, stream.height, stream.pix_fmt = *pictures[0].size, "yuv420p"
+        stream.options = {"qp": "0"}  # lossless: two files of the same pictures have the same frames
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_image(picture)))
         container.mux(stream.encode(None))
