@@ -31,10 +31,14 @@ class VideoRecord(_Output):
     preview: bool = Field(description="Whether this is a preview.")
     seed: int = Field(description="The seed used; the same job with it gives the same frames.")
     credits: int = Field(description="Price of the job.")
+    loudness: float | None = Field(
+        None, description="Loudness of the whole sound track in LUFS (EBU R 128), -70 where it is silent."
+    )
+    true_peak: float | None = Field(None, description="True peak of the sound track in dBTP.")
     warnings: tuple[str, ...] = Field((), description="What the caller should know about this job.")
     timings: dict[str, float] = Field(description="Seconds by stage, waiting included.")
     versions: dict[str, str] = Field(
-        description="Worker, its git revision where the image states it, engine and checkpoint."
+        description="Worker, its git revision where the image states it, engine, checkpoint and text encoder."
     )
 
 

@@ -93,7 +93,14 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="The endpoint's execution timeout, in seconds; deadlines stay 30 s below it.",
     )
-    default_camera: Camera = Field("static", description="The camera of a job that names none.")
+    default_camera: Camera = Field(
+        "static", description="The camera of a job that names none and has no control."
+    )
+    pro_guidance: Literal["full", "plain"] = Field(
+        "full",
+        description="full: pro is guided as in Lightricks' pipelines, in four passes a step; plain: as in "
+        "ComfyUI's templates, in two.",
+    )
     keep_models_loaded: bool = Field(
         True,
         description="Keep every recipe's weights in memory, so that a switch loads nothing; needs the host "
@@ -131,6 +138,11 @@ class Settings(BaseSettings):
     # --- what goes out ----------------------------------------------------------------------------
     output_dir: Path | None = Field(None, description="Where videos are kept when there is no bucket.")
     volume_dir: Path = Field(Path("/runpod-volume"), description="Where a network volume is mounted.")
+    encode_buffer_bytes: int = Field(
+        500 * MEGABYTE,
+        gt=0,
+        description="Memory for frames that wait for the encoder, in bytes; then the decoder waits.",
+    )
     video_crf: float = Field(18, ge=0, le=51, description="H.264 quality: 0 lossless, 18 fine, 23 smaller.")
     bucket_endpoint_url: str | None = Field(
         None, validation_alias="BUCKET_ENDPOINT_URL", description="S3-compatible endpoint."

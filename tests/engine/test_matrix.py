@@ -19,7 +19,7 @@ from ltx2_worker.catalog.files import ModelFile, manifest
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
 from ltx2_worker.plan import Plan, make_plan
-from ltx2_worker.workflow import Media, build, needs
+from ltx2_worker.workflow import Media, Output, build, needs
 from ltx2_worker.workflow.graph import NODE_KINDS, Prompt
 from tests.engine.definitions import Definitions
 from tools.node_kinds import node_kinds as kinds_of
@@ -97,7 +97,7 @@ def graph_of(plan: Plan) -> Prompt:
         image="job/image.png" if plan.mode == "i2v" else None,
         control="job/control.mp4" if plan.control else None,
     )
-    return build(plan, media, "job/video", crf=18.0).prompt
+    return build(plan, media, Output(18.0)).prompt
 
 
 def files_named(prompt: Prompt) -> set[str]:
@@ -227,15 +227,15 @@ def broken(prompt: Prompt, class_type: str, **changes: Any) -> Prompt:
         ("EmptyLTXVLatentVideo", {"width": 640.0}, "takes INT"),
         ("EmptyLTXVLatentVideo", {"width": None}, "width is required"),
         ("EmptyLTXVLatentVideo", {"widht": 640}, "no input widht"),
-        ("SaveVideo", {"codec": "auto"}, "no input codec.encoding"),
+        ("DA3Render", {"output": "sky_mask"}, "no input output.normalization"),
         ("CheckpointLoaderSimple", {"ckpt_name": "x.safetensors"}, "not one of"),
-        ("CreateVideo", {"images": ["1", 0]}, "is connected to MODEL"),
-        ("CreateVideo", {"images": ["99", 0]}, "a node that is not there"),
-        ("CreateVideo", {"audio": None}, "nothing needs it"),
+        ("LTX2DecodeToMP4", {"samples": ["1", 0]}, "is connected to MODEL"),
+        ("LTX2DecodeToMP4", {"samples": ["99", 0]}, "a node that is not there"),
+        ("LTX2DecodeToMP4", {"audio": None}, "nothing needs it"),
     ],
 )
 def test_the_judge_sees_what_is_wrong(
     definitions: Definitions, class_type: str, changes: Raw, complaint: str
 ) -> None:
-    prompt = graph_of(plan_of({"prompt": "a cat"}))
+    prompt = graph_of(plan_of({"prompt": "a cat", "control": {"type": "depth", "video_url": URL}}))
     assert any(complaint in fault for fault in definitions.faults(broken(prompt, class_type, **changes)))
