@@ -140,7 +140,8 @@ def finish(
 
 def _versions(settings: Settings, engine: str, plan: Plan) -> dict[str, str]:
     revision = {"revision": settings.revision} if settings.revision else {}
-    models = {"checkpoint": plan.checkpoint.name, "text_encoder": plan.files["text_encoder"].name}
+    others = {role: plan.files[role].name for role in plan.family.also_named}
+    models = {"checkpoint": plan.checkpoint.name} | others
     return {"worker": __version__, **revision, "engine": engine, **models}
 
 

@@ -97,6 +97,7 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         title=table.title,
         precisions=table.precisions,
         named_by=table.named_by,
+        also_named=table.also_named,
         latent=table.latent,
         rates=table.rates,
         arithmetic=table.arithmetic,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .files import ModelFile
-from .tables import ALWAYS, GUIDANCE, VALUES_OF, Choice, FamilyTable, FileIds, Slot, Value
+from .tables import ALWAYS, GUIDANCE, POSE, VALUES_OF, Choice, FamilyTable, Feature, FileIds, Slot, Value
 
 Graphs = Mapping[str, Mapping[str, dict[str, Any]]]
 
@@ -28,11 +28,23 @@ def faults(name: str, family: FamilyTable, graphs: Graphs, files: Mapping[str, M
     yield from _unknown_files(name, family, files)
     for recipe in graphs:
         yield from _faults_of_recipe(recipe, family, nodes[recipe], files)
-    if family.named_by not in family.files:
-        yield f"named_by: there is no role {family.named_by!r}"
+    for role in (family.named_by, *family.also_named):
+        if role not in family.files:
+            yield f"named_by, also_named: there is no role {role!r}"
+    yield from _missing_tables(family)
     structure = family.choices.get(Choice.STRUCTURE)
     if unfed := set(family.controls) - set(structure.sources if structure else ()):
         yield f"choices.structure: no node for {', '.join(sorted(unfed))}"
+
+
+def _missing_tables(family: FamilyTable) -> Iterator[str]:
+    """Numbers that a feature cannot be planned without."""
+    if Feature.REFINING in family.features and family.refining is None:
+        yield "refining: a family that refines has this table"
+    if Feature.DETAILER in family.features and family.detailing is None:
+        yield "detailing: a family with a detailer has this table"
+    if family.pose is None and not set(POSE).isdisjoint(family.slots):
+        yield "pose: a family that draws poses has this table"
 
 
 def _by_title(graph: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

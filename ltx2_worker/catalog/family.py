@@ -53,7 +53,9 @@ class Family:
     """What all recipes of a generation share; the tables' meaning is said in ltx-2.toml.
 
     Attributes:
+        refining, detailing, pose: None where no recipe has the pass, or draws poses.
         named_by: the role whose file stands for the model in replies.
+        also_named: roles whose files a reply names under the role's own name.
         roles: the files that graphs load, in the order in which a reply names them.
         cameras: camera LoRAs by what a job calls them.
     """
@@ -62,12 +64,13 @@ class Family:
     title: str
     precisions: tuple[str, ...]
     named_by: str
+    also_named: tuple[str, ...]
     latent: Latent
     rates: Rates
     arithmetic: Arithmetic
-    refining: Refining
-    detailing: Detailing
-    pose: Pose
+    refining: Refining | None
+    detailing: Detailing | None
+    pose: Pose | None
     roles: Mapping[str, RoleTable]
     slots: Mapping[Value, tuple[Slot, ...]]
     features: Mapping[Feature, tuple[str, ...]]

@@ -315,12 +315,13 @@ class FamilyTable(_Table):
     title: Text
     precisions: Texts
     named_by: Text
+    also_named: tuple[Text, ...] = ()
     latent: Latent
     rates: Rates
     arithmetic: Arithmetic
-    refining: Refining
-    detailing: Detailing
-    pose: Pose
+    refining: Refining | None = None
+    detailing: Detailing | None = None
+    pose: Pose | None = None
     recipes: Annotated[Mapping[str, RecipeTable], Field(min_length=1)]
     files: Mapping[str, RoleTable]
     controls: Mapping[str, ControlTable] = {}

@@ -45,7 +45,7 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
     if plan.refined:
         stages[Stage.REFINING] = (len(plan.refining_sigmas) - 1) * _step_seconds(last, model)
     if plan.detailer:
-        stages[Stage.DETAILING] = family.detailing.steps * _detailer_step_seconds(plan)
+        stages[Stage.DETAILING] = _detailer_seconds(plan)
     return stages
 
 
@@ -54,14 +54,17 @@ def deadline_seconds(plan: Plan) -> float:
     return max(DEADLINE_FLOOR, DEADLINE_FACTOR * sum(stage_seconds(plan).values()))
 
 
-def _detailer_step_seconds(plan: Plan) -> float:
-    """One step in every window: the guide is the window again, twice the tokens."""
+def _detailer_seconds(plan: Plan) -> float:
+    """Every step in every window: the guide is the window again, twice the tokens."""
     latent, detailing = plan.family.latent, plan.family.detailing
+    if detailing is None:
+        return 0.0
     frames = (plan.generated_frames - 1) // latent.frames + 1
     further = math.ceil((frames - detailing.window) / (detailing.window - detailing.overlap))
     cells = latent_tokens(plan.canvas, plan.generated_frames, latent) // frames
     tokens = 2 * min(frames, detailing.window) * cells
-    return (1 + max(0, further)) * _step_seconds(tokens, plan.family.arithmetic)
+    step = (1 + max(0, further)) * _step_seconds(tokens, plan.family.arithmetic)
+    return detailing.steps * step
 
 
 def _step_seconds(tokens: int, model: Arithmetic) -> float:

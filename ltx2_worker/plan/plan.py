@@ -105,8 +105,10 @@ class Plan:
 
     @property
     def refining_sigmas(self) -> tuple[float, ...]:
-        """Noise levels of the refining pass."""
+        """Noise levels of the refining pass; none where the family does not refine."""
         refining = self.family.refining
+        if refining is None:
+            return ()
         return refining.sigmas_after_temporal if self.temporal_upscaler else refining.sigmas
 
     @property

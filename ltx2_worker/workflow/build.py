@@ -97,7 +97,7 @@ def build(plan: Plan, media: Media, output: Output, *, resident: Sequence[Plan] 
 
 def bound(plan: Plan, media: Media, output: Output) -> Graph:
     """Return the recipe's graph with everything that the plan decides, still with what it does not use."""
-    pose = plan.family.pose
+    pose, detailing = plan.family.pose, plan.family.detailing
     values: dict[Value, object | None] = {
         Value.PROMPT: plan.prompt,
         Value.SEED: plan.seed,
@@ -106,8 +106,6 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.STEPS: plan.steps,
         Value.SHIFT: plan.shift,
         Value.REFINING_SIGMAS: ", ".join(str(sigma) for sigma in plan.refining_sigmas),
-        Value.DETAILER_WINDOW: plan.family.detailing.window,
-        Value.DETAILER_OVERLAP: plan.family.detailing.overlap,
         Value.BASE_FPS: float(plan.base_fps),
         Value.CONDITIONING_FPS: float(min(plan.fps, plan.family.rates.conditioning_most)),
         Value.SOUND_FPS: plan.family.rates.sound,
@@ -125,14 +123,18 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.CONTROL_VIDEO: media.control,
         Value.CONTROL_STRENGTH: plan.control.strength if plan.control else None,
         Value.CONTROL_REPEATS: _repeats(plan),
-        Value.POSE_STICK_WIDTH: pose.scaled(pose.stick_width, plan.first_canvas.width),
-        Value.POSE_POINT_SIZE: pose.scaled(pose.point_size, plan.first_canvas.width),
         Value.CAMERA_STRENGTH: plan.camera.strength if plan.camera else None,
         Value.FILE_PREFIX: output.prefix,
         Value.CRF: output.crf,
         Value.ENCODER: output.encoder,
         Value.BUFFER_MB: max(1, output.buffer_bytes // 1_000_000),
     }
+    if detailing:
+        values |= {Value.DETAILER_WINDOW: detailing.window, Value.DETAILER_OVERLAP: detailing.overlap}
+    if pose:
+        side = plan.first_canvas.width
+        values[Value.POSE_STICK_WIDTH] = pose.scaled(pose.stick_width, side)
+        values[Value.POSE_POINT_SIZE] = pose.scaled(pose.point_size, side)
     if plan.guidance is not None:
         values |= {value: getattr(plan.guidance, value) for value in GUIDANCE}
     binding = Binding(

@@ -227,7 +227,6 @@ def broken(prompt: Prompt, class_type: str, **changes: Any) -> Prompt:
         ("EmptyLTXVLatentVideo", {"width": 640.0}, "takes INT"),
         ("EmptyLTXVLatentVideo", {"width": None}, "width is required"),
         ("EmptyLTXVLatentVideo", {"widht": 640}, "no input widht"),
-        ("DA3Render", {"output": "sky_mask"}, "no input output.normalization"),
         ("CheckpointLoaderSimple", {"ckpt_name": "x.safetensors"}, "not one of"),
         ("LTX2DecodeToMP4", {"samples": ["1", 0]}, "is connected to MODEL"),
         ("LTX2DecodeToMP4", {"samples": ["99", 0]}, "a node that is not there"),
@@ -237,5 +236,13 @@ def broken(prompt: Prompt, class_type: str, **changes: Any) -> Prompt:
 def test_the_judge_sees_what_is_wrong(
     definitions: Definitions, class_type: str, changes: Raw, complaint: str
 ) -> None:
-    prompt = graph_of(plan_of({"prompt": "a cat", "control": {"type": "depth", "video_url": URL}}))
+    prompt = graph_of(plan_of(IMAGE | {"prompt": "a cat", "control": {"type": "depth", "video_url": URL}}))
     assert any(complaint in fault for fault in definitions.faults(broken(prompt, class_type, **changes)))
+
+
+def test_the_judge_knows_which_inputs_a_chosen_value_brings(definitions: Definitions) -> None:
+    inputs = {"filename_prefix": "x", "format": "mp4", "codec": "auto", "codec.encoding": "re-encode"}
+    prompt = {"1": {"class_type": "SaveVideo", "inputs": inputs, "_meta": {"title": "Saved"}}}
+    assert "Saved (1): there is no input codec.encoding" in definitions.faults(prompt)
+    inputs["codec"] = "h264"
+    assert "Saved (1): there is no input codec.encoding" not in definitions.faults(prompt)

@@ -137,6 +137,7 @@ def test_its_jobs_are_planned_checked_bound_and_run_by_the_worker_as_it_is(
         assert (made["width"], made["height"], made["frames"], made["fps"]) == (448, 256, 12, 12.0), made
         assert made["audio"]
         assert made["versions"]["checkpoint"] == "sketch-transformer.safetensors"
+        assert made["versions"]["gemma"] == "sketch-gemma.safetensors"
         assert {"sampling", "decoding"} <= made["timings"].keys()
     assert [(made["quality"], made["mode"]) for made in (draft, final)] == [
         ("draft", "t2v"),

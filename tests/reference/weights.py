@@ -25,7 +25,7 @@ from ltx_core.text_encoders.gemma.embeddings_connector import (
 )
 from safetensors.torch import save_file
 
-from local import ltx2_config
+from local.tiny import ltx2_config
 
 State = dict[str, torch.Tensor]
 

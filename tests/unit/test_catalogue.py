@@ -31,7 +31,11 @@ TABLE = (FOLDER / "ltx-2.toml").read_text()
         ('steps = ["Stage 1 sigmas.steps"]\n', "", "recipes.pro: its graph has no input for steps"),
         ('prompt = ["Prompt.text"]', 'prompts = ["Prompt.text"]', "slots.prompts"),
         ('camera = ["Camera LoRA"]', 'camera = ["Camera"]', "features.camera: no recipe has a node Camera"),
-        ('encoding = ["Save video"]', 'encoding = ["Save"]', "stages.encoding: no recipe has a node Save"),
+        (
+            'refining = ["Temporal upscaler", ',
+            'refining = ["Upscaler", ',
+            "stages.refining: no recipe has a node Upscaler",
+        ),
         ('pose = "Pose skeletons"', 'pose = "Poses"', "choices.structure: no recipe has a node Poses"),
         (', pose = "Pose skeletons"', "", "choices.structure: no node for pose"),
         ('file = "detailer"', 'file = "detailr"', "files.toml has no detailr"),
@@ -43,7 +47,8 @@ TABLE = (FOLDER / "ltx-2.toml").read_text()
         ('workflow = "pro.json"', 'workflow = "best.json"', "best.json"),
         ('into = ["Detailer LoRA.lora_name"]', 'into = ["Camera LoRA.lora_name"]', "no role stands for it"),
         ("cell = 32", "cell = 0", "latent.cell"),
-        ("passes = 1", "passes = 1\nguidance = 3", "guidance"),
+        ("steps = 8", "steps = 8\npasses = 3", "passes"),
+        ("[detailing]", "[detailing_]", "detailing_"),
     ],
 )
 def test_a_mistake_in_a_family_s_table_is_named(tmp_path: Path, old: str, new: str, complaint: str) -> None:
@@ -104,6 +109,9 @@ class Engine:
 
     def object_info(self, _: Deadline) -> dict[str, Any]:
         return self._nodes
+
+    def device(self) -> None:
+        return None
 
 
 def library_with(folder: Path, *ids: str) -> ModelLibrary:

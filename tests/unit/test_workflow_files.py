@@ -27,6 +27,7 @@ def test_the_steps_are_those_of_the_graph(recipe: Recipe) -> None:
         assert value(recipe, "Stage 1 sigmas", "steps") == recipe.steps.default
     else:
         assert len(sigmas(recipe, "Stage 1 sigmas")) == recipe.steps.default + 1
+    assert recipe.family.detailing
     assert len(sigmas(recipe, "Detailer sigmas")) == recipe.family.detailing.steps + 1
 
 
