@@ -72,14 +72,15 @@ ARG HF_ENDPOINT=
 # Not every builder hands a stage's ARGs on to the stages made from it.
 ENV MODEL_SET=${MODEL_SET} HF_ENDPOINT=${HF_ENDPOINT}
 
-FROM downloader AS weights-text-encoder
-RUN --mount=type=secret,id=hf_token fetch text_encoder
-
+# <layers: written from files.toml by `python -m tools.reference`>
 FROM downloader AS weights-checkpoint-fast
 RUN --mount=type=secret,id=hf_token fetch checkpoint_fast
 
 FROM downloader AS weights-checkpoint-pro
 RUN --mount=type=secret,id=hf_token fetch checkpoint_pro
+
+FROM downloader AS weights-text-encoder
+RUN --mount=type=secret,id=hf_token fetch text_encoder
 
 FROM downloader AS weights-distilled-lora
 RUN --mount=type=secret,id=hf_token fetch distilled_lora
@@ -87,11 +88,12 @@ RUN --mount=type=secret,id=hf_token fetch distilled_lora
 FROM downloader AS weights-upscalers
 RUN --mount=type=secret,id=hf_token fetch spatial_upscaler temporal_upscaler
 
-FROM downloader AS weights-detailer
-RUN --mount=type=secret,id=hf_token fetch detailer
-
 FROM downloader AS weights-camera-static
 RUN --mount=type=secret,id=hf_token fetch camera_static
+
+FROM downloader AS weights-camera-dolly
+RUN --mount=type=secret,id=hf_token fetch camera_dolly_in camera_dolly_out camera_dolly_left \
+    camera_dolly_right
 
 FROM downloader AS weights-camera-jib-up
 RUN --mount=type=secret,id=hf_token fetch camera_jib_up
@@ -99,26 +101,29 @@ RUN --mount=type=secret,id=hf_token fetch camera_jib_up
 FROM downloader AS weights-camera-jib-down
 RUN --mount=type=secret,id=hf_token fetch camera_jib_down
 
-FROM downloader AS weights-camera-dolly
-RUN --mount=type=secret,id=hf_token fetch camera_dolly_in camera_dolly_out camera_dolly_left camera_dolly_right
+FROM downloader AS weights-detailer
+RUN --mount=type=secret,id=hf_token fetch detailer
 
 FROM downloader AS weights-control
 RUN --mount=type=secret,id=hf_token fetch control_canny control_depth control_pose control_union \
     depth_model pose_model person_detector
+# </layers>
 
 
 FROM python AS worker
-COPY --from=weights-text-encoder /weights/ /opt/models/
+# <copies: written from files.toml by `python -m tools.reference`>
 COPY --from=weights-checkpoint-fast /weights/ /opt/models/
 COPY --from=weights-checkpoint-pro /weights/ /opt/models/
+COPY --from=weights-text-encoder /weights/ /opt/models/
 COPY --from=weights-distilled-lora /weights/ /opt/models/
 COPY --from=weights-upscalers /weights/ /opt/models/
-COPY --from=weights-detailer /weights/ /opt/models/
 COPY --from=weights-camera-static /weights/ /opt/models/
+COPY --from=weights-camera-dolly /weights/ /opt/models/
 COPY --from=weights-camera-jib-up /weights/ /opt/models/
 COPY --from=weights-camera-jib-down /weights/ /opt/models/
-COPY --from=weights-camera-dolly /weights/ /opt/models/
+COPY --from=weights-detailer /weights/ /opt/models/
 COPY --from=weights-control /weights/ /opt/models/
+# </copies>
 
 COPY --from=engine /opt/engine/ /opt/engine/
 COPY --from=comfyui /opt/comfyui/ /opt/comfyui/

@@ -14,7 +14,7 @@ import platform
 import sys
 from collections.abc import Callable
 
-from bench import fetching, graphs, idle, memory, overhead, soak, start, switching
+from bench import fetching, graphs, idle, memory, overhead, soak, start, stream, switching
 from bench.table import Row, markdown
 from tests.engine.fixtures import NEEDED
 
@@ -32,6 +32,7 @@ def main() -> int:
         "memory": memory.rows,
         "fetching": fetching.rows,
         "switching": switching.rows,
+        "stream": stream.rows,
         "soak": lambda: soak.rows(options.jobs),
     }
     if unknown := [name for name in names if name not in figures]:

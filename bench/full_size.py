@@ -229,6 +229,7 @@ def main() -> None:
     folder, target = Path(sys.argv[1]), sys.argv[2]
     import_comfyui(folder)
     listed = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
+    listed.pop("sets")
     for file_id, make in FILES.items():
         file, entry = make(), listed[file_id]
         size = sum(tensor.bytes for tensor in file[0].values())

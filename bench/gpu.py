@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -31,11 +32,11 @@ from ltx2_api.errors import WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
 from ltx2_worker.deadline import Deadline
-from ltx2_worker.engine import Engine, EngineOptions
+from ltx2_worker.engine import Encoder, EncoderFiles, Engine, EngineOptions
 from ltx2_worker.plan import make_plan
 from ltx2_worker.progress import ORDER
 from ltx2_worker.settings import Settings
-from ltx2_worker.workflow.build import BuiltGraph, Media, build
+from ltx2_worker.workflow.build import BuiltGraph, Media, Output, build
 
 PROMPT = "A lighthouse keeper climbs the stairs while a storm breaks over the bay."
 BOOT_SECONDS = 600.0
@@ -163,15 +164,19 @@ def _engine(settings: Settings, models: tuple[Path, ...], flags: str) -> Iterato
 def _measure(engine: Engine, clock_file: Path, name: str, job: dict[str, Any]) -> Result:
     times = []
     for seed in (1, 2):
-        graph, seconds = _graph(job | {"prompt": f"{PROMPT} Take {seed}.", "seed": seed}, f"{name}-{seed}")
-        files = engine.run(
-            graph.prompt,
-            turn=engine.take_turn(),
-            job_key=f"{name}-{seed}",
-            deadline=Deadline(CASE_SECONDS),
-        )
-        for file in files:
-            file.unlink()
+        address, video = f"bench-{uuid.uuid4().hex}", clock_file.with_name(f"{name}-{seed}.mp4")
+        graph, seconds = _graph(job | {"prompt": f"{PROMPT} Take {seed}.", "seed": seed}, address)
+        deadline = Deadline(CASE_SECONDS)
+        with Encoder(engine.options, address, EncoderFiles(video)) as encoder:
+            engine.run(
+                graph.prompt,
+                turn=engine.take_turn(),
+                job_key=f"{name}-{seed}",
+                deadline=deadline,
+                is_made=encoder.has_all_frames,
+            )
+            encoder.wait(deadline, lambda _: None)
+        video.unlink()
         times.append(clock.read(clock_file)[-1])
     first, second = times
     stages: dict[Stage, float] = {}
@@ -188,11 +193,12 @@ def _measure(engine: Engine, clock_file: Path, name: str, job: dict[str, Any]) -
     )
 
 
-def _graph(raw: dict[str, Any], prefix: str) -> tuple[BuiltGraph, float]:
+def _graph(raw: dict[str, Any], address: str) -> tuple[BuiltGraph, float]:
     """The worker's graph of a job, and the seconds of its video."""
     job, _ = JobInput.parse(raw)
     plan = make_plan(job, installed=lambda _: True, default_camera="static")
-    graph = build(plan, Media(), f"{prefix}/video", crf=Settings().video_crf, resident=in_other_recipes(plan))
+    output = Output(Settings().video_crf, address)
+    graph = build(plan, Media(), output, resident=in_other_recipes(plan))
     return graph, plan.seconds
 
 

@@ -8,7 +8,7 @@ from bench.table import Row, spread
 from ltx2_api.job import JobInput
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.plan import Plan, by_recipe, make_plan
-from ltx2_worker.workflow.build import Media, build
+from ltx2_worker.workflow.build import Media, Output, build
 
 ROUNDS = 50
 
@@ -36,7 +36,7 @@ def _graph(raw: object) -> None:
         image=None if plan.image_strength is None else "start.png",
         control=None if plan.control is None else "control.mp4",
     )
-    build(plan, media, "prefix/video", crf=18, resident=in_other_recipes(plan))
+    build(plan, media, Output(18.0, "address"), resident=in_other_recipes(plan))
 
 
 def in_other_recipes(plan: Plan) -> list[Plan]:

@@ -12,7 +12,7 @@ from bench.lab import PREVIEW, bucket_environment, running_worker, scratch, stor
 from bench.table import Row, milliseconds
 from bench.videos import write_noise
 from ltx2_worker.deadline import Deadline
-from ltx2_worker.media import stills, video
+from ltx2_worker.media import video
 from ltx2_worker.settings import Settings
 from ltx2_worker.storage.publish import Publisher
 from ltx2_worker.storage.record import Artifacts
@@ -57,7 +57,7 @@ def _plain_upload(url: str, size: int) -> None:
 
 
 def _delivery(megabytes: int) -> Row:
-    """Finishing, checking, poster and delivery of a video, less its plain upload."""
+    """Checking and delivery of a closed file, less its plain upload."""
     with scratch() as folder, store() as url, _settings(folder, url) as settings:
         source = write_noise(folder / "engine.mp4", megabytes)
         publisher, s3 = Publisher(settings), client(url)
@@ -68,23 +68,21 @@ def _delivery(megabytes: int) -> Row:
             whole = _seconds(partial(deliver, publisher, source, folder, f"job-{index}"))
             differences.append(whole - uploads[-1])
     return Row(
-        f"overhead of a {megabytes} MB video: finish, check, poster, digest, verify",
+        f"overhead of a {megabytes} MB video, from closed file to answer: check, digest, verify",
         f"{milliseconds(differences)} beside an upload of {milliseconds(uploads)}",
         "60 ms + the upload",
     )
 
 
 def deliver(publisher: Publisher, source: Path, folder: Path, name: str) -> None:
-    """What is done to the engine's file after a job: `steps.finish`, then the delivery."""
-    deadline = Deadline(600)
-    finished, poster = folder / "finished.mp4", folder / "poster.jpg"
-    video.finish(source, finished, {}, deadline)
-    video.inspect(finished)
-    stills.poster(finished, poster, deadline)
-    artifacts = Artifacts(name, name, "digest", finished, {}, poster=poster)
+    """What is done to a closed file: it is checked by its index, then delivered with its poster."""
+    poster = folder / "poster.jpg"
+    poster.write_bytes(bytes(100_000))
+    video.inspect(source)
+    artifacts = Artifacts(name, name, "digest", source, {}, poster=poster)
     destination = publisher.destination(None)
     assert destination is not None
-    publisher.deliver(artifacts, destination, deadline)
+    publisher.deliver(artifacts, destination, Deadline(600))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from bench.clock import PromptTimes
 from bench.lab import PREVIEW, running_worker
 from bench.table import Row
-from ltx2_api.prices import Quality
+from ltx2_api.names import Quality
 from ltx2_worker.catalog.catalogue import catalogue
 
 TURNS: tuple[Quality, ...] = ("fast", "pro", "fast", "pro", "fast", "pro")

@@ -8,15 +8,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from .bounds import MAX_NAME, check_bounds
 from .errors import MAX_FAULTS, ErrorCode, Fault, WorkerError
-from .prices import Duration, Quality, Resolution
+from .names import NAMES, Camera, ControlType, Precision, Quality
+from .prices import Duration, Resolution
 
-Camera = Literal["static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"]
-ControlType = Literal["depth", "canny", "pose"]
 Mode = Literal["t2v", "i2v"]
-Precision = Literal["fp8", "full"]
 
 #: Largest integer that JSON clients written in JavaScript keep exact.
 MAX_SEED = 2**53 - 1
+
+#: What each recipe is, for the caller; steps that a job may ask for, which recipes take them, which do not.
+QUALITIES = "; ".join(f"{name}: {recipe.description}" for name, recipe in NAMES.recipes.items())
+STEPS = NAMES.chosen_steps
+CHOSEN = " or ".join(filter(NAMES.takes_steps, NAMES.qualities))
+FIXED = " and ".join(name for name in NAMES.qualities if not NAMES.takes_steps(name))
 
 #: Settings of other workers that are no user setting here; present, they are answered with a warning.
 IGNORED_FIELDS = ("negative_prompt", "cfg", "guidance_scale")
@@ -68,14 +72,14 @@ class JobInput(_Input):
         description="What is seen and heard, over time; 1 to 4,000 characters. The model reads 1,024 tokens; "
         "a warning says where a longer one was cut."
     )
-    quality: Quality = Field(
-        "fast", description="fast: distilled checkpoint, 8 steps; pro: dev checkpoint with guidance."
-    )
-    steps: Annotated[int, Field(ge=20, le=40), WHOLE] | None = Field(
-        None, description="Sampling steps of the pro recipe (default 30); an error with fast."
+    quality: Quality = Field(NAMES.qualities[0], description=f"{QUALITIES}.")
+    steps: Annotated[int, Field(ge=STEPS.least, le=STEPS.most), WHOLE] | None = Field(
+        None,
+        description=f"Sampling steps of the {CHOSEN} recipe (default {STEPS.default}); "
+        f"an error with {FIXED}.",
     )
     precision: Precision = Field(
-        "fp8", description="Weights of the checkpoint; full needs the larger file installed."
+        NAMES.precisions[0], description="Weights of the checkpoint; full needs the larger file installed."
     )
     resolution: Resolution = Field("720p", description="Delivered exactly: 1280x720 or 1920x1080, landscape.")
     duration: Duration = Field(
@@ -207,9 +211,10 @@ def _contradictions(job: JobInput, wrong: set[str] | frozenset[str]) -> list[Fau
             "image_strength needs a start image.",
         ),
         (
-            "quality" not in wrong and job.steps is not None and job.quality == "fast",
+            "quality" not in wrong and job.steps is not None and not NAMES.takes_steps(job.quality),
             "steps",
-            "steps can be set with quality pro only; fast always takes 8.",
+            f"steps can be set with quality {CHOSEN} only; "
+            f"{job.quality} always takes {NAMES.recipes[job.quality].steps.default}.",
         ),
         (
             "camera" not in wrong and job.camera == "none" and job.given("camera_strength"),

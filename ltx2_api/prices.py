@@ -1,17 +1,36 @@
-"""What a job costs, in credits."""
+"""What a job costs, in credits; the list itself is prices.toml."""
 
-from typing import Literal
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
 
-Quality = Literal["fast", "pro"]
+from pydantic import Field, TypeAdapter
+
+from .names import Quality
+
 Resolution = Literal["720p", "1080p"]
 Duration = Literal[10, 15, 20]
 
-#: Mivo's price list: credits by duration (seconds), then by quality and resolution.
-CREDITS: dict[Duration, dict[tuple[Quality, Resolution], int]] = {
-    10: {("fast", "720p"): 30, ("fast", "1080p"): 45, ("pro", "720p"): 45, ("pro", "1080p"): 60},
-    15: {("fast", "720p"): 45, ("fast", "1080p"): 67, ("pro", "720p"): 67, ("pro", "1080p"): 90},
-    20: {("fast", "720p"): 60, ("fast", "1080p"): 90, ("pro", "720p"): 90, ("pro", "1080p"): 120},
-}
+_List = dict[str, dict[Resolution, dict[str, Annotated[int, Field(ge=0, strict=True)]]]]
+
+
+def _credits() -> dict[Duration, dict[tuple[Quality, Resolution], int]]:
+    """The price list, by duration and then by quality and resolution."""
+    text = Path(__file__).with_name("prices.toml").read_text(encoding="utf-8")
+    listed = TypeAdapter(_List).validate_python(tomllib.loads(text))
+    durations: tuple[Duration, ...] = (10, 15, 20)
+    return {
+        duration: {
+            (quality, resolution): by_duration[str(duration)]
+            for quality, by_resolution in listed.items()
+            for resolution, by_duration in by_resolution.items()
+        }
+        for duration in durations
+    }
+
+
+#: Credits by duration (seconds), then by quality and resolution.
+CREDITS = _credits()
 
 
 def credits_for(

@@ -27,7 +27,7 @@ class Progress:
 
     Attributes:
         percent: 0 to 99, never lower than before; 100 is the result itself.
-        step, steps: sampling steps, in stages that have them.
+        step, steps: sampling steps, or frames decoded or encoded, in stages that have them.
         seconds_left: estimate for the whole job.
         picture: JPEG of the emerging video's first frame, where the operator turned that on.
     """

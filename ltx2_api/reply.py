@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import MAX_FAULTS, ErrorCode, WorkerError
 from .job import Mode
-from .prices import Quality
+from .names import NAMES, Quality
 
 #: Characters of one sentence, and of all sentences of a failure: with `MAX_FAULTS` faults a failure stays far
 #: below 64 KB, however its characters are encoded. RunPod takes replies of up to 10 MB.
@@ -27,10 +27,14 @@ class VideoRecord(_Output):
     duration: float = Field(description="Seconds.")
     audio: bool = Field(description="Whether the file has a sound track.")
     mode: Mode = Field(description="t2v or i2v.")
-    quality: Quality = Field(description="fast or pro.")
+    quality: Quality = Field(description=f"{' or '.join(NAMES.qualities)}.")
     preview: bool = Field(description="Whether this is a preview.")
     seed: int = Field(description="The seed used; the same job with it gives the same frames.")
     credits: int = Field(description="Price of the job.")
+    loudness: float | None = Field(
+        None, description="Loudness of the whole sound track in LUFS (EBU R 128), -70 where it is silent."
+    )
+    true_peak: float | None = Field(None, description="True peak of the sound track in dBTP.")
     warnings: tuple[str, ...] = Field((), description="What the caller should know about this job.")
     timings: dict[str, float] = Field(description="Seconds by stage, waiting included.")
     versions: dict[str, str] = Field(

@@ -10,7 +10,7 @@ ORDER = {stage: position for position, stage in enumerate(Stage)}
 
 #: The stages in which the engine works on the job, and those of them that report their steps.
 ENGINE_STAGES = tuple(
-    stage for stage in Stage if ORDER[Stage.CONTROL] <= ORDER[stage] <= ORDER[Stage.ENCODING]
+    stage for stage in Stage if ORDER[Stage.CONTROL] <= ORDER[stage] <= ORDER[Stage.DECODING]
 )
 STEPPED_STAGES = frozenset({Stage.SAMPLING, Stage.REFINING, Stage.DETAILING})
 #: How many times longer than computed a stage may take on a machine that was not measured yet.
@@ -127,9 +127,11 @@ class Meter:
                 self._run_again or ORDER[self._stage] < ORDER[ENGINE_STAGES[0]]
             ):
                 return float("inf")
+            if ORDER[self._stage] > ORDER[ENGINE_STAGES[-1]]:
+                return 0.0
             later = sum(self.expected.get(s, 0.0) for s in ENGINE_STAGES if ORDER[s] > ORDER[self._stage])
             spent = self._clock() - self._since
-            own = self.expected.get(self._stage, 0.0) if self._stage in ENGINE_STAGES else 0.0
+            own = self.expected.get(self._stage, 0.0)
             unsure = later
             measured = 0.0
             if self._step and self._step[0] > 0:

@@ -6,10 +6,17 @@ The table in docs/operations.md is made from this file.
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ltx2_api.names import NAMES, Camera
+
+if TYPE_CHECKING:
+    RecipeOrNone = str
+else:
+    RecipeOrNone = Literal[("", *NAMES.qualities)]
 
 MEGABYTE = 1_000_000
 
@@ -86,18 +93,16 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="The endpoint's execution timeout, in seconds; deadlines stay 30 s below it.",
     )
-    default_camera: Literal[
-        "static", "dolly_in", "dolly_out", "dolly_left", "dolly_right", "jib_up", "jib_down", "none"
-    ] = Field("static", description="The camera of a job that names none.")
+    default_camera: Camera = Field("static", description="The camera of a job that names none.")
     keep_models_loaded: bool = Field(
         True,
-        description="Keep fast's and pro's weights both in memory, so that a switch loads nothing; needs the "
-        "host memory for both.",
+        description="Keep every recipe's weights in memory, so that a switch loads nothing; needs the host "
+        "memory for all.",
     )
     shutdown_grace: float = Field(
         30, ge=0, description="Seconds after SIGTERM until jobs still in hand are handed back as retryable."
     )
-    warmup: Literal["", "fast", "pro"] = Field(
+    warmup: RecipeOrNone = Field(
         "", description="Load this recipe's weights with one preview before the first job is taken."
     )
     live_previews: bool = Field(
@@ -126,6 +131,11 @@ class Settings(BaseSettings):
     # --- what goes out ----------------------------------------------------------------------------
     output_dir: Path | None = Field(None, description="Where videos are kept when there is no bucket.")
     volume_dir: Path = Field(Path("/runpod-volume"), description="Where a network volume is mounted.")
+    encode_buffer_bytes: int = Field(
+        500 * MEGABYTE,
+        gt=0,
+        description="Memory for frames that wait for the encoder, in bytes; then the decoder waits.",
+    )
     video_crf: float = Field(18, ge=0, le=51, description="H.264 quality: 0 lossless, 18 fine, 23 smaller.")
     bucket_endpoint_url: str | None = Field(
         None, validation_alias="BUCKET_ENDPOINT_URL", description="S3-compatible endpoint."

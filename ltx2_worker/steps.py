@@ -1,10 +1,10 @@
-"""The steps of one job: prepare its media and graph, generate, finish the files that are delivered.
+"""The steps of one job before and after its generation: prepare its media and graph, say what was made.
 
 Each takes what it needs and returns what it made; `worker.py` puts them in order.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -20,8 +20,9 @@ from ltx2_api.reply import VideoRecord, VideoResult
 from . import __version__
 from .assignment import Assignment
 from .deadline import Deadline
-from .engine import Engine, Event, NodeProgress, NodeStarted, Preview, Restarted, Started
-from .media import stills, video
+from .engine import Encoded, EncoderFiles
+from .generation import encoder_address
+from .media import video
 from .media.fetch import Source
 from .media.fit import Frame
 from .media.prepare import Prepared, prepare_control, prepare_image, still_as_control
@@ -29,14 +30,14 @@ from .plan import Plan
 from .settings import Settings
 from .storage.record import Delivery
 from .storage.store import Location
-from .workflow.build import BuiltGraph, Media, build
+from .workflow.build import BuiltGraph, Media, Output, build
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Product:
-    """What is delivered of a job: the MP4, the pictures that are wanted, and the record."""
+    """What is delivered of a job: the MP4, the pictures that were made, and the record."""
 
     video: Path
     poster: Path | None
@@ -50,7 +51,7 @@ def prepare(
     """Fetch and fit what the caller sent, and build the graph around it.
 
     Arguments:
-        inputs: the job's own folder below the engine's input folder; the output prefix has its name too.
+        inputs: the job's own folder below the engine's input folder; its encoder is named after it.
         resident: the job by other recipes, whose loaders the graph names too.
 
     Returns:
@@ -68,7 +69,7 @@ def prepare(
             copy_context().run,
             prepare_control,
             control_source,
-            frame,
+            _first_frame(plan),
             inputs,
             shared,
             settings,
@@ -85,70 +86,31 @@ def prepare(
     graph = build(
         plan,
         Media(_name(image, inputs), _name(control, inputs)),
-        f"{inputs.name}/video",
-        crf=settings.video_crf,
+        Output(settings.video_crf, encoder_address(inputs), buffer_bytes=settings.encode_buffer_bytes),
         resident=resident,
     )
     return graph, tuple(warning for media in (image, control) if media for warning in media.warnings)
 
 
-def generate(assignment: Assignment, graph: BuiltGraph, engine: Engine, *, previews: bool) -> Path:
-    """Run the graph and return the MP4 that the engine wrote."""
-
-    def listen(event: Event) -> None:
-        if isinstance(event, Started):
-            assignment.enter(Stage.LOADING)
-        elif isinstance(event, Restarted):
-            assignment.meter.run_again()
-        elif isinstance(event, Preview):
-            assignment.meter.show(event.jpeg)
-        elif isinstance(event, NodeStarted | NodeProgress):
-            stage = graph.stage_of.get(event.node_id)
-            if stage is not None and isinstance(event, NodeStarted):
-                assignment.enter(stage)
-            elif stage is not None and isinstance(event, NodeProgress):
-                assignment.meter.step(stage, int(event.value), int(event.maximum))
-
-    assignment.enter(Stage.WAITING)
-    files = engine.run(
-        graph.prompt,
-        turn=assignment.turn,
-        job_key=assignment.job_id,
-        deadline=assignment.deadline,
-        on_event=listen,
-        previews=previews,
-    )
-    return files[0]
-
-
 def finish(
     assignment: Assignment,
-    made: Path,
-    outputs: Path,
+    files: EncoderFiles,
+    encoded: Encoded,
     settings: Settings,
     *,
     warnings: tuple[str, ...],
     engine: str,
 ) -> Product:
-    """Make what is delivered out of what the engine wrote, and make sure that it is what was planned.
+    """Make sure that the file is what was planned, and say what it is.
 
     Arguments:
-        made: the engine's MP4.
-        outputs: the job's own folder.
         warnings: for the reply.
         engine: the engine's version.
     """
-    plan, deadline = assignment.plan, assignment.deadline
+    plan = assignment.plan
     assignment.enter(Stage.DELIVERING)
-    finished, poster, animation = (
-        outputs / name for name in ("finished.mp4", "poster.jpg", "animation.webp")
-    )
-    provenance = {"job_id": assignment.job_id, "seed": str(plan.seed), "model": plan.checkpoint.name}
-    video.finish(made, finished, provenance if settings.provenance else {}, deadline)
-    facts = video.inspect(finished)
+    facts = video.inspect(files.video)
     _check_exact(plan, facts)
-    with_poster = settings.poster and _made(stills.poster, finished, poster, deadline)
-    with_animation = settings.animated_preview and _made(stills.animation, finished, animation, deadline)
     record = VideoRecord(
         job_id=assignment.job_id,
         width=facts.width,
@@ -162,14 +124,16 @@ def finish(
         preview=plan.preview,
         seed=plan.seed,
         credits=plan.credits,
-        warnings=warnings,
+        loudness=encoded.loudness,
+        true_peak=encoded.true_peak,
+        warnings=(*warnings, *_seen(encoded)),
         timings={stage.value: round(seconds, 3) for stage, seconds in assignment.meter.finish().items()},
         versions=_versions(settings, engine, plan),
     )
     return Product(
-        finished,
-        poster if with_poster else None,
-        animation if with_animation else None,
+        files.video,
+        files.poster if encoded.poster else None,
+        files.animation if encoded.animation else None,
         record,
     )
 
@@ -177,6 +141,24 @@ def finish(
 def _versions(settings: Settings, engine: str, plan: Plan) -> dict[str, str]:
     revision = {"revision": settings.revision} if settings.revision else {}
     return {"worker": __version__, **revision, "engine": engine, "checkpoint": plan.checkpoint.name}
+
+
+def _first_frame(plan: Plan) -> Frame:
+    """The size at which the first stage works, and looks at the control video: a quarter of the pixels."""
+    halves = plan.canvas.width // plan.first_canvas.width
+    return Frame(
+        plan.delivered.width // halves,
+        plan.delivered.height // halves,
+        plan.first_canvas.width,
+        plan.first_canvas.height,
+    )
+
+
+def _seen(encoded: Encoded) -> tuple[str, ...]:
+    """What was noticed while the frames passed that the caller should know."""
+    frozen = "The video does not move: all its frames are one picture." if encoded.facts.frozen else None
+    silent = "Nothing can be heard in the sound track." if encoded.silent else None
+    return tuple(warning for warning in (frozen, silent) if warning)
 
 
 def reply(record: VideoRecord, delivery: Delivery) -> VideoResult:
@@ -210,18 +192,6 @@ def _ended_together(deadline: Deadline) -> Iterator[tuple[ThreadPoolExecutor, De
             shared.cancel()
             deadline.check()  # the job's own end, if that is what it was
             raise
-
-
-def _made(
-    picture: Callable[[Path, Path, Deadline], None], finished: Path, target: Path, deadline: Deadline
-) -> bool:
-    """Make a picture of the finished video; it is worth having, but not worth losing the video for."""
-    try:
-        picture(finished, target, deadline)
-    except (WorkerError, OSError):
-        log.warning("picture not made", exc_info=True, extra={"picture": target.name})
-        return False
-    return True
 
 
 def _image_source(job: JobInput) -> Source | None:

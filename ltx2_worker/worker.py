@@ -24,6 +24,7 @@ from .catalog.files import ModelLibrary, link_cached, manifest
 from .deadline import Deadline
 from .dry_run import dry_run
 from .engine import Engine, EngineOptions, Turn
+from .generation import generate
 from .media import isolate
 from .plan import Plan, by_recipe, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
@@ -208,11 +209,11 @@ class Worker:
             graph, warnings = steps.prepare(
                 assignment, inputs, settings, resident=self._by_others(assignment.plan)
             )
-            made = steps.generate(assignment, graph, self._engine, previews=settings.live_previews)
+            files, encoded = generate(assignment, graph, self._engine, outputs, settings)
             product = steps.finish(
                 assignment,
-                made,
-                outputs,
+                files,
+                encoded,
                 settings,
                 warnings=(*assignment.warnings, *warnings),
                 engine=self._engine.version,
@@ -297,11 +298,11 @@ class Worker:
         job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": self._settings.warmup}
         assignment = self.accept("warm-up", job, self.take_turn())
         try:
-            with self._folders() as (inputs, _):
+            with self._folders() as (inputs, outputs):
                 graph, _ = steps.prepare(
                     assignment, inputs, self._settings, resident=self._by_others(assignment.plan)
                 )
-                steps.generate(assignment, graph, self._engine, previews=False)
+                generate(assignment, graph, self._engine, outputs, self._settings)
         finally:
             self.put_down(assignment)
         log.info("warmed up")

@@ -1,4 +1,4 @@
-"""Writes the env inputs of .runpod/hub.json from settings.py: `python -m tools.hub_listing`.
+"""The env inputs of .runpod/hub.json, from settings.py; `python -m tools.reference` writes them.
 
 The rest of the file is written by hand. A test fails when the two differ.
 Source of the schema: RunPod's documentation, "Hub publishing guide" (`required`: its pull request 397).
@@ -33,6 +33,13 @@ COMMON = {
 
 #: A worker on the platform does not start without these, or a network volume, which no listing can bring.
 REQUIRED = {"bucket_endpoint_url", "bucket_access_key_id", "bucket_secret_access_key", "bucket_name"}
+
+
+def listing() -> str:
+    """Return the whole file as it should be."""
+    current = json.loads(LISTING.read_text(encoding="utf-8"))
+    current["config"]["env"] = env_inputs()
+    return json.dumps(current, indent=2) + "\n"
 
 
 def env_inputs() -> list[dict[str, Any]]:
@@ -82,9 +89,3 @@ def _plain(annotation: Any) -> Any:
     if get_origin(annotation) in (Union, types.UnionType):
         return next(part for part in get_args(annotation) if part is not type(None))
     return annotation
-
-
-if __name__ == "__main__":
-    listing = json.loads(LISTING.read_text(encoding="utf-8"))
-    listing["config"]["env"] = env_inputs()
-    LISTING.write_text(json.dumps(listing, indent=2) + "\n", encoding="utf-8")

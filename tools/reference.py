@@ -1,11 +1,15 @@
 """Writes what the documents say of the code, from the code: `python -m tools.reference`.
 
-The files in schema/ are written whole; the tables stand between `<!-- NAME -->` and `<!-- /NAME -->` in
-documents that are otherwise written by hand. A test fails when any of them is out of date.
+The files in schema/, and the names that a caller may use, are written whole. Tables stand between
+`<!-- NAME -->` and `<!-- /NAME -->` in documents that are otherwise written by hand. The Dockerfile's layers
+of weights, sizes in docker-bake.hcl and settings in the Hub listing are written too. A test fails when any
+of them is out of date.
 """
 
 import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +20,15 @@ from pydantic_settings import BaseSettings
 from ltx2_api.errors import EXPLANATIONS, RETRYABLE
 from ltx2_api.job import IGNORED_FIELDS, ControlInput, JobInput
 from ltx2_api.prices import CREDITS
+from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.files import manifest
+from ltx2_worker.catalog.tables import Feature
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.estimate import deadline_seconds, stage_seconds
 from ltx2_worker.settings import Settings
 
-from . import schemas
+from . import hub_listing, image_layers, names, schemas
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,15 +39,31 @@ FOR_PROGRAMS: dict[str, Callable[[], dict[str, Any]]] = {
     "progress.json": schemas.progress_schema,
     "status.json": schemas.status_schema,
     "prices.json": schemas.price_list,
+    "studio.json": schemas.studio_openapi,
 }
 
 
 def expected_files() -> dict[Path, str]:
     """Return every generated file, and every document with generated tables, as it should be."""
     files = {ROOT / "schema" / name: _pretty(make()) for name, make in FOR_PROGRAMS.items()}
+    files |= {
+        names.PLACE: names.names(catalogue()),
+        hub_listing.LISTING: hub_listing.listing(),
+        image_layers.DOCKERFILE: image_layers.dockerfile(),
+        image_layers.BAKE_FILE: image_layers.bake_file(),
+    }
     for path in sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]):
         files[path] = _with_tables(path.read_text(encoding="utf-8"))
     return files
+
+
+def stale() -> list[str]:
+    """Return the files that are not as they should be."""
+    return [
+        str(path.relative_to(ROOT))
+        for path, text in expected_files().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
 
 
 def _pretty(schema: dict[str, Any]) -> str:
@@ -139,24 +162,26 @@ def _prices_table() -> str:
 
 
 def _times_table() -> str:
-    jobs = [
-        {"quality": quality, "resolution": resolution, "duration": duration, **option}
-        for option in ({}, {"temporal_upscaler": True}, {"detailer": True})
-        for quality in ("fast", "pro")
-        for resolution in ("720p", "1080p")
-        for duration in (10, 20)
-    ]
     return _table(
         ("job", "seconds, computed", "deadline"),
-        *(_times(job) for job in jobs),
+        *(
+            _times(recipe, {"resolution": resolution, "duration": duration}, option)
+            for option in (None, Feature.TEMPORAL_UPSCALER, Feature.DETAILER)
+            for recipe in catalogue().recipes
+            for resolution in ("720p", "1080p")
+            for duration in (10, 20)
+            if option is None or recipe.offers(option)
+        ),
     )
 
 
-def _times(fields: dict[str, Any]) -> tuple[str, ...]:
-    job, _ = JobInput.parse({"prompt": "-", **fields})
-    plan = make_plan(job, installed=lambda _: True)
-    options = [name for name, value in fields.items() if value is True]
-    label = ", ".join([f"{job.quality} {job.resolution} {job.duration} s", *options])
+def _times(recipe: Recipe, size: dict[str, Any], option: Feature | None) -> tuple[str, ...]:
+    raw = {"prompt": "-", "quality": recipe.name} | size | ({option.value: True} if option else {})
+    job, _ = JobInput.parse(raw)
+    plan = make_plan(job, installed=lambda _: True, family=recipe.family.name)
+    first = recipe.family is catalogue().families[0]
+    name = job.quality if first else f"{recipe.family.title} {job.quality}"
+    label = ", ".join([f"{name} {job.resolution} {job.duration} s", *([option.value] if option else [])])
     return (label, f"{sum(stage_seconds(plan).values()):,.0f}", f"{deadline_seconds(plan):,.0f}")
 
 
@@ -188,6 +213,11 @@ TABLES: dict[str, Callable[[], str]] = {
 
 def main() -> None:
     """Bring everything up to date."""
+    wanted = names.names(catalogue())
+    if names.PLACE.read_text(encoding="utf-8") != wanted:
+        names.PLACE.write_text(wanted, encoding="utf-8")
+        # This process has read the old names, of which schemas and tables would be made.
+        os.execv(sys.executable, [sys.executable, "-m", "tools.reference"])  # noqa: S606
     for path, text in expected_files().items():
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")

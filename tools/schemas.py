@@ -16,6 +16,7 @@ from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.prices import CREDITS
 from ltx2_api.progress import Progress
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
+from ltx2_studio.app import describe
 from ltx2_worker import __version__
 
 Schema = dict[str, Any]
@@ -204,3 +205,8 @@ def _rule(comment: str, condition: Schema, consequence: Schema) -> Schema:
 
 def _output(schema: Schema, *, required: bool = False) -> Schema:
     return {"properties": {"output": schema}} | ({"required": ["output"]} if required else {})
+
+
+def studio_openapi() -> Schema:
+    """The studio's HTTP API (OpenAPI 3.1), as its application describes itself."""
+    return describe()

@@ -57,7 +57,9 @@ def write_all(out: Path, union_out: Path) -> int:
         "person_detector": lambda: (preprocessors.person_detector(), None),
     }
     total = 0
-    for file_id, entry in tomllib.loads(MANIFEST.read_text(encoding="utf-8")).items():
+    listed = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
+    listed.pop("sets")
+    for file_id, entry in listed.items():
         if file_id in LEFT_OUT:
             continue
         if file_id in makers:

@@ -21,9 +21,6 @@ MANIFEST = Path(__file__).with_name("files.toml")
 #: Source: RunPod's documentation, "Cached models".
 RUNPOD_CACHE = Path("/runpod-volume/huggingface-cache/hub")
 
-#: The sets a file can belong to, in the order in which they are shown.
-SETS = ("fast", "pro", "camera", "control", "upscalers", "full-precision")
-
 _Text = Annotated[str, StringConstraints(min_length=1)]
 _FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -46,6 +43,7 @@ class ModelFile:
     licence: _Text
     sets: Annotated[tuple[str, ...], Field(min_length=1)]
     used_by: _Text
+    layer: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")] | None = None
     sha256: _Sha256 | None = None
     replaced_by: str | None = None
     families: tuple[str, ...] = ()
@@ -66,17 +64,18 @@ def load_manifest(path: Path) -> Mapping[str, ModelFile]:
     """Read and check a list of model files.
 
     Arguments:
-        path: a TOML file with one table per model file id.
+        path: a TOML file with one table per model file id; `sets` may list the sets that there are.
 
     Raises:
         ValueError: the list is malformed; the message names the entry.
     """
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    sets = tables.pop("sets", None)
     adapter = TypeAdapter(ModelFile)
     files = {key: adapter.validate_python({**table, "id": key}) for key, table in tables.items()}
     places: dict[Path, str] = {}
     for file in files.values():
-        if unknown := set(file.sets) - set(SETS):
+        if sets is not None and (unknown := set(file.sets) - set(sets)):
             raise ValueError(f"{path.name}: {file.id}: unknown sets {sorted(unknown)}")
         if file.replaced_by is not None and file.replaced_by not in files:
             raise ValueError(f"{path.name}: {file.id}: replaced_by names no entry: {file.replaced_by}")
@@ -94,15 +93,22 @@ def manifest() -> Mapping[str, ModelFile]:
     return load_manifest(MANIFEST)
 
 
-def in_sets(files: Iterable[ModelFile], sets: Iterable[str]) -> tuple[ModelFile, ...]:
-    """Return the files that belong to any of `sets`; "all" stands for every set.
+@cache
+def sets() -> tuple[str, ...]:
+    """Return the sets that a file can belong to, in the order in which they are shown."""
+    return tuple(tomllib.loads(MANIFEST.read_text(encoding="utf-8"))["sets"])
+
+
+def in_sets(files: Iterable[ModelFile], wanted: Iterable[str]) -> tuple[ModelFile, ...]:
+    """Return the files that belong to any of the sets `wanted`; "all" stands for every set.
 
     Raises:
-        ValueError: a set that does not exist.
+        ValueError: a set that no file belongs to.
     """
-    wanted = set(sets)
-    if unknown := wanted - {*SETS, "all"}:
-        raise ValueError(f"there is no set {sorted(unknown)[0]!r}; there are {', '.join(SETS)} and all")
+    files, wanted = tuple(files), set(wanted)
+    known = tuple(dict.fromkeys(name for file in files for name in file.sets))
+    if unknown := wanted - {*known, "all"}:
+        raise ValueError(f"there is no set {sorted(unknown)[0]!r}; there are {', '.join(known)} and all")
     return tuple(file for file in files if "all" in wanted or wanted & set(file.sets))
 
 

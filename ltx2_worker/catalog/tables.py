@@ -35,6 +35,8 @@ class Value(StrEnum):
     CAMERA_STRENGTH = "camera_strength"
     FILE_PREFIX = "file_prefix"
     CRF = "crf"
+    ENCODER = "encoder"
+    BUFFER_MB = "buffer_mb"
 
 
 class Feature(StrEnum):

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from ..catalog.files import MANIFEST, SETS, ModelFile, in_sets, load_manifest
+from ..catalog.files import MANIFEST, ModelFile, in_sets, load_manifest, sets
 from .downloader import FAILED, INTERRUPTED, OK, Downloader
 from .hub import Hub, Stopped
 
@@ -44,7 +44,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--set", dest="sets", action="append", choices=(*SETS, "all"), help="repeatable")
+    names = ", ".join(sets())
+    parser.add_argument("--set", dest="sets", action="append", help=f"{names} or all; repeatable")
     parser.add_argument("--file", dest="ids", action="append", help="of the sets, only this id; repeatable")
     parser.add_argument("--dest", type=Path, help="models folder, with ComfyUI's layout")
     parser.add_argument("--jobs", type=int, default=4, choices=range(1, 17), metavar="1..16")
@@ -58,8 +59,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("name at least one --set")
     if args.dest is None and not args.list:
         parser.error("name the models folder: --dest")
-    args.files = in_sets(load_manifest(args.manifest).values(), args.sets or ["all"])
-    known = {file.id for file in load_manifest(args.manifest).values()}
+    listed = load_manifest(args.manifest)
+    try:
+        args.files = in_sets(listed.values(), args.sets or ["all"])
+    except ValueError as error:
+        parser.error(str(error))
+    known = set(listed)
     if unknown := sorted(set(args.ids or ()) - known):
         parser.error(f"there is no file {unknown[0]!r}; there are {', '.join(known)}")
     if args.ids:

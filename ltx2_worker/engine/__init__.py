@@ -1,6 +1,7 @@
 """ComfyUI as a part of this worker: owned, watched, restarted, and driven one graph at a time."""
 
 from .client import Graph
+from .encoder import Encoded, Encoder, EncoderFiles, EncoderLost
 from .engine import Engine
 from .events import (
     Cached,
@@ -18,6 +19,10 @@ from .turns import Turn
 
 __all__ = [
     "Cached",
+    "Encoded",
+    "Encoder",
+    "EncoderFiles",
+    "EncoderLost",
     "Engine",
     "EngineOptions",
     "Event",

@@ -58,6 +58,11 @@ class Engine:
         return self._options.version
 
     @property
+    def options(self) -> EngineOptions:
+        """How it is started; its encoders are started likewise."""
+        return self._options
+
+    @property
     def gave_up(self) -> threading.Event:
         """Set after too many crashes in a row; from then on every run fails at once."""
         return self._supervisor.gave_up
@@ -122,12 +127,14 @@ class Engine:
         deadline: Deadline,
         on_event: Callable[[Event], None] = _ignore,
         previews: bool = False,
+        is_made: Callable[[], bool] | None = None,
     ) -> tuple[Path, ...]:
         """Run a graph to its end and return the files that it saved (`images` of type "output").
 
         The graph reaches the engine after those of all earlier turns. When the engine crashes or hangs while
         it executes, the graph is run once more; one that only waited is queued again, as often as needed.
-        When memory is short, it is freed and the graph run once more. The turn is released in every case.
+        When memory is short, or the picture unusable, memory is freed and the graph run once more. The turn
+        is released in every case.
 
         Arguments:
             graph: in ComfyUI's API format; its output nodes' `filename_prefix` must be this job's own.
@@ -136,6 +143,8 @@ class Engine:
             deadline: the job's; a cancel or the deadline interrupts the prompt.
             on_event: told what happens, on the calling thread.
             previews: whether the engine is to send previews of the picture (one JPEG per sampling step).
+            is_made: for a graph that saves no file: whether what it makes is complete outside the engine, as
+                frames that an encoder has taken are; then the engine may be lost.
 
         Raises:
             WorkerError: GENERATION_FAILED, OUT_OF_MEMORY, STORAGE_UNAVAILABLE, ENGINE_CRASHED,
@@ -152,6 +161,7 @@ class Engine:
             deadline=deadline,
             on_event=on_event,
             previews=previews,
+            is_made=is_made,
         ).run()
 
     def stop(self, grace_seconds: float = 5) -> None:

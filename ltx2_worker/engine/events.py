@@ -21,6 +21,7 @@ class RestartReason(StrEnum):
     ENGINE_HUNG = auto()
     OUT_OF_MEMORY = auto()
     PROMPT_LOST = auto()
+    UNUSABLE_PICTURE = auto()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ class Failure(Enum):
     OUT_OF_MEMORY = auto()
     DEVICE_LOST = auto()
     DISK_FULL = auto()
+    UNUSABLE_PICTURE = auto()
     OTHER = auto()
 
 
@@ -43,6 +44,8 @@ def classify(error: dict[str, Any]) -> Failure:
         sign in text for sign in ("cuda error", "cublas_status", "cudnn_status")
     ):
         return Failure.DEVICE_LOST
+    if kind.endswith("UnusablePicture"):
+        return Failure.UNUSABLE_PICTURE
     if "no space left on device" in text:
         return Failure.DISK_FULL
     return Failure.OTHER
@@ -70,6 +73,21 @@ def generation_failed(error: dict[str, Any]) -> WorkerError:
     )
 
 
+def out_of_memory() -> WorkerError:
+    """The caller's sentence for a graph that ran out of memory, also after it was emptied."""
+    return WorkerError(ErrorCode.OUT_OF_MEMORY, OUT_OF_MEMORY)
+
+
+def engine_crashed() -> WorkerError:
+    """The caller's sentence for a graph in which the engine was lost twice."""
+    return WorkerError(ErrorCode.ENGINE_CRASHED, ENGINE_CRASHED)
+
+
+def unusable_picture() -> WorkerError:
+    """The caller's sentence for a video that came out black, of one colour or not a number, twice."""
+    return WorkerError(ErrorCode.GENERATION_FAILED, UNUSABLE_PICTURE, retryable=True)
+
+
 def refused(body: str) -> WorkerError:
     """The caller's sentence for a graph that the engine rejected; the whole answer goes to the log."""
     log.error("graph refused", extra={"answer": body})
@@ -85,4 +103,8 @@ OUT_OF_MEMORY = (
 )
 ENGINE_CRASHED = "The video engine stopped twice while it made this video; send the job again."
 DISK_FULL = "The worker has no disk space left for this video; send the job again."
+UNUSABLE_PICTURE = (
+    "The video came out black or without a picture, twice; "
+    "send the job again, and tell the operator if that does not help."
+)
 NO_OUTPUT = "The video engine finished without a video; the worker's log says why."

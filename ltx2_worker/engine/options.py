@@ -38,6 +38,9 @@ MODEL_FOLDERS = (
     "vae_approx",
 )
 
+#: The worker's own nodes: a package, below a folder of which ComfyUI loads nothing else.
+OWN_NODES = Path(__file__).parents[1] / "engine_nodes"
+
 #: What the engine has no use for: the worker's and the platform's settings, among them every secret; and how
 #: the worker's own Python was started (without bytecode, each boot would compile all of ComfyUI again).
 WITHHELD = ("AWS_", "BUCKET_", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "LTX2_", "PYTHON", "RUNPOD_")
@@ -53,7 +56,7 @@ class EngineOptions:
         work_dir: scratch; the engine's input, output, temp and user folders are made below it.
         device: "cpu" is for tiny weights and tests.
         models_dirs: folders with ComfyUI's model layout; the first that has a file wins.
-        nodes_dirs: folders of custom nodes; without any, custom nodes are off.
+        nodes_dirs: folders of custom nodes beside the worker's own; all others are off.
         extra_args: further ComfyUI flags.
         start_timeout: from the start of the process until it answers.
         answer_timeout: a ready engine that has not answered HTTP for this long hangs. Long enough for a node
@@ -135,9 +138,7 @@ class EngineOptions:
         flags += ["--input-directory", str(self.input_dir), "--output-directory", str(self.output_dir)]
         # Inside ComfyUI's own folder by default, which is read-only in an image.
         flags += ["--temp-directory", str(self.work_dir), "--user-directory", str(self.work_dir / "user")]
-        flags += ["--disable-all-custom-nodes"]
-        if names := self._node_packages():
-            flags += ["--whitelist-custom-nodes", *names]
+        flags += ["--disable-all-custom-nodes", "--whitelist-custom-nodes", *self._node_packages()]
         if self.device == "cpu":
             # Torch's attention, as on a GPU: ComfyUI's own for a CPU doubles the text encoder's time.
             flags += ["--use-pytorch-cross-attention", "--cpu"]
@@ -151,7 +152,8 @@ class EngineOptions:
 
     def _node_packages(self) -> list[str]:
         children = (child for folder in self.nodes_dirs for child in folder.iterdir())
-        return sorted(child.name for child in children if child.is_dir() and child.name[0] not in "._")
+        further = sorted(child.name for child in children if child.is_dir() and child.name[0] not in "._")
+        return [OWN_NODES.name, *further]
 
     @property
     def _model_paths_file(self) -> Path:
@@ -167,5 +169,6 @@ class EngineOptions:
             f"models_{index}": {"base_path": str(folder), "is_default": True, **folders}
             for index, folder in reversed(list(enumerate(self.models_dirs)))
         }
-        paths |= {f"nodes_{i}": {"custom_nodes": str(folder)} for i, folder in enumerate(self.nodes_dirs)}
+        nodes_dirs = (OWN_NODES.parent, *self.nodes_dirs)
+        paths |= {f"nodes_{i}": {"custom_nodes": str(folder)} for i, folder in enumerate(nodes_dirs)}
         return paths

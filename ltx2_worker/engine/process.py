@@ -18,7 +18,8 @@ from .options import EngineOptions
 log = logging.getLogger(__name__)
 engine_log = logging.getLogger(f"{__package__}.output")
 
-_LAUNCHER = Path(__file__).with_name("launch.py")
+#: Binds what it starts to the life of the thread that started it.
+LAUNCHER = Path(__file__).with_name("launch.py")
 _KEPT_LINES = 200
 _LONGEST_LINE = 2000
 _LONGEST_REPORT = 4000
@@ -39,7 +40,7 @@ class EngineProcess:
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._process = subprocess.Popen(
             [
-                *(str(options.python), "-I", "-S", str(_LAUNCHER), str(os.getpid())),
+                *(str(options.python), "-I", "-S", str(LAUNCHER), str(os.getpid())),
                 *(str(options.python), "main.py", *self.flags),
             ],
             cwd=options.comfyui_dir,
@@ -91,7 +92,7 @@ class EngineProcess:
         """Keep the pipe empty, or the engine would block on a full one."""
         assert self._process.stdout is not None
         with self._process.stdout as stream:
-            for line in _lines(stream):
+            for line in lines(stream):
                 self._lines.append(line)
                 engine_log.debug("engine output", extra={"line": line})
 
@@ -103,7 +104,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _lines(stream: IO[bytes]) -> Iterator[str]:
+def lines(stream: IO[bytes]) -> Iterator[str]:
     """Lines of a stream, ended by newline or carriage return (progress bars), none longer than the limit."""
     rest = b""
     while chunk := os.read(stream.fileno(), 65536):

@@ -28,7 +28,12 @@ _NAMESPACE = uuid.UUID("2f1c7a52-6e0b-5a53-9d0e-0f4c1c6b9a11")
 _LEAVE_SECONDS = 0.6
 _LEAVE_POLL = 0.05
 #: The engine's worker thread wakes up at once to free memory; our next prompt must not outrun it.
-_FREE_SECONDS = 0.3
+_FREE_SECONDS = 1.0
+#: Faults for each of which a graph is run once more, and what a second one ends in.
+_TWICE = {
+    RestartReason.OUT_OF_MEMORY: failures.out_of_memory,
+    RestartReason.UNUSABLE_PICTURE: failures.unusable_picture,
+}
 
 
 class TryAgain(Exception):  # noqa: N818 - a step of a run, not an error
@@ -51,6 +56,7 @@ class GraphRun:
         deadline: the job's.
         on_event: told what happens, on the thread of the run.
         previews: whether previews of the picture are wanted.
+        is_made: whether what the graph makes is complete outside the engine; None: it saves files.
     """
 
     options: EngineOptions
@@ -62,10 +68,11 @@ class GraphRun:
     deadline: Deadline
     on_event: Callable[[Event], None]
     previews: bool
+    is_made: Callable[[], bool] | None
     _started: bool = field(default=False, init=False)
 
     def run(self) -> tuple[Path, ...]:
-        """Run the graph, once more after a crash, once more after it ran out of memory; return its files."""
+        """Run the graph, once more after a fault of each kind; return its files."""
         failed: set[RestartReason] = set()
         attempt = 1
         try:
@@ -77,6 +84,9 @@ class GraphRun:
                     why, charged = again.why, True
                 except EngineLost as lost:
                     why, charged = lost.boot.reason, self._was_executing(lost.boot)
+                if self.is_made is not None and self.is_made():
+                    log.info("prompt complete without its engine", extra={"why": why})
+                    return ()
                 if charged:
                     self._charge(why, failed)
                     attempt += 1
@@ -86,13 +96,10 @@ class GraphRun:
             self.turn.release()
 
     def _charge(self, why: RestartReason, failed: set[RestartReason]) -> None:
-        """Count a failed try; raise if it was the second of its kind: out of memory, or anything else."""
-        memory = why is RestartReason.OUT_OF_MEMORY
-        kind = why if memory else RestartReason.ENGINE_STOPPED
-        if kind in failed and memory:
-            raise WorkerError(ErrorCode.OUT_OF_MEMORY, failures.OUT_OF_MEMORY)
+        """Count a failed try; raise if it was the second of its kind: an engine lost, or one of `_TWICE`."""
+        kind = why if why in _TWICE else RestartReason.ENGINE_STOPPED
         if kind in failed:
-            raise WorkerError(ErrorCode.ENGINE_CRASHED, failures.ENGINE_CRASHED)
+            raise _TWICE.get(kind, failures.engine_crashed)()
         failed.add(kind)
 
     def _was_executing(self, boot: Boot) -> bool:
@@ -145,7 +152,7 @@ class GraphRun:
             raise self._failed(boot, finished)
         self.supervisor.succeeded()
         paths = tuple(path for path in finished.paths(self.options.output_dir) if path.is_file())
-        if not paths:
+        if not paths and self.is_made is None:
             log.error("prompt without output", extra={"saved": [file.filename for file in finished.saved]})
             raise WorkerError(ErrorCode.GENERATION_FAILED, failures.NO_OUTPUT)
         return paths
@@ -155,11 +162,12 @@ class GraphRun:
         failures.log_execution_error(finished.error)
         match failures.classify(finished.error):
             case Failure.OUT_OF_MEMORY:
-                # The engine does it before it takes its next prompt, so before our second try.
-                with contextlib.suppress(NoAnswer):
-                    boot.api.free()
-                self.deadline.sleep(_FREE_SECONDS)
+                self._free(boot)
                 return TryAgain(RestartReason.OUT_OF_MEMORY)
+            case Failure.UNUSABLE_PICTURE:
+                # Weights are read anew, and nothing that was sampled is kept: the fault may be in either.
+                self._free(boot)
+                return TryAgain(RestartReason.UNUSABLE_PICTURE)
             case Failure.DEVICE_LOST:
                 boot.condemn("its device has failed")
                 while not boot.lost.is_set():
@@ -169,6 +177,12 @@ class GraphRun:
                 return WorkerError(ErrorCode.STORAGE_UNAVAILABLE, failures.DISK_FULL)
             case Failure.OTHER:
                 return failures.generation_failed(finished.error)
+
+    def _free(self, boot: Boot) -> None:
+        """Empty the engine's memory; it does so before it takes its next prompt, so before our second try."""
+        with contextlib.suppress(NoAnswer):
+            boot.api.free()
+        self.deadline.sleep(_FREE_SECONDS)
 
     def _check(self, boot: Boot) -> None:
         self.deadline.check()

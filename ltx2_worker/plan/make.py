@@ -4,7 +4,8 @@ import secrets
 from dataclasses import replace
 
 from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_api.job import MAX_SEED, Camera, JobInput
+from ltx2_api.job import MAX_SEED, JobInput
+from ltx2_api.names import Camera
 from ltx2_api.prices import credits_for
 
 from ..catalog.catalogue import Catalogue, catalogue

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ltx2_api.job import ControlType, Mode
+from ltx2_api.job import Mode
+from ltx2_api.names import ControlType
 
 from ..catalog.family import Family, Recipe
 from ..catalog.files import ModelFile

@@ -25,7 +25,7 @@ class Media:
 
     Attributes:
         image: the start image, a still picture fitted to the plan's canvas.
-        control: the control video, fitted to the canvas, at the first stage's rate, one frame or more.
+        control: the control video, fitted to the first stage's canvas, at its rate, one frame or more.
     """
 
     image: str | None = None
@@ -45,15 +45,30 @@ class BuiltGraph:
     stage_of: Mapping[str, Stage]
 
 
-def build(plan: Plan, media: Media, prefix: str, *, crf: float, resident: Sequence[Plan] = ()) -> BuiltGraph:
+@dataclass(frozen=True)
+class Output:
+    """Where the video goes, and how it is encoded.
+
+    Attributes:
+        crf: H.264 quality, 0 to 51.
+        encoder: the encoder's address; empty: the engine encodes by itself, into a file of this prefix.
+        prefix: where that file is put, below the output folder.
+        buffer_bytes: how much memory frames may take that wait for the encoder.
+    """
+
+    crf: float
+    encoder: str = ""
+    prefix: str = "ltx-2"
+    buffer_bytes: int = 500_000_000
+
+
+def build(plan: Plan, media: Media, output: Output, *, resident: Sequence[Plan] = ()) -> BuiltGraph:
     """Build the graph of a plan.
 
     Arguments:
         plan: the job's numbers.
         media: the files that the plan's options need.
-        prefix: where SaveVideo puts the file, below the output folder; the job's own, because the engine
-            answers a graph that it knows with the file it wrote before.
-        crf: H.264 quality, 0 to 51.
+        output: where the video goes.
         resident: the same job by other recipes (`plan.by_recipe`), whose loaders the graph names too.
             ComfyUI's classic cache keeps what the last prompt names, so a switch of recipe reads no weights
             again; as nothing is connected to these nodes, they do not run.
@@ -65,7 +80,7 @@ def build(plan: Plan, media: Media, prefix: str, *, crf: float, resident: Sequen
         plan.control is None
     ):
         raise ValueError("the media are not those of the plan")
-    graph = bound(plan, media, prefix, crf)
+    graph = bound(plan, media, output)
     prompt = graph.prompt()
     stage_of = {
         graph.id_of(title): stage
@@ -75,12 +90,12 @@ def build(plan: Plan, media: Media, prefix: str, *, crf: float, resident: Sequen
     }
     for other in resident:
         label = f"{other.family.name}-{other.recipe.name}"
-        used = bound(other, media, prefix, crf).prompt()
+        used = bound(other, media, output).prompt()
         prompt = prompt | unconnected_loaders(used, node_kinds(), label)
     return BuiltGraph(prompt, {key: stage for key, stage in stage_of.items() if key in prompt})
 
 
-def bound(plan: Plan, media: Media, prefix: str, crf: float) -> Graph:
+def bound(plan: Plan, media: Media, output: Output) -> Graph:
     """Return the recipe's graph with everything that the plan decides, still with what it does not use."""
     values = {
         Value.PROMPT: plan.prompt,
@@ -103,8 +118,10 @@ def bound(plan: Plan, media: Media, prefix: str, crf: float) -> Graph:
         Value.CONTROL_VIDEO: media.control,
         Value.CONTROL_STRENGTH: plan.control.strength if plan.control else None,
         Value.CAMERA_STRENGTH: plan.camera.strength if plan.camera else None,
-        Value.FILE_PREFIX: prefix,
-        Value.CRF: crf,
+        Value.FILE_PREFIX: output.prefix,
+        Value.CRF: output.crf,
+        Value.ENCODER: output.encoder,
+        Value.BUFFER_MB: max(1, output.buffer_bytes // 1_000_000),
     }
     binding = Binding(
         files=plan.files,

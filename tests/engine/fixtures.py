@@ -94,7 +94,12 @@ class Job:
     """A graph that is being run on a thread, with what was heard of it."""
 
     def __init__(
-        self, engine: Engine, pool: ThreadPoolExecutor, graph: dict[str, Any], seconds: float
+        self,
+        engine: Engine,
+        pool: ThreadPoolExecutor,
+        graph: dict[str, Any],
+        seconds: float,
+        is_made: Callable[[], bool] | None = None,
     ) -> None:
         self.deadline = Deadline(seconds)
         self.events: list[Event] = []
@@ -107,6 +112,7 @@ class Job:
             job_key=uuid.uuid4().hex,
             deadline=self.deadline,
             on_event=self._hear,
+            is_made=is_made,
         )
 
     def _hear(self, event: Event) -> None:
@@ -132,8 +138,13 @@ def start_job(engine: Engine) -> Iterator[Callable[..., Job]]:
     pool = ThreadPoolExecutor(4)
     jobs: list[Job] = []
 
-    def start(graph: dict[str, Any], seconds: float = 110, on: Engine | None = None) -> Job:
-        jobs.append(Job(on or engine, pool, graph, seconds))
+    def start(
+        graph: dict[str, Any],
+        seconds: float = 110,
+        on: Engine | None = None,
+        is_made: Callable[[], bool] | None = None,
+    ) -> Job:
+        jobs.append(Job(on or engine, pool, graph, seconds, is_made))
         return jobs[-1]
 
     yield start

@@ -6,6 +6,7 @@ Graph = dict[str, Any]
 
 STEPS = "steps"
 SAVE = "save"
+CHECKPOINT = "ltx-2-19b-distilled-fp8.safetensors"
 
 
 def node(kind: str, **inputs: Any) -> dict[str, Any]:
@@ -39,17 +40,16 @@ def raising(prefix: str, error: str, marker: str = "") -> Graph:
 
 def sampled(prefix: str, *, seed: int, steps: int = 8, side: int = 128, frames: int = 9) -> Graph:
     """LTX-2, one stage, picture and sound, with the tiny weights."""
-    checkpoint = "ltx-2-19b-distilled-fp8.safetensors"
     sigmas = ", ".join(f"{1 - i / steps:.4f}" for i in range(steps + 1))
     return {
-        "ckpt": node("CheckpointLoaderSimple", ckpt_name=checkpoint),
+        "ckpt": node("CheckpointLoaderSimple", ckpt_name=CHECKPOINT),
         "clip": node(
             "LTXAVTextEncoderLoader",
             text_encoder="gemma_3_12B_it_fp4_mixed.safetensors",
-            ckpt_name=checkpoint,
+            ckpt_name=CHECKPOINT,
             device="default",
         ),
-        "avae": node("LTXVAudioVAELoader", ckpt_name=checkpoint),
+        "avae": node("LTXVAudioVAELoader", ckpt_name=CHECKPOINT),
         "pos": node("CLIPTextEncode", clip=["clip", 0], text="a cat on a cushion"),
         "neg": node("ConditioningZeroOut", conditioning=["pos", 0]),
         "cond": node("LTXVConditioning", positive=["pos", 0], negative=["neg", 0], frame_rate=24),
@@ -76,3 +76,11 @@ def sampled(prefix: str, *, seed: int, steps: int = 8, side: int = 128, frames: 
         "video": node("CreateVideo", images=["img", 0], audio=["aud", 0], fps=24.0),
         SAVE: node("SaveVideo", video=["video", 0], filename_prefix=prefix, format="mp4", codec="h264"),
     }
+
+
+def stream(prefix: str, address: str = "", **values: Any) -> dict[str, Any]:
+    """The node that decodes and encodes at once, by default at the end of `sampled`'s graph."""
+    given = {"samples": ["sep", 0], "vae": ["ckpt", 2], "audio": ["aud", 0], "fps": 24.0, "crf": 18.0}
+    cut = {"width": 128, "height": 128, "x": 0, "y": 0, "frames": 9}
+    inputs = given | cut | {"buffer_mb": 1, "filename_prefix": prefix, "encoder": address} | values
+    return node("LTX2DecodeToMP4", **{name: value for name, value in inputs.items() if value is not None})

@@ -19,7 +19,7 @@ from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, NodeStarted
 from ltx2_worker.plan import Plan, by_recipe, make_plan
 from ltx2_worker.plan.geometry import Size, canvas_for, frames_to_generate
-from ltx2_worker.workflow import Media, build
+from ltx2_worker.workflow import Media, Output, build
 from ltx2_worker.workflow.graph import Prompt
 
 #: What is delivered: smaller than the canvas both ways, so that the crop is seen.
@@ -99,7 +99,7 @@ class Studio:
         # Lossless: x264 is not repeatable otherwise, and the frames of two files are compared to the bit.
         others = [by_recipe(plan, recipe, installed) for recipe in catalogue().recipes] if resident else []
         others = [other for other in others if other.recipe is not plan.recipe]
-        return plan, build(plan, self._media(plan), prefix, crf=0.0, resident=others).prompt
+        return plan, build(plan, self._media(plan), Output(0.0, prefix=prefix), resident=others).prompt
 
     def _media(self, plan: Plan) -> Media:
         """Put what the plan needs into the engine's input folder, fitted to the canvas as the worker does."""

@@ -188,6 +188,7 @@ def serve_folders(models: list[Path], list_file: Path, port: int) -> None:
             "sha256": hashlib.sha256(content).hexdigest(),
         }
         del values["id"], values["replaced_by"]
+        values = {key: value for key, value in values.items() if value is not None}
         entries.append(
             f"[{file.id}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
         )

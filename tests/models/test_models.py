@@ -8,12 +8,12 @@ import pytest
 from ltx2_api.job import JobInput
 from ltx2_worker.catalog.files import (
     MANIFEST,
-    SETS,
     ModelLibrary,
     in_sets,
     link_cached,
     load_manifest,
     manifest,
+    sets,
 )
 from ltx2_worker.plan import make_plan
 from ltx2_worker.workflow import needs
@@ -60,7 +60,7 @@ def test_a_recipes_set_is_just_what_its_plain_job_needs(quality):
 
 def test_every_set_has_files():
     files = manifest()
-    for name in SETS:
+    for name in sets():
         assert in_sets(files.values(), [name])
     assert len(in_sets(files.values(), ["all"])) == len(files)
     with pytest.raises(ValueError, match="there is no set 'cameras'"):

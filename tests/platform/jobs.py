@@ -12,6 +12,8 @@ PREVIEW = {"prompt": "A cat purrs on a warm window sill.", "preview": True}
 DRY_RUN = PREVIEW | {"dry_run": True}
 #: What tells the engine's process from the worker's others.
 ENGINE = "main.py"
+#: ... and a job's encoder.
+ENCODER = "ltx2-encoder-"
 #: Bounds for a busy machine; a quiet one boots in 7 s and makes a preview in 3 s.
 BOOT_SECONDS = 120
 JOB_SECONDS = 180

@@ -9,7 +9,7 @@ import pytest
 
 from local.runpod import LOST_REPLY, Emulator, Job, Route, refused
 from tests.platform.conftest import StartWorker
-from tests.platform.jobs import BOOT_SECONDS, ENGINE, JOB_SECONDS, in_stage, preview
+from tests.platform.jobs import BOOT_SECONDS, ENCODER, ENGINE, JOB_SECONDS, in_stage, preview
 from tests.platform.worker_process import WorkerProcess
 
 JOBS = 200
@@ -24,6 +24,11 @@ STAGES = ("waiting", "sampling", "refining", "decoding", "encoding", "delivering
 
 def kill_engine(_: Emulator, worker: WorkerProcess, __: Job) -> None:
     for process in worker.descendants(ENGINE):
+        process.send_signal(signal.SIGKILL)
+
+
+def kill_encoder(_: Emulator, worker: WorkerProcess, __: Job) -> None:
+    for process in worker.descendants(ENCODER):
         process.send_signal(signal.SIGKILL)
 
 
@@ -47,6 +52,7 @@ Chaos = Callable[[Emulator, WorkerProcess, Job], None]
 FAULTS: tuple[Chaos, ...] = (
     kill_engine,
     kill_engine,
+    kill_encoder,
     stop_job,
     refuse_result,
     lose_reply_to_result,

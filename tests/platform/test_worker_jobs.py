@@ -13,6 +13,7 @@ from tests.platform.conftest import HANDLER, worker_environment
 from tests.platform.jobs import (
     BOOT_SECONDS,
     DRY_RUN,
+    ENCODER,
     ENGINE,
     JOB_SECONDS,
     in_stage,
@@ -240,6 +241,15 @@ def test_the_same_job_given_twice_at_once_is_generated_once(queue: Emulator, wor
     queue.wait_for(lambda: len(job.results) == 2, "two answers", JOB_SECONDS)
     assert job.results[0].body["output"]["sha256"] == job.results[1].body["output"]["sha256"]
     assert [line.get("stage") for line in log_of(worker, job)].count("sampling") == 1
+
+
+def test_a_killed_encoder_costs_no_job(queue: Emulator, worker: WorkerProcess) -> None:
+    job = queue.submit(long_preview())
+    in_stage(worker, job, "sampling")
+    for encoder in worker.descendants(ENCODER):
+        encoder.kill()
+    assert "error" not in queue.wait_result(job, JOB_SECONDS)
+    assert '"event": "encoder lost"' in worker.output
 
 
 def test_an_engine_killed_between_jobs_costs_no_job(queue: Emulator, worker: WorkerProcess) -> None:

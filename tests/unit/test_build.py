@@ -9,7 +9,7 @@ from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.plan import Plan, by_recipe, make_plan
-from ltx2_worker.workflow import BuiltGraph, Media, build
+from ltx2_worker.workflow import BuiltGraph, Media, Output, build
 from ltx2_worker.workflow.graph import Prompt, as_link
 
 URL = "https://example.org/file"
@@ -33,7 +33,7 @@ def built(*, resident: bool = False, **raw: Any) -> BuiltGraph:
     recipes = [recipe for recipe in catalogue().recipes if resident and recipe is not plan.recipe]
     others = [by_recipe(plan, recipe, everything) for recipe in recipes]
     media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
-    return build(plan, media, "job/video", crf=18.0, resident=others)
+    return build(plan, media, Output(18.0, "address"), resident=others)
 
 
 def node(prompt: Prompt, title: str) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def test_the_detailer_works_alone_on_the_last_video_and_the_sound_goes_past_it(q
     assert models(prompt, "Detailer guider") == ["Checkpoint", "Detailer LoRA"]
     assert value(prompt, "Detailer prompt", "text") == ""
     assert source(prompt, "Detailer guide", "latent") == ("Stage 2 result", 0)
-    assert source(prompt, "Decoded video", "samples") == ("Detailer guide removal", 2)
+    assert source(prompt, "Save video", "samples") == ("Detailer guide removal", 2)
     assert source(prompt, "Decoded audio", "samples") == ("Stage 2 result", 1)
 
 
@@ -109,7 +109,7 @@ def test_the_sound_of_the_first_stage_goes_through_the_second(quality: str, temp
     prompt = built(quality=quality, temporal_upscaler=temporal).prompt
     assert source(prompt, "Stage 2 latent", "audio_latent") == ("Stage 1 result", 1)
     assert source(prompt, "Decoded audio", "samples") == ("Stage 2 result", 1)
-    assert source(prompt, "Video", "audio") == ("Decoded audio", 0)
+    assert source(prompt, "Save video", "audio") == ("Decoded audio", 0)
 
 
 def test_time_is_the_same_everywhere_at_24_frames_per_second() -> None:
@@ -118,7 +118,7 @@ def test_time_is_the_same_everywhere_at_24_frames_per_second() -> None:
     assert value(prompt, "Empty audio latent", "frame_rate") == 24.0
     assert value(prompt, "Stage 2 conditioning", "frame_rate") == 24.0
     assert value(prompt, "Detailer conditioning", "frame_rate") == 24.0
-    assert value(prompt, "Video", "fps") == 24.0
+    assert value(prompt, "Save video", "fps") == 24.0
 
 
 def test_time_doubles_after_the_temporal_upscaler_and_the_sound_s_does_not() -> None:
@@ -130,7 +130,7 @@ def test_time_doubles_after_the_temporal_upscaler_and_the_sound_s_does_not() -> 
     ) == (24.0, 241)
     assert value(prompt, "Stage 2 conditioning", "frame_rate") == 48.0
     assert value(prompt, "Detailer conditioning", "frame_rate") == 48.0
-    assert (value(prompt, "Video", "fps"), value(prompt, "Exact frames", "length")) == (48.0, 480)
+    assert (value(prompt, "Save video", "fps"), value(prompt, "Save video", "frames")) == (48.0, 480)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_control_runs_its_own_preprocessor_only(kind: str, picture: str, other
 def test_without_sound_none_is_decoded() -> None:
     prompt = built(audio=False).prompt
     assert "Decoded audio" not in titles(prompt)
-    assert "audio" not in node(prompt, "Video")["inputs"]
+    assert "audio" not in node(prompt, "Save video")["inputs"]
 
 
 def test_the_stages_have_noise_of_their_own() -> None:
@@ -210,19 +210,18 @@ def test_the_scheduler_is_not_told_the_size_of_the_video() -> None:
     ],
 )
 def test_the_middle_of_the_canvas_is_delivered(raw: dict[str, Any], crop: dict[str, int]) -> None:
-    inputs = node(built(**raw).prompt, "Exact size")["inputs"]
+    inputs = node(built(**raw).prompt, "Save video")["inputs"]
     assert {name: inputs[name] for name in crop} == crop
 
 
 @BOTH
-def test_every_sampler_decoder_and_encoder_has_a_stage_for_the_progress(quality: str) -> None:
+def test_every_sampler_and_decoder_has_a_stage_for_the_progress(quality: str) -> None:
     graph = built(**CONTROL, quality=quality, detailer=True, temporal_upscaler=True)
     staged = {graph.prompt[key]["_meta"]["title"]: stage for key, stage in graph.stage_of.items()}
     assert staged["Stage 1 sampling"] is Stage.SAMPLING
     assert staged["Stage 2 sampling"] is Stage.REFINING
     assert staged["Detailer sampling"] is Stage.DETAILING
-    assert staged["Decoded video"] is staged["Decoded audio"] is Stage.DECODING
-    assert staged["Save video"] is Stage.ENCODING
+    assert staged["Save video"] is staged["Decoded audio"] is Stage.DECODING
     assert staged.keys() <= titles(graph.prompt)
 
 
@@ -251,7 +250,7 @@ def test_resident_loaders_of_the_other_recipe_are_connected_to_each_other_only(q
 )
 def test_media_that_the_plan_does_not_need_or_lacks_are_refused(raw: dict[str, Any], media: Media) -> None:
     with pytest.raises(ValueError, match="media"):
-        build(plan_of(**raw), media, "x", crf=18.0)
+        build(plan_of(**raw), media, Output(18.0))
 
 
 @BOTH

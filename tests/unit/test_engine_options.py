@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ltx2_worker.engine import EngineOptions
+from ltx2_worker.engine.options import OWN_NODES
 from ltx2_worker.settings import Settings
 
 
@@ -34,21 +35,28 @@ def test_the_first_models_folder_wins(options: EngineOptions) -> None:
     """ComfyUI puts a default folder before those it knows, so the last one read comes first."""
     options.prepare()
     paths = json.loads((options.work_dir / "model_paths.yaml").read_text())
-    assert [entry["base_path"] for entry in paths.values()] == ["/second", "/first"]
-    assert all(entry["is_default"] for entry in paths.values())
+    models = [entry for entry in paths.values() if "base_path" in entry]
+    assert [entry["base_path"] for entry in models] == ["/second", "/first"]
+    assert all(entry["is_default"] for entry in models)
 
 
 def test_a_models_folder_brings_no_code(options: EngineOptions) -> None:
     options.prepare()
-    assert "custom_nodes" not in (options.work_dir / "model_paths.yaml").read_text()
-    assert "--whitelist-custom-nodes" not in options.flags(1)
+    paths = json.loads((options.work_dir / "model_paths.yaml").read_text())
+    assert [entry["custom_nodes"] for entry in paths.values() if "custom_nodes" in entry] == [
+        str(OWN_NODES.parent)
+    ]
+    assert options.flags(1)[-2:] == ["--whitelist-custom-nodes", OWN_NODES.name]
 
 
 def test_only_named_node_packages_are_loaded(options: EngineOptions, tmp_path: Path) -> None:
     for name in ("good_nodes", "__pycache__", ".git"):
         (tmp_path / "nodes" / name).mkdir(parents=True)
     flags = dataclasses.replace(options, nodes_dirs=(tmp_path / "nodes",)).flags(1)
-    assert flags[-3:] == ["--disable-all-custom-nodes", "--whitelist-custom-nodes", "good_nodes"]
+    assert flags[-4:] == [
+        "--disable-all-custom-nodes",
+        *("--whitelist-custom-nodes", "engine_nodes", "good_nodes"),
+    ]
 
 
 def test_the_engine_gets_no_secret(options: EngineOptions, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,6 @@ def test_a_machine_with_torch_and_no_page_runs_the_bench_from_the_parcel(tmp_pat
     subprocess.run([engine, *module, *running, "--out", out], cwd=ROOT, check=True)
     (figures,) = json.loads(out.read_text())
     assert figures["case"] == "fast-preview"
-    assert set(figures["stages"]) == {"prompt", "sampling", "refining", "decoding", "encoding"}
+    assert set(figures["stages"]) == {"prompt", "sampling", "refining", "decoding"}
     there = tmp_path / "there" / "site"
     assert {path.name.partition("-")[0] for path in there.glob("*.dist-info")} == {"av", "websocket_client"}

@@ -7,7 +7,8 @@ import pytest
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
-from ltx2_api.prices import credits_for
+from ltx2_api.names import NAMES
+from ltx2_api.prices import CREDITS, credits_for
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.files import ModelFile, manifest
 from ltx2_worker.plan import Plan, make_plan
@@ -151,6 +152,11 @@ PRICES = {
     (20, "pro", "720p"): 90,
     (20, "pro", "1080p"): 120,
 }
+
+
+def test_everything_that_can_be_asked_for_has_a_price() -> None:
+    for prices in CREDITS.values():
+        assert {quality for quality, _ in prices} == set(NAMES.qualities)
 
 
 @pytest.mark.parametrize(("job", "price"), PRICES.items())

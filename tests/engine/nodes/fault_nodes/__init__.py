@@ -1,5 +1,6 @@
 """Custom nodes for ComfyUI that misbehave on demand; loaded only by the engine of the tests."""
 
+import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,11 @@ from typing import Any
 import comfy.utils
 import folder_paths
 import torch
+from comfy.ldm.lightricks.vae import causal_video_autoencoder as video_vae
+
+#: So many bytes a chunk of the decoder's, as small as the pictures here: a video comes in several chunks, as
+#: a full-size one does.
+video_vae.get_max_chunk_size = lambda device: 512 * 1024
 
 ERRORS: dict[str, Callable[[], BaseException]] = {
     "gpu_memory": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
@@ -71,4 +77,54 @@ class FaultRaise:
         raise ERRORS[error]()
 
 
-NODE_CLASS_MAPPINGS = {"FaultSteps": FaultSteps, "FaultRaise": FaultRaise}
+class NoiseLatent:
+    """A video latent of noise: what takes no sampling."""
+
+    RETURN_TYPES = ("LATENT",)
+    FUNCTION = "run"
+    CATEGORY = "faults"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        number = ("INT", {"min": 0, "max": 100_000})
+        return {"required": {"side": number, "frames": number, "seed": number}}
+
+    def run(self, side: int, frames: int, seed: int) -> tuple[Any]:
+        shape = (1, 128, (frames - 1) // 8 + 1, side // 32, side // 32)
+        return ({"samples": torch.randn(shape, generator=torch.Generator().manual_seed(seed))},)
+
+
+class FaultVAE:
+    """Passes a VAE on whose pictures are black or not a number; a marker as FaultRaise's."""
+
+    RETURN_TYPES = ("VAE",)
+    FUNCTION = "run"
+    CATEGORY = "faults"
+    FACTORS = {"black": 0.0, "nan": float("nan")}  # noqa: RUF012
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        kinds = (list(cls.FACTORS),)
+        return {"required": {"vae": ("VAE",), "picture": kinds, "marker": ("STRING", {})}}
+
+    @classmethod
+    def IS_CHANGED(cls, **_: object) -> float:  # noqa: N802
+        return time.time()
+
+    def run(self, vae: Any, picture: str, marker: str) -> tuple[Any]:
+        if marker:
+            try:
+                (Path(folder_paths.get_input_directory()) / marker).unlink()
+            except FileNotFoundError:
+                return (vae,)
+        spoilt = copy.copy(vae)
+        spoilt.process_output = lambda pixels: vae.process_output(pixels).mul_(self.FACTORS[picture])
+        return (spoilt,)
+
+
+NODE_CLASS_MAPPINGS = {
+    "NoiseLatent": NoiseLatent,
+    "FaultVAE": FaultVAE,
+    "FaultSteps": FaultSteps,
+    "FaultRaise": FaultRaise,
+}

@@ -1,0 +1,123 @@
+"""Taking an order: what is asked for, checked, priced and written, with its credits held."""
+
+from http import HTTPStatus
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+import ltx2_api.errors
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.job import JobInput
+from ltx2_api.prices import credits_for
+
+from . import generations, ledger
+from .contract import Fault, Quote
+from .generations import KeyReused, New, Row
+from .problems import ProblemError
+from .settings import Settings
+
+#: Fields of a job that this backend fills in itself.
+OURS = ("request_id", "max_credits", "dry_run")
+
+
+def quote(db: sa.Connection, account: str, given: dict[str, object]) -> Quote:
+    """What a job costs; one that is wrong or not complete yet has faults, and no price if it is too wrong."""
+    available = ledger.balance(db, account).available
+    try:
+        job, warnings = _parsed(given)
+    except WorkerError as error:
+        faults = [Fault(field=fault.field, message=fault.message) for fault in error.faults]
+        price = _price_of_what_is_right(given, {fault.field.partition(".")[0] for fault in error.faults})
+        enough = price is not None and price <= available
+        return Quote(credits=price, available=available, enough=enough, warnings=(), faults=faults)
+    price = _price(job)
+    return Quote(credits=price, available=available, enough=price <= available, warnings=warnings, faults=[])
+
+
+def take(engine: sa.Engine, new: New, settings: Settings, at: float) -> tuple[Row, bool]:
+    """Write an order, or find the one that its key stands for.
+
+    Returns:
+        The row, and whether it was there already.
+
+    Raises:
+        ProblemError: the job is wrong, there are too few credits, the key is another order's, or there are
+            too many under way.
+    """
+    try:
+        job, _ = _parsed(dict(new.input))
+    except WorkerError as error:
+        faults = [Fault(field=fault.field, message=fault.message) for fault in error.faults]
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, error.code.value, error.message, faults=faults
+        ) from None
+    priced = New(
+        new.account, new.key, new.model, new.input, new.tags, credits=_price(job), retry_of=new.retry_of
+    )
+    for last in (False, True):
+        try:
+            with engine.begin() as db:
+                return _written(db, priced, job, settings, at)
+        except KeyReused:
+            raise ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "key_reused",
+                "This Idempotency-Key was used for another order; use a new one.",
+            ) from None
+        except ledger.NotEnough as error:
+            raise ProblemError(
+                HTTPStatus.PAYMENT_REQUIRED,
+                "too_few_credits",
+                f"{priced.credits} credits are needed, and {error.available} are there.",
+                missing=(priced.credits, error.available),
+            ) from None
+        except IntegrityError:
+            # The same key was being written at the same time: now it can be found.
+            if last:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _written(db: sa.Connection, new: New, job: JobInput, settings: Settings, at: float) -> tuple[Row, bool]:
+    row, known = generations.create(db, new, at)
+    if known:
+        return row, True
+    if generations.count_open(db, new.account) > settings.open_generations:
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "too_many_open",
+            f"{settings.open_generations} generations may be under way at a time.",
+            retry_after=30,
+        )
+    if job.preview and generations.previews_since(db, new.account, at - 60) > settings.previews_per_minute:
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "too_many_previews",
+            f"{settings.previews_per_minute} previews may be asked for in a minute.",
+            retry_after=60,
+        )
+    return row, False
+
+
+def _parsed(given: dict[str, object]) -> tuple[JobInput, tuple[str, ...]]:
+    if ours := [name for name in OURS if name in given]:
+        faults = tuple(
+            ltx2_api.errors.Fault(name, f"{name} is filled in by this API: leave it out.") for name in ours
+        )
+        raise WorkerError(ErrorCode.INVALID_INPUT, faults[0].message, field=faults[0].field, faults=faults)
+    return JobInput.parse(given)
+
+
+def _price(job: JobInput) -> int:
+    return credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
+
+
+def _price_of_what_is_right(given: dict[str, object], wrong: set[str]) -> int | None:
+    """The price by the fields that are right: a form shows it before the prompt is written."""
+    rest = {key: given[key] for key in ("quality", "resolution", "duration", "preview") if key in given}
+    if wrong & rest.keys():
+        return None
+    try:
+        return _price(JobInput.parse({"prompt": "-"} | rest)[0])
+    except WorkerError:
+        return None

@@ -1,0 +1,81 @@
+"""Errors as RFC 9457 has them, each with a code of ours."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from .contract import Fault, Problem
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem.
+
+    Arguments:
+        status: of the answer.
+        code: for programs.
+        detail: one sentence for a person.
+        retry_after: seconds, for a header.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        *,
+        faults: Sequence[Fault] = (),
+        missing: tuple[int, int] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        credits, available = missing or (None, None)  # noqa: A001 - the contract's word
+        self.problem = Problem(
+            title=status.phrase,
+            status=status,
+            code=code,
+            detail=detail,
+            faults=list(faults),
+            credits=credits,
+            available=available,
+            missing=credits - available if credits is not None and available is not None else None,
+        )
+        self.retry_after = retry_after
+
+
+def not_found() -> ProblemError:
+    """There is no such generation, or it is somebody else's: nobody can tell which."""
+    return ProblemError(HTTPStatus.NOT_FOUND, "not_found", "There is no such generation.")
+
+
+async def answer(_request: Request, error: Exception) -> JSONResponse:
+    """A ProblemError as an answer."""
+    assert isinstance(error, ProblemError)
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else None
+    return _json(error.problem, headers)
+
+
+async def answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+    """What FastAPI finds wrong with a request, as a problem; what was sent is not repeated."""
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        Fault(field=".".join(str(part) for part in detail["loc"][1:]) or "body", message=str(detail["msg"]))
+        for detail in error.errors()
+    ]
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return _json(
+        Problem(
+            title=status.phrase,
+            status=status,
+            code="invalid_request",
+            detail=" ".join(f"{fault.field}: {fault.message}." for fault in faults[:3]),
+            faults=faults,
+        )
+    )
+
+
+def _json(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    content = problem.model_dump(exclude_none=True, exclude_defaults=False)
+    return JSONResponse(content, problem.status, headers, media_type="application/problem+json")

@@ -1,0 +1,61 @@
+"""What every route needs: the backend, the caller's account, a transaction."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import sqlalchemy as sa
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from ..problems import ProblemError
+
+if TYPE_CHECKING:
+    from ..app import Backend
+
+T = TypeVar("T")
+
+
+def backend_of(connection: HTTPConnection) -> "Backend":
+    """The backend of the application that got the request."""
+    backend: Backend = connection.app.state.backend
+    return backend
+
+
+def account_of(connection: HTTPConnection) -> str:
+    """The account behind the request's bearer token.
+
+    Raises:
+        ProblemError: there is no token, or it is nobody's.
+    """
+    scheme, _, token = connection.headers.get("Authorization", "").partition(" ")
+    account = backend_of(connection).auth.account(token) if scheme.lower() == "bearer" and token else None
+    if account is None:
+        raise ProblemError(
+            HTTPStatus.UNAUTHORIZED, "unauthorized", "Send a valid token: Authorization: Bearer …"
+        )
+    return account
+
+
+Account = Annotated[str, Depends(account_of)]
+
+
+def within(backend: "Backend", work: Callable[[sa.Connection], T]) -> T:
+    """Do something in one transaction."""
+    with backend.engine.begin() as db:
+        return work(db)
+
+
+def cursor(text: str | None) -> int | None:
+    """A page's cursor as a number.
+
+    Raises:
+        ProblemError: it is none that this API gave.
+    """
+    if text is None:
+        return None
+    if not text.isdigit():
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "cursor: not one of this API's."
+        )
+    return int(text)

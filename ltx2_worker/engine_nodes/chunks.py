@@ -1,0 +1,115 @@
+"""A video latent decoded chunk by chunk: each is handed on while the next is being decoded, none is kept.
+
+ComfyUI 0.30.0's LTX video VAE decodes in chunks along time, bounded in bytes, and writes each with
+`output_buffer[:, :, first:last].copy_(chunk)` (comfy/ldm/lightricks/vae/causal_video_autoencoder.py,
+`Decoder.run_up`). What is given here in place of that buffer has this one habit.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.model_management
+import torch
+
+from .look import Unusable, UnusablePicture
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The part of the decoded video that is wanted: a rectangle in pixels, and the first frames."""
+
+    width: int
+    height: int
+    x: int
+    y: int
+    frames: int
+
+
+class _Buffer:
+    """What the decoder takes for its output buffer."""
+
+    def __init__(self, take: Callable[[torch.Tensor], None]) -> None:
+        self._take = take
+
+    def __getitem__(self, _: object) -> "_Buffer":
+        return self
+
+    def copy_(self, chunk: torch.Tensor) -> None:
+        self._take(chunk)
+
+
+class ChunkedDecode:
+    """Decodes one latent; `run` hands the frames on.
+
+    Arguments:
+        vae: ComfyUI's; one that decodes in chunks.
+        latent: 1 by channels by time by height by width.
+        cut: what is wanted of the video.
+        take: gets some frames after the other, on the VAE's device: frames by height by width by 3, 8 bits,
+            equal to those that VAEDecode, ImageCrop and SaveVideo would make.
+
+    Raises:
+        ValueError: the VAE decodes all frames at once, or the video is smaller than its cut.
+    """
+
+    def __init__(
+        self, vae: Any, latent: torch.Tensor, cut: Cut, take: Callable[[torch.Tensor], None]
+    ) -> None:
+        if not getattr(vae.first_stage_model, "comfy_has_chunked_io", False):
+            raise ValueError("this VAE decodes all frames at once: use VAE Decode and Save Video")
+        batch, _, frames, height, width = vae.first_stage_model.decode_output_shape(latent.shape)
+        if batch != 1 or frames < cut.frames or width < cut.x + cut.width or height < cut.y + cut.height:
+            raise ValueError(f"{cut} is not within {batch} video of {frames} frames of {width}x{height}")
+        self._vae = vae
+        self._latent = latent
+        self._cut = cut
+        self._take = take
+        self._taken = 0
+
+    def run(self) -> None:
+        """Decode to the end.
+
+        When memory runs out, all other models leave the device and decoding begins anew; frames that were
+        handed on are not handed on again.
+
+        Raises:
+            UnusablePicture: the video is not a number.
+        """
+        try:
+            self._decode()
+            return
+        except Exception as error:  # noqa: BLE001 - raised again unless memory ran out
+            comfy.model_management.raise_non_oom(error)
+        # Outside the handler, whose exception keeps the decoder's tensors alive.
+        comfy.model_management.unload_all_models()
+        comfy.model_management.soft_empty_cache()
+        self._decode()
+
+    def _decode(self) -> None:
+        vae, management = self._vae, comfy.model_management
+        self._seen = 0
+        with management.cuda_device_context(vae.device):
+            needed = vae.memory_used_decode(self._latent.shape, vae.vae_dtype)
+            management.load_models_gpu(
+                [vae.patcher], memory_required=needed, force_full_load=vae.disable_offload
+            )
+            samples = self._latent.to(device=vae.device, dtype=vae.vae_dtype)
+            vae.first_stage_model.decode(samples, output_buffer=_Buffer(self._chunk))
+
+    def _chunk(self, chunk: torch.Tensor) -> None:
+        """Hand on what is wanted of a chunk: 1 by 3 by time by height by width, as the decoder makes it."""
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        cut, first = self._cut, max(0, self._taken - self._seen)
+        last = min(chunk.shape[2], cut.frames - self._seen)
+        self._seen += chunk.shape[2]
+        if first >= last:
+            return
+        part = chunk[0, :, first:last, cut.y : cut.y + cut.height, cut.x : cut.x + cut.width]
+        # The very steps of VAEDecode (a copy in its output's type, `process_output`) and of SaveVideo.
+        pixels = self._vae.process_output(part.to(dtype=self._vae.vae_output_dtype(), copy=True))
+        if not math.isfinite(pixels.sum(dtype=torch.float32).item()):
+            raise UnusablePicture(Unusable.NOT_A_NUMBER)
+        self._take(pixels.mul_(255).clamp_(0, 255).byte().permute(1, 2, 3, 0))
+        self._taken += last - first

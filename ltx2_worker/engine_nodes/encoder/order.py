@@ -1,0 +1,82 @@
+"""What is to be encoded, and what became of it: the two ends of an encode, both small enough for JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound track as 32-bit floats, one row of samples a channel.
+
+    Arguments:
+        rate: samples per second.
+        channels: 1 or 2.
+        samples: of each channel, as they are given; the file gets as many as its frames last.
+    """
+
+    rate: int
+    channels: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """One video to encode.
+
+    Arguments:
+        width: in pixels, even.
+        height: in pixels, even.
+        frames: how many will come.
+        fps: frames per second.
+        crf: H.264's constant rate factor, 0 (lossless) to 51.
+        sound: None for a silent file.
+    """
+
+    width: int
+    height: int
+    frames: int
+    fps: Fraction
+    crf: float
+    sound: Sound | None = None
+
+    @property
+    def frame_bytes(self) -> int:
+        """Size of a frame as it comes: RGB, 8 bits a channel."""
+        return self.width * self.height * 3
+
+    @property
+    def samples(self) -> int:
+        """Samples of each channel in the file: exactly as long as the frames, the last one begun."""
+        return int(-(-self.frames * self.sound.rate // self.fps)) if self.sound else 0
+
+    def to_json(self) -> str:
+        """As text; `from_json` reads it."""
+        return json.dumps(asdict(self) | {"fps": str(self.fps)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Order":
+        """Read what `to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        sound = values.pop("sound")
+        return cls(**values | {"fps": Fraction(values["fps"])}, sound=Sound(**sound) if sound else None)
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is made of one video, and where.
+
+    Arguments:
+        video: the MP4.
+        poster: a JPEG of the frame in the middle, None for none.
+        animation: a small animated WebP, None for none.
+        metadata: what to say inside the MP4; mostly nothing.
+    """
+
+    video: Path
+    poster: Path | None = None
+    animation: Path | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)

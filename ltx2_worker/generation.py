@@ -1,0 +1,118 @@
+"""A job's generation: its graph on the engine, its frames in an encoder of its own, at the same time."""
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.progress import Stage
+
+from .assignment import Assignment
+from .engine import (
+    Encoded,
+    Encoder,
+    EncoderFiles,
+    EncoderLost,
+    Engine,
+    Event,
+    NodeProgress,
+    NodeStarted,
+    Preview,
+    Restarted,
+    Started,
+    Turn,
+)
+from .settings import Settings
+from .workflow.build import BuiltGraph
+
+log = logging.getLogger(__name__)
+
+#: Encoders that may be lost for one job; a second time it is the job's fault, or the machine's.
+_ENCODERS = 2
+
+
+def encoder_address(folder: Path) -> str:
+    """Where a job's encoder listens: named after the job's folders, whose name nobody can guess."""
+    return f"ltx2-encoder-{folder.name}"
+
+
+def generate(
+    assignment: Assignment, graph: BuiltGraph, engine: Engine, outputs: Path, settings: Settings
+) -> tuple[EncoderFiles, Encoded]:
+    """Run the graph, and encode its frames as they come; once more if the encoder is lost.
+
+    Arguments:
+        outputs: the job's own folder, of the same name as its inputs'.
+    """
+    files = _files(assignment, outputs, settings)
+    turn = assignment.turn
+    for _ in range(_ENCODERS):
+        with Encoder(engine.options, encoder_address(outputs), files) as encoder:
+            try:
+                _run(assignment, graph, engine, turn, encoder, previews=settings.live_previews)
+                assignment.enter(Stage.ENCODING)
+                tell = partial(assignment.meter.step, Stage.ENCODING, steps=assignment.plan.frames)
+                return files, encoder.wait(assignment.deadline, tell)
+            except EncoderLost:
+                # The engine still has what it sampled, unless another job came in between.
+                log.warning("encoder lost", exc_info=True)
+        assignment.meter.run_again()
+        turn = engine.take_turn()
+    turn.release()
+    raise WorkerError(
+        ErrorCode.GENERATION_FAILED, "The video could not be encoded; send the job again.", retryable=True
+    )
+
+
+def _run(
+    assignment: Assignment,
+    graph: BuiltGraph,
+    engine: Engine,
+    turn: Turn,
+    encoder: Encoder,
+    *,
+    previews: bool,
+) -> None:
+    """Run the graph until the encoder has all frames."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Started):
+            assignment.enter(Stage.LOADING)
+        elif isinstance(event, Restarted):
+            assignment.meter.run_again()
+        elif isinstance(event, Preview):
+            assignment.meter.show(event.jpeg)
+        elif isinstance(event, NodeStarted | NodeProgress):
+            stage = graph.stage_of.get(event.node_id)
+            if stage is not None and isinstance(event, NodeStarted):
+                assignment.enter(stage)
+            elif stage is not None and isinstance(event, NodeProgress):
+                assignment.meter.step(stage, int(event.value), int(event.maximum))
+
+    assignment.enter(Stage.WAITING)
+    try:
+        engine.run(
+            graph.prompt,
+            turn=turn,
+            job_key=assignment.job_id,
+            deadline=assignment.deadline,
+            on_event=listen,
+            previews=previews,
+            is_made=encoder.has_all_frames,
+        )
+    except WorkerError as error:
+        if error.code is ErrorCode.GENERATION_FAILED:
+            encoder.check()  # the step failed because its encoder did, if that is so
+        raise
+
+
+def _files(assignment: Assignment, outputs: Path, settings: Settings) -> EncoderFiles:
+    """What is to be made of a job's frames."""
+    plan = assignment.plan
+    provenance = {"job_id": assignment.job_id, "seed": str(plan.seed), "model": plan.checkpoint.name}
+    return EncoderFiles(
+        outputs / "video.mp4",
+        outputs / "poster.jpg" if settings.poster else None,
+        outputs / "animation.webp" if settings.animated_preview else None,
+        provenance if settings.provenance else {},
+    )

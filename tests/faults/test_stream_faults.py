@@ -1,0 +1,131 @@
+"""The engine or the encoder fails while frames go from one to the other: a video, or one sentence."""
+
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker.deadline import Deadline
+from ltx2_worker.engine import (
+    Encoder,
+    EncoderFiles,
+    EncoderLost,
+    Engine,
+    NodeProgress,
+    Restarted,
+    RestartReason,
+)
+from tests.engine import graphs
+
+pytestmark = pytest.mark.engine
+
+
+@dataclass(frozen=True)
+class Sink:
+    """An encoder that waits for frames, where it listens, and what it makes."""
+
+    encoder: Encoder
+    address: str
+    video: Path
+
+
+@pytest.fixture
+def sink(engine: Engine, tmp_path: Path) -> Iterator[Sink]:
+    address, video = f"test-{uuid.uuid4().hex}", tmp_path / "video.mp4"
+    with Encoder(engine.options, address, EncoderFiles(video)) as encoder:
+        yield Sink(encoder, address, video)
+
+
+def streamed(prefix: str, sink: Sink, side: int = 128) -> graphs.Graph:
+    """A video of 33 frames that ends in the encoder of this sink; at most 1 MB of frames wait for it."""
+    seed = int(prefix[:4], 16)  # or the engine would have the latent already
+    return {
+        "ckpt": graphs.node("CheckpointLoaderSimple", ckpt_name=graphs.CHECKPOINT),
+        graphs.STEPS: graphs.node("NoiseLatent", side=side, frames=33, seed=seed),
+        graphs.SAVE: graphs.stream(
+            prefix, sink.address, samples=[graphs.STEPS, 0], audio=None, frames=33, width=side, height=side
+        ),
+    }
+
+
+def frames_of(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def stop_when_frames_come(encoder: Encoder, job: Any) -> None:
+    """Stop the encoder once it has some frames, so that the decoder waits for it."""
+    job.wait_for(lambda event: isinstance(event, NodeProgress) and event.node_id == graphs.SAVE)
+    os.kill(encoder.pid, signal.SIGSTOP)
+
+
+def test_an_engine_that_dies_while_frames_come_runs_the_job_again(engine, start_job, sink, prefix) -> None:
+    # 512 x 512 x 3 bytes a frame: two wait at most, and the decoder is held in the middle.
+    job = start_job(streamed(prefix, sink, side=512), is_made=sink.encoder.has_all_frames)
+    stop_when_frames_come(sink.encoder, job)
+    os.kill(engine.pid, signal.SIGKILL)
+    os.kill(sink.encoder.pid, signal.SIGCONT)
+    assert job.paths() == ()
+    assert job.heard(Restarted) == [Restarted(RestartReason.ENGINE_STOPPED)]
+    sink.encoder.wait(Deadline(60), lambda frames: None)
+    assert frames_of(sink.video) == 33
+
+
+def test_an_engine_that_dies_after_the_last_frame_costs_nothing(engine, start_job, prefix) -> None:
+    job = start_job(graphs.stepping(prefix, steps=1000, seconds=0.05), is_made=lambda: True)
+    job.wait_for(lambda event: isinstance(event, NodeProgress))
+    os.kill(engine.pid, signal.SIGKILL)
+    assert job.paths() == ()
+    assert not job.heard(Restarted)
+
+
+def test_a_cancel_frees_an_engine_that_waits_for_its_encoder(engine, start_job, sink, prefix) -> None:
+    job = start_job(streamed(prefix, sink, side=512), is_made=sink.encoder.has_all_frames)
+    stop_when_frames_come(sink.encoder, job)
+    job.deadline.cancel()
+    assert isinstance(job.future.exception(10), Cancelled)
+    pid = engine.pid
+    assert start_job(graphs.video(f"{prefix}-next")).paths()
+    assert engine.pid == pid
+
+
+def test_an_encoder_that_dies_while_frames_come_is_what_is_reported(engine, start_job, sink, prefix) -> None:
+    job = start_job(streamed(prefix, sink, side=512), is_made=sink.encoder.has_all_frames)
+    stop_when_frames_come(sink.encoder, job)
+    os.kill(sink.encoder.pid, signal.SIGKILL)
+    error = job.future.exception(60)
+    assert isinstance(error, WorkerError)
+    assert error.code is ErrorCode.GENERATION_FAILED
+    with pytest.raises(EncoderLost):
+        sink.encoder.check()
+
+
+@pytest.mark.parametrize("kind", ["black", "nan"])
+def test_an_unusable_picture_is_generated_once_more(engine, start_job, sink, prefix, kind) -> None:
+    (engine.input_dir / "spoilt").touch()
+    graph = streamed(prefix, sink)
+    graph["spoilt"] = graphs.node("FaultVAE", vae=["ckpt", 2], picture=kind, marker="spoilt")
+    graph[graphs.SAVE]["inputs"]["vae"] = ["spoilt", 0]
+    job = start_job(graph, is_made=sink.encoder.has_all_frames)
+    assert job.paths() == ()
+    assert job.heard(Restarted) == [Restarted(RestartReason.UNUSABLE_PICTURE)]
+    sink.encoder.wait(Deadline(60), lambda frames: None)
+    assert frames_of(sink.video) == 33
+
+
+def test_a_picture_that_is_unusable_twice_is_one_retryable_sentence(start_job, sink, prefix) -> None:
+    graph = streamed(prefix, sink)
+    graph["spoilt"] = graphs.node("FaultVAE", vae=["ckpt", 2], picture="black", marker="")
+    graph[graphs.SAVE]["inputs"]["vae"] = ["spoilt", 0]
+    error = start_job(graph, is_made=sink.encoder.has_all_frames).future.exception(90)
+    assert isinstance(error, WorkerError)
+    assert (error.code, error.retryable) == (ErrorCode.GENERATION_FAILED, True)
+    assert "black" in error.message
+    assert not sink.video.exists()

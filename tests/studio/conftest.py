@@ -1,0 +1,27 @@
+"""An emulated RunPod, and a backend in front of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.runpod import Emulator, Job, Options, Script, sampling
+from tests.studio.small_studio import KEY, VIDEO, Studio, running, sqlite
+
+
+def makes_a_video(job: Job) -> Script:
+    """What a worker does that makes every video in half a second."""
+    return Script(seconds=0.5, output=VIDEO | {"job_id": job.id}, progress=sampling(0.4, 2))
+
+
+@pytest.fixture
+def runpod() -> Iterator[Emulator]:
+    with Emulator(Options(endpoint_id="an-endpoint", key=KEY)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def studio(runpod: Emulator, tmp_path: Path) -> Iterator[Studio]:
+    """A backend on SQLite; nobody works at the endpoint yet."""
+    with running(runpod, sqlite(tmp_path)) as studio:
+        yield studio
