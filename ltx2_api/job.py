@@ -79,7 +79,9 @@ class JobInput(_Input):
         f"an error with {FIXED}.",
     )
     precision: Precision = Field(
-        NAMES.precisions[0], description="Weights of the checkpoint; full needs the larger file installed."
+        NAMES.precisions[0],
+        description="Weights of the checkpoint; full needs the larger file installed, and takes the "
+        "larger text encoder where that is.",
     )
     resolution: Resolution = Field("720p", description="Delivered exactly: 1280x720 or 1920x1080, landscape.")
     duration: Duration = Field(
@@ -87,14 +89,16 @@ class JobInput(_Input):
     )
     camera: Camera | None = Field(
         None,
-        description="Camera-control LoRA; none: the prompt moves it. Default: static, or the operator's.",
+        description="Camera-control LoRA; none: the prompt moves it. Default: static, or the operator's; "
+        "none beside a control.",
     )
     camera_strength: Annotated[float, Field(ge=0, le=1.5, allow_inf_nan=False)] = Field(
         1.0, description="Strength of the camera-control LoRA."
     )
     spatial_upscaler: bool = Field(
         True,
-        description="true: half-size base, x2 latent upscaler, refining pass; false: one stage at full size.",
+        description="true: half-size base, x2 latent upscaler, refining pass; false: one stage at full size. "
+        "Default of a preview: false.",
     )
     temporal_upscaler: bool = Field(
         False, description="x2 latent upscaler in time and a refining pass: 48 fps, the same duration."

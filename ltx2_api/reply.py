@@ -38,7 +38,7 @@ class VideoRecord(_Output):
     warnings: tuple[str, ...] = Field((), description="What the caller should know about this job.")
     timings: dict[str, float] = Field(description="Seconds by stage, waiting included.")
     versions: dict[str, str] = Field(
-        description="Worker, its git revision where the image states it, engine and checkpoint."
+        description="Worker, its git revision where the image states it, engine, checkpoint and text encoder."
     )
 
 

@@ -93,7 +93,14 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="The endpoint's execution timeout, in seconds; deadlines stay 30 s below it.",
     )
-    default_camera: Camera = Field("static", description="The camera of a job that names none.")
+    default_camera: Camera = Field(
+        "static", description="The camera of a job that names none and has no control."
+    )
+    pro_guidance: Literal["full", "plain"] = Field(
+        "full",
+        description="full: pro is guided as in Lightricks' pipelines, in four passes a step; plain: as in "
+        "ComfyUI's templates, in two.",
+    )
     keep_models_loaded: bool = Field(
         True,
         description="Keep every recipe's weights in memory, so that a switch loads nothing; needs the host "

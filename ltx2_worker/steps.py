@@ -140,7 +140,8 @@ def finish(
 
 def _versions(settings: Settings, engine: str, plan: Plan) -> dict[str, str]:
     revision = {"revision": settings.revision} if settings.revision else {}
-    return {"worker": __version__, **revision, "engine": engine, "checkpoint": plan.checkpoint.name}
+    models = {"checkpoint": plan.checkpoint.name, "text_encoder": plan.files["text_encoder"].name}
+    return {"worker": __version__, **revision, "engine": engine, **models}
 
 
 def _first_frame(plan: Plan) -> Frame:

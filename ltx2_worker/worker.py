@@ -121,7 +121,12 @@ class Worker:
         """
         check_bounds(s3_config, "s3Config")
         job, warnings = JobInput.parse(raw)
-        plan = make_plan(job, installed=self._library.has, default_camera=self._settings.default_camera)
+        plan = make_plan(
+            job,
+            installed=self._library.has,
+            default_camera=self._settings.default_camera,
+            pro_guidance=self._settings.pro_guidance,
+        )
         if not job.dry_run:
             require_installed(plan, self._library.has)
             self._verdict.require(plan.recipe)
@@ -294,8 +299,9 @@ class Worker:
             self._warm.set()
 
     def _warm_up(self) -> None:
-        """Generate one preview and throw it away."""
-        job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": self._settings.warmup}
+        """Generate one preview and throw it away; its second stage loads what other jobs' will need."""
+        recipe = self._settings.warmup
+        job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": recipe, "spatial_upscaler": True}
         assignment = self.accept("warm-up", job, self.take_turn())
         try:
             with self._folders() as (inputs, outputs):

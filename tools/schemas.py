@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from ltx2_api.job import IGNORED_FIELDS, JobInput
+from ltx2_api.job import CHOSEN, IGNORED_FIELDS, JobInput
+from ltx2_api.names import NAMES
 from ltx2_api.prices import CREDITS
 from ltx2_api.progress import Progress
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
@@ -46,7 +47,7 @@ def input_schema() -> Schema:
         _rule("mode t2v takes no start image.", _is("mode", "t2v"), {"not": has_image}),
         _rule("image_strength needs a start image.", _given("image_strength"), has_image),
         _rule("control works with a start image.", _given("control"), has_image),
-        _rule("steps can be set with quality pro only.", _given("steps"), _is("quality", "pro")),
+        _rule(f"steps can be set with quality {CHOSEN} only.", _given("steps"), _takes_steps()),
         _rule(
             "camera_strength needs a camera other than none.",
             _is("camera", "none"),
@@ -193,6 +194,14 @@ def _given(name: str) -> Schema:
 
 def _is(name: str, value: object) -> Schema:
     return {"required": [name], "properties": {name: {"const": value}}}
+
+
+def _takes_steps() -> Schema:
+    """A quality whose steps a job can choose; without one, the default's."""
+    chosen = [_is("quality", name) for name in NAMES.qualities if NAMES.takes_steps(name)]
+    if NAMES.takes_steps(NAMES.qualities[0]):
+        chosen.append({"not": _given("quality")})
+    return chosen[0] if len(chosen) == 1 else {"anyOf": chosen}
 
 
 def _not_both(one: str, other: str) -> Schema:

@@ -1,7 +1,8 @@
 """LTX-2 19B's published configuration, as far as shapes depend on it, in the words of ComfyUI's modules.
 
 Source: huggingface/diffusers, scripts/convert_ltx2_to_diffusers.py (the functions that return version "2.0");
-the temporal upscaler's from its own file's header. Tiny weights shrink it, full-size ones are made by it.
+the temporal upscaler's from its own file's header; what ltx-core insists on, from ltx-core 1.0.0's
+configurators. Tiny weights shrink it, full-size ones are made by it.
 """
 
 from typing import Any
@@ -28,6 +29,28 @@ TRANSFORMER: dict[str, Any] = {
     "frequencies_precision": "float64",
     "timestep_scale_multiplier": 1000,
     "av_ca_timestep_scale_multiplier": 1000.0,
+    # A video's first latent frame is one frame, the others are eight. ComfyUI assumes otherwise by default.
+    "causal_temporal_positioning": True,
+    "connector_positional_embedding_max_pos": [4096],
+    "connector_num_learnable_registers": 128,
+    # What Lightricks' ltx-core refuses a checkpoint without.
+    "dropout": 0.0,
+    "attention_bias": True,
+    "num_vector_embeds": None,
+    "activation_fn": "gelu-approximate",
+    "num_embeds_ada_norm": 1000,
+    "use_linear_projection": False,
+    "only_cross_attention": False,
+    "cross_attention_norm": True,
+    "double_self_attention": False,
+    "upcast_attention": False,
+    "standardization_norm": "rms_norm",
+    "norm_elementwise_affine": False,
+    "qk_norm": "rms_norm",
+    "positional_embedding_type": "rope",
+    "use_audio_video_cross_attention": True,
+    "share_ff": False,
+    "av_cross_ada_norm": True,
 }
 
 VIDEO_VAE: dict[str, Any] = {

@@ -19,7 +19,7 @@ from pathlib import Path
 MANIFEST = Path(__file__).resolve().parents[2] / "ltx2_worker" / "catalog" / "files.toml"
 
 #: Model file ids that this writes no file for.
-LEFT_OUT = {"checkpoint_fast_full", "checkpoint_pro_full"}
+LEFT_OUT = {"checkpoint_fast_full", "checkpoint_pro_full", "text_encoder_full"}
 
 #: The union-control LoRA reads its guide at half the size (its real file says the same).
 UNION_METADATA = {"reference_downscale_factor": "2"}

@@ -82,7 +82,8 @@ def _recipes(path: Path, workflows: Path, files: Mapping[str, ModelFile]) -> Ite
             description=recipe.description,
             graph=graphs[name],
             steps=recipe.steps,
-            passes=recipe.passes,
+            guidance=recipe.guidance,
+            shift=recipe.shift,
             choices_of_file={
                 role: {key: tuple(files[each] for each in listed) for key, listed in by_precision.items()}
                 for role, by_precision in ids.items()
@@ -99,6 +100,9 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         latent=table.latent,
         rates=table.rates,
         arithmetic=table.arithmetic,
+        refining=table.refining,
+        detailing=table.detailing,
+        pose=table.pose,
         roles=table.files,
         slots=table.slots,
         features=table.features,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .files import ModelFile
-from .tables import ALWAYS, VALUES_OF, Choice, FamilyTable, FileIds, Slot, Value
+from .tables import ALWAYS, GUIDANCE, VALUES_OF, Choice, FamilyTable, FileIds, Slot, Value
 
 Graphs = Mapping[str, Mapping[str, dict[str, Any]]]
 
@@ -95,6 +95,7 @@ def _faults_of_recipe(
             yield f"recipes.{recipe}: its graph loads {role}, and no file is named for it"
     taken = {value for value, slots in family.slots.items() if any(_takes(nodes, slot) for slot in slots)}
     needed = set(ALWAYS) | ({Value.STEPS} if table.steps.chosen else set())
+    needed |= (set(GUIDANCE) if table.guidance else set()) | ({Value.SHIFT} if table.shift else set())
     for feature, titles in family.features.items():
         needed |= set(VALUES_OF.get(feature, ())) if not nodes.keys().isdisjoint(titles) else set()
     if lacking := needed - taken:

@@ -8,7 +8,23 @@ from typing import Any
 from ltx2_api.progress import Stage
 
 from .files import ModelFile
-from .tables import Arithmetic, Choice, ChoiceTable, Feature, Latent, Rates, RoleTable, Slot, Steps, Value
+from .tables import (
+    Arithmetic,
+    Choice,
+    ChoiceTable,
+    Detailing,
+    Feature,
+    Guidances,
+    Latent,
+    Pose,
+    Rates,
+    Refining,
+    RoleTable,
+    Shift,
+    Slot,
+    Steps,
+    Value,
+)
 
 #: Tells whether a model file is on this machine.
 Installed = Callable[[ModelFile], bool]
@@ -49,6 +65,9 @@ class Family:
     latent: Latent
     rates: Rates
     arithmetic: Arithmetic
+    refining: Refining
+    detailing: Detailing
+    pose: Pose
     roles: Mapping[str, RoleTable]
     slots: Mapping[Value, tuple[Slot, ...]]
     features: Mapping[Feature, tuple[str, ...]]
@@ -69,7 +88,8 @@ class Recipe:
     Attributes:
         graph: the workflow file as it is, in ComfyUI's API format; not to be changed.
         choices_of_file: by role, then by precision ("": any), the files that can play it, the best first.
-        passes: evaluations of the model in each step of the first stage.
+        guidance: what the first stage can be guided by; None: it is not guided.
+        shift: of the first stage's noise levels; None: they are a fixed list.
     """
 
     family: Family
@@ -77,7 +97,8 @@ class Recipe:
     description: str
     graph: Mapping[str, dict[str, Any]]
     steps: Steps
-    passes: int
+    guidance: Guidances | None
+    shift: Shift | None
     choices_of_file: Mapping[str, Mapping[str, tuple[ModelFile, ...]]]
 
     @cached_property

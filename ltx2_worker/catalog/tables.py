@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StringConstraints
 
@@ -18,7 +18,18 @@ class Value(StrEnum):
     SEED_2 = "seed_2"
     SEED_3 = "seed_3"
     STEPS = "steps"
+    SHIFT = "shift"
+    VIDEO_CFG = "video_cfg"
+    AUDIO_CFG = "audio_cfg"
+    STG = "stg"
+    MODALITY = "modality"
+    RESCALE = "rescale"
+    REFINING_SIGMAS = "refining_sigmas"
+    DETAILER_WINDOW = "detailer_window"
+    DETAILER_OVERLAP = "detailer_overlap"
     BASE_FPS = "base_fps"
+    CONDITIONING_FPS = "conditioning_fps"
+    SOUND_FPS = "sound_fps"
     FPS = "fps"
     FIRST_WIDTH = "first_width"
     FIRST_HEIGHT = "first_height"
@@ -32,6 +43,9 @@ class Value(StrEnum):
     IMAGE_STRENGTH = "image_strength"
     CONTROL_VIDEO = "control_video"
     CONTROL_STRENGTH = "control_strength"
+    CONTROL_REPEATS = "control_repeats"
+    POSE_STICK_WIDTH = "pose_stick_width"
+    POSE_POINT_SIZE = "pose_point_size"
     CAMERA_STRENGTH = "camera_strength"
     FILE_PREFIX = "file_prefix"
     CRF = "crf"
@@ -44,7 +58,9 @@ class Feature(StrEnum):
 
     CAMERA = "camera"
     IMAGE = "image"
+    COMPRESSION = "compression"
     CONTROL = "control"
+    NOISE_LEVELS = "noise_levels"
     SPATIAL_UPSCALER = "spatial_upscaler"
     TEMPORAL_UPSCALER = "temporal_upscaler"
     REFINING = "refining"
@@ -62,13 +78,23 @@ class Choice(StrEnum):
 VALUES_OF: Mapping[Feature, tuple[Value, ...]] = {
     Feature.CAMERA: (Value.CAMERA_STRENGTH,),
     Feature.IMAGE: (Value.IMAGE, Value.IMAGE_STRENGTH),
-    Feature.CONTROL: (Value.CONTROL_VIDEO, Value.CONTROL_STRENGTH),
-    Feature.REFINING: (Value.SEED_2,),
-    Feature.DETAILER: (Value.SEED_3,),
+    Feature.CONTROL: (Value.CONTROL_VIDEO, Value.CONTROL_STRENGTH, Value.CONTROL_REPEATS),
+    Feature.REFINING: (Value.SEED_2, Value.REFINING_SIGMAS, Value.CONDITIONING_FPS),
+    Feature.DETAILER: (Value.SEED_3, Value.DETAILER_WINDOW, Value.DETAILER_OVERLAP, Value.CONDITIONING_FPS),
 }
 
+#: Values of a recipe that is guided.
+GUIDANCE = (Value.VIDEO_CFG, Value.AUDIO_CFG, Value.STG, Value.MODALITY, Value.RESCALE)
+
+#: Values of a recipe whose graph draws poses.
+POSE = (Value.POSE_STICK_WIDTH, Value.POSE_POINT_SIZE)
+
 #: Values that every recipe has to take.
-ALWAYS = frozenset(Value) - {Value.STEPS} - {value for values in VALUES_OF.values() for value in values}
+ALWAYS = (
+    frozenset(Value)
+    - {Value.STEPS, Value.SHIFT, *GUIDANCE, *POSE}
+    - {value for values in VALUES_OF.values() for value in values}
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +130,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
 Count = Annotated[int, Field(gt=0, strict=True)]
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Sigmas = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(min_length=2)]
 Slots = Annotated[tuple[Annotated[Slot, PlainValidator(Slot.parse)], ...], Field(min_length=1)]
 #: Ids of files in the order of preference, by precision.
 FileIds = Annotated[Mapping[str, Texts], BeforeValidator(_by_precision)]
@@ -128,20 +155,108 @@ class Latent(_Table):
 
 
 class Rates(_Table):
-    """Frames per second: `base` comes out of the first stage, and twice that of the temporal upscaler."""
+    """Frames per second.
+
+    Attributes:
+        base: comes out of the first stage, and twice that of the temporal upscaler.
+        conditioning_most: later stages are told no more than this.
+        sound: what the node of the empty sound is told, for its length alone.
+    """
 
     base: Count
+    conditioning_most: Count
+    sound: Amount
 
 
 class Arithmetic(_Table):
-    """What estimates are computed from: the transformer's size, its fixed steps, the decoder's speed."""
+    """What estimates are computed from: the transformer's size, the decoder's speed."""
 
     parameters: Amount
     blocks: Count
     width: Count
-    refining_steps: Count
-    detailing_steps: Count
     decoded_pixels_per_second: Amount
+
+
+class Refining(_Table):
+    """Noise levels of the refining pass, and of the one after the temporal upscaler."""
+
+    sigmas: Sigmas
+    sigmas_after_temporal: Sigmas
+
+
+class Pose(_Table):
+    """How thick a skeleton is drawn, in pixels of a frame whose longer side is `side`."""
+
+    side: Count
+    stick_width: Count
+    point_size: Count
+
+    def scaled(self, size: int, side: int) -> int:
+        """One of the sizes in a frame with another longer side, a pixel at least."""
+        return max(1, round(size * side / self.side))
+
+
+class Detailing(_Table):
+    """The detailer: its steps; latent frames of a window, and of what it shares with the one before."""
+
+    steps: Count
+    window: Count
+    overlap: Count
+
+
+class Guidance(_Table):
+    """The scales of a guider, as the node LTX2Guider names them (engine_nodes/guidance.py).
+
+    Attributes:
+        video_cfg, audio_cfg: away from the negative prompt; 1 is off.
+        stg: away from a perturbed self-attention (spatio-temporal guidance); 0 is off.
+        modality: away from picture and sound that do not see each other; 1 is off.
+        rescale: how much of the prediction's standard deviation is restored; 0 is off.
+    """
+
+    video_cfg: Amount
+    audio_cfg: Amount
+    stg: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    modality: Amount = 1.0
+    rescale: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @property
+    def passes(self) -> int:
+        """Evaluations of the transformer in a step."""
+        away = (self.video_cfg != 1.0 or self.audio_cfg != 1.0, self.stg != 0.0, self.modality != 1.0)
+        return 1 + sum(away)
+
+
+class Guidances(_Table):
+    """What an operator can choose: `full`, or `plain`, which may be another one beside a control."""
+
+    full: Guidance
+    plain: Guidance
+    plain_with_control: Guidance
+
+    def chosen(self, name: Literal["full", "plain"], *, has_control: bool) -> Guidance:
+        """The scales of a job."""
+        if name == "full":
+            return self.full
+        return self.plain_with_control if has_control else self.plain
+
+
+class Shift(_Table):
+    """How far a scheduler's noise levels are shifted upwards, by the number of a first stage's tokens.
+
+    Attributes:
+        at_1024, at_4096: two points of a straight line.
+        most: the line's end; the scheduler's numbers overflow where it has none.
+    """
+
+    at_1024: Amount
+    at_4096: Amount
+    most: Amount
+
+    def of(self, tokens: int) -> float:
+        """The shift for so many tokens; never less than that of 4096."""
+        slope = (self.at_4096 - self.at_1024) / (4096 - 1024)
+        return round(min(self.most, max(self.at_4096, self.at_4096 + slope * (tokens - 4096))), 2)
 
 
 class Steps(_Table):
@@ -167,7 +282,8 @@ class RecipeTable(_Table):
     description: Text
     workflow: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.json$")]
     steps: Annotated[Steps, BeforeValidator(_steps)]
-    passes: Count
+    guidance: Guidances | None = None
+    shift: Shift | None = None
     files: Mapping[str, FileIds] = {}
 
 
@@ -202,6 +318,9 @@ class FamilyTable(_Table):
     latent: Latent
     rates: Rates
     arithmetic: Arithmetic
+    refining: Refining
+    detailing: Detailing
+    pose: Pose
     recipes: Annotated[Mapping[str, RecipeTable], Field(min_length=1)]
     files: Mapping[str, RoleTable]
     controls: Mapping[str, ControlTable] = {}

@@ -6,11 +6,17 @@ A module is one idea. Each lists its nodes as ComfyUI's custom nodes do, in `NOD
 
 from types import ModuleType
 
-from . import stream
+from . import depth, detail, guidance, stream, token_noise
 from .collector import leave_modules_alone
 
 #: One line a module.
-_MODULES: tuple[ModuleType, ...] = (stream,)
+_MODULES: tuple[ModuleType, ...] = (
+    depth,
+    detail,
+    guidance,
+    stream,
+    token_noise,
+)
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}

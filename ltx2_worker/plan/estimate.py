@@ -4,6 +4,8 @@ The proportions come from the family's architecture, which its table states. The
 data-centre GPU of the H100 class, not a measurement; `progress.StagePace` corrects both from finished jobs.
 """
 
+import math
+
 from ltx2_api.progress import Stage
 
 from ..catalog.tables import Arithmetic
@@ -32,25 +34,34 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
         Stage.PREPARING: 1.0,
         Stage.LOADING: 1.0,
         Stage.PROMPT: 1.5,
-        Stage.SAMPLING: plan.steps * plan.recipe.passes * _step_seconds(first + guides, model),
+        Stage.SAMPLING: plan.steps * plan.passes * _step_seconds(first + guides, model),
         Stage.DECODING: pixels / model.decoded_pixels_per_second,
         Stage.ENCODING: pixels / ENCODED_PIXELS_PER_SECOND,
         Stage.DELIVERING: 2.0,
     }
     if plan.control and not plan.control.preprocessed and plan.control.seconds_per_frame:
-        stages[Stage.CONTROL] = plan.control.seconds_per_frame * plan.base_frames
+        frames = plan.base_frames if plan.control.has_video else 1
+        stages[Stage.CONTROL] = plan.control.seconds_per_frame * frames
     if plan.refined:
-        stages[Stage.REFINING] = model.refining_steps * _step_seconds(last, model)
+        stages[Stage.REFINING] = (len(plan.refining_sigmas) - 1) * _step_seconds(last, model)
     if plan.detailer:
-        # The guide is the whole video again: twice the tokens, and one more decode.
-        sampling = model.detailing_steps * _step_seconds(2 * last, model)
-        stages[Stage.DETAILING] = sampling + stages[Stage.DECODING]
+        stages[Stage.DETAILING] = family.detailing.steps * _detailer_step_seconds(plan)
     return stages
 
 
 def deadline_seconds(plan: Plan) -> float:
     """The time within which a plan must be done, from when the engine is free for it."""
     return max(DEADLINE_FLOOR, DEADLINE_FACTOR * sum(stage_seconds(plan).values()))
+
+
+def _detailer_step_seconds(plan: Plan) -> float:
+    """One step in every window: the guide is the window again, twice the tokens."""
+    latent, detailing = plan.family.latent, plan.family.detailing
+    frames = (plan.generated_frames - 1) // latent.frames + 1
+    further = math.ceil((frames - detailing.window) / (detailing.window - detailing.overlap))
+    cells = latent_tokens(plan.canvas, plan.generated_frames, latent) // frames
+    tokens = 2 * min(frames, detailing.window) * cells
+    return (1 + max(0, further)) * _step_seconds(tokens, plan.family.arithmetic)
 
 
 def _step_seconds(tokens: int, model: Arithmetic) -> float:

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import replace
+from typing import Literal
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import MAX_SEED, JobInput
@@ -21,6 +22,7 @@ def make_plan(
     *,
     installed: Installed,
     default_camera: Camera = "static",
+    pro_guidance: Literal["full", "plain"] = "full",
     family: str | None = None,
     among: Catalogue | None = None,
 ) -> Plan:
@@ -29,7 +31,8 @@ def make_plan(
     Arguments:
         job: the caller's wishes.
         installed: tells whether a model file is here; decides between files that can stand in for each other.
-        default_camera: the operator's choice for jobs that name no camera.
+        default_camera: the operator's choice for jobs that name no camera and have no control.
+        pro_guidance: the operator's choice for recipes that are guided.
         family: the generation of the model; None: the first of which a recipe is installed, else the first.
         among: what can be made; None: the project's own catalogue.
 
@@ -46,6 +49,10 @@ def make_plan(
         )
     recipe = _recipe(job, family, among or catalogue(), installed)
     spatial = _switch(job, recipe, Feature.SPATIAL_UPSCALER)
+    if job.preview and not job.given("spatial_upscaler"):
+        # A first stage of 224x128 would decide a preview's composition: smaller than the model was made for.
+        # The smallest of ComfyUI's templates is 640x352.
+        spatial = False
     temporal = _switch(job, recipe, Feature.TEMPORAL_UPSCALER)
     camera = _camera(job, recipe, default_camera)
     control = _control(job, recipe, installed)
@@ -61,6 +68,9 @@ def make_plan(
         prompt=job.prompt,
         seed=secrets.randbelow(MAX_SEED + 1) if job.seed is None else job.seed,
         steps=_steps(job, recipe),
+        guidance=recipe.guidance.chosen(pro_guidance, has_control=control is not None)
+        if recipe.guidance
+        else None,
         delivered=delivered,
         canvas=canvas_for(
             delivered,
@@ -93,8 +103,15 @@ def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
     same = recipe.family is plan.family
     camera, control = (plan.camera, plan.control) if same else (None, None)
     precision = plan.precision if plan.precision in recipe.family.precisions else recipe.family.precisions[0]
-    files = _files(recipe, precision, camera, control, installed)
-    return replace(plan, recipe=recipe, precision=precision, camera=camera, control=control, files=files)
+    return replace(
+        plan,
+        recipe=recipe,
+        precision=precision,
+        guidance=recipe.guidance.full if recipe.guidance else None,
+        camera=camera,
+        control=control,
+        files=_files(recipe, precision, camera, control, installed),
+    )
 
 
 def _recipe(job: JobInput, family: str | None, among: Catalogue, installed: Installed) -> Recipe:
@@ -143,17 +160,18 @@ def _image_strength(job: JobInput, recipe: Recipe) -> float | None:
 
 
 def _camera(job: JobInput, recipe: Recipe, default: Camera) -> CameraPlan | None:
-    camera = job.camera or default
+    # A control says how the camera moves: no official graph adds a camera LoRA to one without being asked.
+    camera = job.camera or (default if job.control is None else "none")
     model = recipe.family.cameras.get(camera) if recipe.offers(Feature.CAMERA) else None
     if model is not None:
         return CameraPlan(model, job.camera_strength)
     if job.camera not in (None, "none"):
         raise _not_offered("camera", recipe)
     if job.given("camera_strength"):
-        raise _refused(
-            "camera_strength",
-            "camera_strength needs a camera: name one, as this endpoint's default is none.",
+        why = (
+            "this endpoint's default is none" if job.control is None else "a job with control has no default"
         )
+        raise _refused("camera_strength", f"camera_strength needs a camera: name one, as {why}.")
     return None
 
 

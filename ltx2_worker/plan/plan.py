@@ -8,8 +8,8 @@ from ltx2_api.names import ControlType
 
 from ..catalog.family import Family, Recipe
 from ..catalog.files import ModelFile
-from ..catalog.tables import Feature
-from .geometry import Size
+from ..catalog.tables import Feature, Guidance
+from .geometry import Size, latent_tokens
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Plan:
         frames: frames in the file; `fps` for every second.
         base_frames: frames of the first stage, whole latent frames, at `base_fps`.
         fps: frames per second in the file; twice `base_fps` with the temporal upscaler.
+        guidance: of the first stage; None where the recipe is not guided.
         image_strength: None without a start image.
         files: by role, every file that the recipe's graph can load; `workflow.needs` says which it does.
     """
@@ -53,6 +54,7 @@ class Plan:
     prompt: str
     seed: int
     steps: int
+    guidance: Guidance | None
     delivered: Size
     canvas: Size
     seconds: int
@@ -91,6 +93,35 @@ class Plan:
         return self.spatial_upscaler or self.temporal_upscaler
 
     @property
+    def passes(self) -> int:
+        """Evaluations of the transformer in a step of the first stage."""
+        return self.guidance.passes if self.guidance else 1
+
+    @property
+    def shift(self) -> float | None:
+        """Shift of the first stage's noise levels; None where they are a fixed list."""
+        tokens = latent_tokens(self.first_canvas, self.base_frames, self.family.latent)
+        return self.recipe.shift.of(tokens) if self.recipe.shift else None
+
+    @property
+    def refining_sigmas(self) -> tuple[float, ...]:
+        """Noise levels of the refining pass."""
+        refining = self.family.refining
+        return refining.sigmas_after_temporal if self.temporal_upscaler else refining.sigmas
+
+    @property
+    def has_noise_levels(self) -> bool:
+        """Whether it shows that tokens which are held have noise levels of their own.
+
+        It does where a start image or a guide is held partly; and where a guided prediction is rescaled,
+        which looks at all tokens, those that are held among them.
+        """
+        strengths = (self.image_strength, self.control.strength if self.control else None)
+        held = [strength for strength in strengths if strength]
+        is_rescaled = self.guidance is not None and self.guidance.rescale != 0.0
+        return any(strength < 1.0 or is_rescaled for strength in held)
+
+    @property
     def first_canvas(self) -> Size:
         """Size of the first stage: half the canvas if the spatial upscaler doubles it."""
         return Size(self.canvas.width // 2, self.canvas.height // 2) if self.spatial_upscaler else self.canvas
@@ -106,7 +137,10 @@ class Plan:
         used = {
             Feature.CAMERA: self.camera is not None,
             Feature.IMAGE: self.image_strength is not None,
+            # A control moves the picture; compression is there for pictures that would stand still.
+            Feature.COMPRESSION: self.image_strength is not None and self.control is None,
             Feature.CONTROL: self.control is not None,
+            Feature.NOISE_LEVELS: self.has_noise_levels,
             Feature.SPATIAL_UPSCALER: self.spatial_upscaler,
             Feature.TEMPORAL_UPSCALER: self.temporal_upscaler,
             Feature.REFINING: self.refined,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ltx2_api.progress import Stage
 
-from ..catalog.tables import Choice, Value
+from ..catalog.tables import GUIDANCE, Choice, Value
 from ..plan.plan import ControlPlan, Plan
 from .bind import Binding, bind
 from .graph import Graph, Prompt, node_kinds
@@ -97,13 +97,20 @@ def build(plan: Plan, media: Media, output: Output, *, resident: Sequence[Plan] 
 
 def bound(plan: Plan, media: Media, output: Output) -> Graph:
     """Return the recipe's graph with everything that the plan decides, still with what it does not use."""
-    values = {
+    pose = plan.family.pose
+    values: dict[Value, object | None] = {
         Value.PROMPT: plan.prompt,
         Value.SEED: plan.seed,
         Value.SEED_2: plan.seed + 1,
         Value.SEED_3: plan.seed + 2,
         Value.STEPS: plan.steps,
+        Value.SHIFT: plan.shift,
+        Value.REFINING_SIGMAS: ", ".join(str(sigma) for sigma in plan.refining_sigmas),
+        Value.DETAILER_WINDOW: plan.family.detailing.window,
+        Value.DETAILER_OVERLAP: plan.family.detailing.overlap,
         Value.BASE_FPS: float(plan.base_fps),
+        Value.CONDITIONING_FPS: float(min(plan.fps, plan.family.rates.conditioning_most)),
+        Value.SOUND_FPS: plan.family.rates.sound,
         Value.FPS: float(plan.fps),
         Value.FIRST_WIDTH: plan.first_canvas.width,
         Value.FIRST_HEIGHT: plan.first_canvas.height,
@@ -117,12 +124,17 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.IMAGE_STRENGTH: plan.image_strength,
         Value.CONTROL_VIDEO: media.control,
         Value.CONTROL_STRENGTH: plan.control.strength if plan.control else None,
+        Value.CONTROL_REPEATS: _repeats(plan),
+        Value.POSE_STICK_WIDTH: pose.scaled(pose.stick_width, plan.first_canvas.width),
+        Value.POSE_POINT_SIZE: pose.scaled(pose.point_size, plan.first_canvas.width),
         Value.CAMERA_STRENGTH: plan.camera.strength if plan.camera else None,
         Value.FILE_PREFIX: output.prefix,
         Value.CRF: output.crf,
         Value.ENCODER: output.encoder,
         Value.BUFFER_MB: max(1, output.buffer_bytes // 1_000_000),
     }
+    if plan.guidance is not None:
+        values |= {value: getattr(plan.guidance, value) for value in GUIDANCE}
     binding = Binding(
         files=plan.files,
         values={value: given for value, given in values.items() if given is not None},
@@ -130,6 +142,11 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         choices={Choice.STRUCTURE: _structure(plan.control)} if plan.control else {},
     )
     return bind(plan.recipe, binding)
+
+
+def _repeats(plan: Plan) -> int:
+    """How often a control's frames are repeated: a still guides every frame, not the first one alone."""
+    return plan.base_frames if plan.control and not plan.control.has_video else 1
 
 
 def _structure(control: ControlPlan) -> str:

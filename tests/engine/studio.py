@@ -30,7 +30,7 @@ FRAMES = 8
 URL = "https://example.org/file"
 IMAGE = {"image_url": URL}
 #: Fixed, so that two jobs differ in what the test makes different only.
-JOB = {"prompt": "a cat purrs on a cushion", "seed": 11, "camera": "none"}
+JOB = {"prompt": "a cat purrs on a cushion", "seed": 11, "camera": "none", "spatial_upscaler": True}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def union(file: ModelFile) -> bool:
     return not file.id.startswith("control_") or file.id == "control_union"
 
 
-def small_plan(raw: dict[str, Any], installed: Callable[[ModelFile], bool]) -> Plan:
+def small_plan(raw: dict[str, Any], installed: Callable[[ModelFile], bool], frames: int = FRAMES) -> Plan:
     """A job's plan, at a size and length that a CPU makes in a second."""
     plan = make_plan(JobInput.parse(JOB | {"preview": True} | raw)[0], installed=installed)
     latent = plan.family.latent
@@ -72,8 +72,8 @@ def small_plan(raw: dict[str, Any], installed: Callable[[ModelFile], bool]) -> P
         plan,
         delivered=DELIVERED,
         canvas=canvas_for(DELIVERED, latent, reference_downscale=downscale, two_stage=plan.spatial_upscaler),
-        frames=FRAMES * plan.fps // 24,
-        base_frames=frames_to_generate(FRAMES, latent),
+        frames=frames * plan.fps // 24,
+        base_frames=frames_to_generate(frames, latent),
     )
 
 
@@ -91,10 +91,15 @@ class Studio:
         (engine.input_dir / self._folder).mkdir()
 
     def prompt(
-        self, raw: dict[str, Any], installed: Callable[[ModelFile], bool] = single, *, resident: bool = False
+        self,
+        raw: dict[str, Any],
+        installed: Callable[[ModelFile], bool] = single,
+        *,
+        resident: bool = False,
+        frames: int = FRAMES,
     ) -> tuple[Plan, Prompt]:
         """A job's plan and its graph, with a file name of its own."""
-        plan = small_plan(raw, installed)
+        plan = small_plan(raw, installed, frames)
         prefix = f"{self._folder}/{next(self._numbers)}"
         # Lossless: x264 is not repeatable otherwise, and the frames of two files are compared to the bit.
         others = [by_recipe(plan, recipe, installed) for recipe in catalogue().recipes] if resident else []
@@ -191,6 +196,7 @@ def write_video(path: Path, pictures: list[Image.Image]) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=24)
         stream.width, stream.height, stream.pix_fmt = *pictures[0].size, "yuv420p"
+        stream.options = {"qp": "0"}  # lossless: two files of the same pictures have the same frames
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_image(picture)))
         container.mux(stream.encode(None))

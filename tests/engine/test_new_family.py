@@ -157,7 +157,7 @@ def test_its_jobs_are_planned_checked_bound_and_run_by_the_worker_as_it_is(
 
 def test_its_names_are_in_what_is_generated(tree: Path) -> None:
     fields = json.loads((tree / "schema/input.json").read_text())["properties"]
-    assert {"draft", "final", "fast", "pro"} == set(fields["quality"]["enum"])
+    assert {"draft", "final", "fast", "pro"} == set(fields["quality"]["anyOf"][0]["enum"])
     assert "orbit" in (tree / ".runpod/hub.json").read_text()
     assert "weights-sketch" in (tree / "Dockerfile").read_text()
     assert "Sketch draft 720p 10 s" in (tree / "docs/deploy.md").read_text()

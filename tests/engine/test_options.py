@@ -158,18 +158,56 @@ def first_frame(latent: bytes) -> list[float]:
     return [value for start in starts for value in values[start : start + cells]]
 
 
-@pytest.mark.parametrize("options", [{}, {"temporal_upscaler": True}, {"image_strength": 0.3}], ids=str)
-def test_the_start_image_survives_upscaling_and_detailing(studio: Studio, options: Raw) -> None:
+@pytest.mark.parametrize("options", [{}, {"temporal_upscaler": True}], ids=str)
+def test_the_start_image_survives_upscaling_and_its_first_frame_is_detailed_as_the_others(
+    studio: Studio, options: Raw
+) -> None:
     _, prompt = studio.prompt(IMAGE | {"detailer": True} | options)
     by_title = {node["_meta"]["title"]: key for key, node in prompt.items()}
     prompt["encoded"] = {
         "class_type": "VAEEncode",
         "inputs": {
-            "pixels": [by_title["Start image compression"], 0],
+            "pixels": [by_title["Start image"], 0],
             "vae": [by_title["Checkpoint"], 2],
         },
         "_meta": {"title": "Encoded start image"},
     }
     image = first_frame(studio.saved_latent(prompt, ["encoded", 0]))
-    video = first_frame(studio.saved_latent(prompt, [by_title["Detailer guide removal"], 2]))
-    assert max(abs(a - b) for a, b in zip(image, video, strict=True)) < 1e-5
+    refined = first_frame(studio.saved_latent(prompt, [by_title["Stage 2 result"], 0]))
+    detailed = first_frame(studio.saved_latent(prompt, [by_title["Detailer sampling"], 0]))
+    assert max(abs(a - b) for a, b in zip(image, refined, strict=True)) < 1e-5
+    assert max(abs(a - b) for a, b in zip(image, detailed, strict=True)) > 1e-2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("base", BASES)
+def test_every_option_gives_the_same_frames_in_two_processes(
+    studio: Studio, make_engine: Any, base: str
+) -> None:
+    other = make_engine()
+    other.start()
+    other.wait_ready(Deadline(90))
+    again = Studio(other)
+    options = {"nothing": {}} | OPTIONS | (IMAGE_OPTIONS if base in IMAGE_BASES else {})
+    differing = [
+        name
+        for name, option in options.items()
+        if studio.make(**BASES[base], **option).picture != again.make(**BASES[base], **option).picture
+    ]
+    assert not differing
+
+
+def test_a_depth_guide_gives_the_same_frames_in_two_processes(studio: Studio, make_engine: Any) -> None:
+    other = make_engine()
+    other.start()
+    other.wait_ready(Deadline(90))
+    job = BASES["i2v fast"] | {"control": {"type": "depth", "video_url": URL}}
+    assert Studio(other).make(**job).picture == studio.make(**job).picture
+
+
+def test_a_clip_of_several_windows_is_detailed_to_its_end(studio: Studio) -> None:
+    plan, prompt = studio.prompt({"detailer": True, "audio": False}, frames=72)
+    made = studio.run(prompt)
+    assert plan.generated_frames == 73  # ten latent frames, two windows
+    assert made.frames == 72

@@ -45,8 +45,10 @@ def test_every_list_of_sigmas_falls_from_one_to_zero_in_the_steps_asked_for(
         for node in build(plan, Media(), Output(18.0)).prompt.values():
             if node["class_type"] in ("LTXVScheduler", "ManualSigmas"):
                 first = node["_meta"]["title"] == "Stage 1 sigmas"
-                wanted[json.dumps([node["class_type"], node["inputs"]])] = plan.steps if first else 3
-    assert len(wanted) == 21 + 2
+                second = node["_meta"]["title"] == "Stage 2 sigmas"
+                steps_of = plan.steps if first else 4 if second and plan.temporal_upscaler else 3
+                wanted[json.dumps([node["class_type"], node["inputs"]])] = steps_of
+    assert len(wanted) == 22 + 2
 
     answer = subprocess.run(
         [engine_options.python, SCRIPT, engine_options.comfyui_dir],
@@ -58,6 +60,6 @@ def test_every_list_of_sigmas_falls_from_one_to_zero_in_the_steps_asked_for(
     )
     for (asked, steps), sigmas in zip(wanted.items(), json.loads(answer.stdout), strict=True):
         assert len(sigmas) == steps + 1, asked
-        assert sigmas[0] == pytest.approx(1.0 if steps > 3 else 0.909375), asked
+        assert sigmas[0] == pytest.approx({3: 0.909375, 4: 0.975}.get(steps, 1.0)), asked
         assert all(after < before for before, after in itertools.pairwise(sigmas)), asked  # false for NaN too
         assert sigmas[-1] == 0.0, asked

@@ -1,6 +1,7 @@
 """From a plan to a graph: what is connected to what, for each option."""
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ def models(prompt: Prompt, guider: str) -> list[str]:
     chain = [source(prompt, guider, "model")[0]]
     while "model" in node(prompt, chain[0])["inputs"]:
         chain.insert(0, source(prompt, chain[0], "model")[0])
-    return chain
+    return [title for title in chain if not title.endswith("noise per token")]
 
 
 def value(prompt: Prompt, title: str, name: str) -> object:
@@ -96,11 +97,10 @@ def test_the_control_lora_and_its_guide_stay_in_the_first_stage(quality: str) ->
 @BOTH
 def test_the_detailer_works_alone_on_the_last_video_and_the_sound_goes_past_it(quality: str) -> None:
     prompt = built(**CONTROL, quality=quality, detailer=True, temporal_upscaler=True).prompt
-    assert models(prompt, "Detailer guider") == ["Checkpoint", "Detailer LoRA"]
+    assert models(prompt, "Detailer sampling") == ["Checkpoint", "Detailer LoRA"]
     assert value(prompt, "Detailer prompt", "text") == ""
-    assert source(prompt, "Detailer guide", "latent") == ("Stage 2 result", 0)
-    assert source(prompt, "Save video", "samples") == ("Detailer guide removal", 2)
-    assert source(prompt, "Decoded audio", "samples") == ("Stage 2 result", 1)
+    assert source(prompt, "Detailer sampling", "latent") == ("Stage 2 result", 0)
+    assert source(prompt, "Save video", "samples") == ("Detailer sampling", 0)
 
 
 @BOTH
@@ -108,14 +108,15 @@ def test_the_detailer_works_alone_on_the_last_video_and_the_sound_goes_past_it(q
 def test_the_sound_of_the_first_stage_goes_through_the_second(quality: str, temporal: bool) -> None:
     prompt = built(quality=quality, temporal_upscaler=temporal).prompt
     assert source(prompt, "Stage 2 latent", "audio_latent") == ("Stage 1 result", 1)
-    assert source(prompt, "Decoded audio", "samples") == ("Stage 2 result", 1)
+    # Guided, the first stage's sound is heard: the second would rebuild it in three steps without guidance.
+    heard = "Stage 1 result" if quality == "pro" else "Stage 2 result"
+    assert source(prompt, "Decoded audio", "samples") == (heard, 1)
     assert source(prompt, "Save video", "audio") == ("Decoded audio", 0)
 
 
 def test_time_is_the_same_everywhere_at_24_frames_per_second() -> None:
     prompt = built(detailer=True).prompt
     assert value(prompt, "Stage 1 conditioning", "frame_rate") == 24.0
-    assert value(prompt, "Empty audio latent", "frame_rate") == 24.0
     assert value(prompt, "Stage 2 conditioning", "frame_rate") == 24.0
     assert value(prompt, "Detailer conditioning", "frame_rate") == 24.0
     assert value(prompt, "Save video", "fps") == 24.0
@@ -124,13 +125,26 @@ def test_time_is_the_same_everywhere_at_24_frames_per_second() -> None:
 def test_time_doubles_after_the_temporal_upscaler_and_the_sound_s_does_not() -> None:
     prompt = built(detailer=True, temporal_upscaler=True).prompt
     assert value(prompt, "Stage 1 conditioning", "frame_rate") == 24.0
-    assert (
-        value(prompt, "Empty audio latent", "frame_rate"),
-        value(prompt, "Empty audio latent", "frames_number"),
-    ) == (24.0, 241)
+    assert value(prompt, "Empty audio latent", "frames_number") == 241
     assert value(prompt, "Stage 2 conditioning", "frame_rate") == 48.0
     assert value(prompt, "Detailer conditioning", "frame_rate") == 48.0
     assert (value(prompt, "Save video", "fps"), value(prompt, "Save video", "frames")) == (48.0, 480)
+
+
+def test_after_the_temporal_upscaler_the_refining_pass_begins_with_more_noise() -> None:
+    plain, temporal = built().prompt, built(temporal_upscaler=True).prompt
+    assert value(plain, "Stage 2 sigmas", "sigmas") == "0.909375, 0.725, 0.421875, 0.0"
+    assert value(temporal, "Stage 2 sigmas", "sigmas") == "0.975, 0.909375, 0.725, 0.421875, 0.0"
+
+
+@pytest.mark.parametrize(
+    ("job", "seconds"), [({"preview": True}, 1), *(({"duration": s}, s) for s in (10, 15, 20))]
+)
+def test_the_empty_sound_is_as_long_as_lightricks_code_makes_it(job: dict[str, Any], seconds: int) -> None:
+    inputs = node(built(**job).prompt, "Empty audio latent")["inputs"]
+    # What ComfyUI's node computes, and ltx-core 1.0.0 (`types.py`, AudioLatentShape.from_duration).
+    engine = math.ceil(inputs["frames_number"] / inputs["frame_rate"] * 25)
+    assert engine == round(inputs["frames_number"] / 24 * 25) > seconds * 25
 
 
 @pytest.mark.parametrize(
@@ -158,11 +172,37 @@ def test_one_refining_pass_follows_the_upscalers_in_time_and_then_in_space(
     assert source(prompt, at, name) == ("Stage 1 result", 0)
 
 
-def test_the_start_image_is_held_as_asked_first_and_fully_later() -> None:
+def test_the_start_image_is_held_as_asked_in_both_stages() -> None:
     prompt = built(**IMAGE, image_strength=0.4).prompt
     assert value(prompt, "Start image", "image") == "image.png"
     assert value(prompt, "Stage 1 start image", "strength") == 0.4
-    assert value(prompt, "Stage 2 start image", "strength") == 1.0
+    assert value(prompt, "Stage 2 start image", "strength") == 0.4
+
+
+def test_the_start_image_is_compressed_for_the_first_stage_and_not_beside_a_control() -> None:
+    prompt = built(**IMAGE).prompt
+    assert source(prompt, "Stage 1 start image", "image") == ("Start image compression", 0)
+    assert source(prompt, "Stage 2 start image", "image") == ("Start image", 0)
+    assert source(built(**CONTROL).prompt, "Stage 1 start image", "image") == ("Start image", 0)
+
+
+@pytest.mark.parametrize(
+    ("raw", "shows"),
+    [
+        ({}, False),
+        (PRO, False),
+        (IMAGE, False),
+        (PRO | IMAGE, True),
+        (IMAGE | {"image_strength": 0.7}, True),
+        (PRO | IMAGE | {"image_strength": 0.0}, False),
+        (CONTROL, False),
+        (PRO | CONTROL, True),
+        (IMAGE | {"control": {"type": "canny", "strength": 0.5}}, True),
+    ],
+)
+def test_tokens_have_noise_levels_of_their_own_where_it_shows(raw: dict[str, Any], shows: bool) -> None:
+    named = titles(built(**raw).prompt)
+    assert ("Stage 1 noise per token" in named) == ("Stage 2 noise per token" in named) == shows
 
 
 @pytest.mark.parametrize(
@@ -175,12 +215,28 @@ def test_the_start_image_is_held_as_asked_first_and_fully_later() -> None:
 )
 def test_a_control_runs_its_own_preprocessor_only(kind: str, picture: str, others: set[str]) -> None:
     prompt = built(**IMAGE, control={"type": kind, "video_url": URL, "strength": 0.6}).prompt
-    assert source(prompt, "Control guide", "image") == (picture, 0)
+    assert source(prompt, "Control repetition", "image") == (picture, 0)
     assert value(prompt, "Control guide", "strength") == 0.6
     assert not others & titles(prompt)
     ready_made = built(**IMAGE, control={"type": kind, "video_url": URL, "preprocessed": True}).prompt
-    assert source(ready_made, "Control guide", "image") == ("Control frames", 0)
+    assert source(ready_made, "Control repetition", "image") == ("Control frames", 0)
     assert not {picture, "Depth model", "Pose model"} & titles(ready_made)
+
+
+def test_a_still_as_control_guides_every_frame() -> None:
+    assert value(built(**CONTROL).prompt, "Control repetition", "amount") == 1
+    still = built(**IMAGE, control={"type": "canny"}, duration=15).prompt
+    assert value(still, "Control repetition", "amount") == 361
+
+
+@pytest.mark.parametrize(("resolution", "sizes"), [("720p", (2, 1)), ("1080p", (4, 2))])
+def test_skeletons_are_drawn_as_thick_for_their_frame_as_in_comfyui_s_templates(
+    resolution: str, sizes: tuple[int, int]
+) -> None:
+    prompt = built(**IMAGE, control={"type": "pose", "video_url": URL}, resolution=resolution).prompt
+    drawn = node(prompt, "Pose skeletons")["inputs"]
+    assert (drawn["stick_width"], drawn["face_point_size"]) == sizes
+    assert drawn["score_threshold"] == 0.5
 
 
 def test_without_sound_none_is_decoded() -> None:

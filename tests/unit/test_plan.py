@@ -62,6 +62,12 @@ def test_a_preview_is_one_second_at_448x256() -> None:
     assert (plan.delivered, plan.canvas, plan.frames, plan.credits) == (Size(448, 256), Size(448, 256), 24, 0)
 
 
+def test_a_preview_shows_what_its_one_stage_makes_at_full_size_unless_two_are_asked_for() -> None:
+    assert plan_of(preview=True).first_canvas == Size(448, 256)
+    assert not plan_of(preview=True).refined
+    assert plan_of(preview=True, spatial_upscaler=True).first_canvas == Size(224, 128)
+
+
 def test_the_union_control_lora_stands_in_for_a_missing_one_and_needs_even_latents() -> None:
     def without_singles(file: ModelFile) -> bool:
         return file.id not in {"control_canny", "control_depth", "control_pose"}
@@ -99,16 +105,18 @@ def test_only_what_an_option_needs_is_loaded() -> None:
     assert names(camera="none", spatial_upscaler=False) == {"checkpoint_fast", "text_encoder"}
     assert names(quality="pro", spatial_upscaler=False, camera="none") == {"checkpoint_pro", "text_encoder"}
     assert names(quality="pro") - {"checkpoint_pro"} == plain - {"checkpoint_fast"} | {"distilled_lora"}
-    assert names(precision="full") == plain - {"checkpoint_fast"} | {"checkpoint_fast_full"}
+    full = plain - {"checkpoint_fast", "text_encoder"} | {"checkpoint_fast_full", "text_encoder_full"}
+    assert names(precision="full") == full
     assert names(temporal_upscaler=True, detailer=True) == plain | {"temporal_upscaler", "detailer"}
-    assert names(**IMAGE, control={"type": "pose"}) == plain | {
+    controlled = plain - {"camera_static"}
+    assert names(**IMAGE, control={"type": "pose"}) == controlled | {
         "control_pose",
         "pose_model",
         "person_detector",
     }
     assert names(
         **IMAGE, control={"type": "depth", "video_url": "https://e.com/v", "preprocessed": True}
-    ) == (plain | {"control_depth"})
+    ) == (controlled | {"control_depth"})
 
 
 def test_a_missing_model_is_named_with_the_field_that_asks_for_it() -> None:
@@ -118,6 +126,15 @@ def test_a_missing_model_is_named_with_the_field_that_asks_for_it() -> None:
     assert caught.value.code is ErrorCode.MODEL_NOT_INSTALLED
     assert caught.value.field == "precision"
     assert manifest()["checkpoint_fast_full"].name in caught.value.message
+
+
+def test_full_precision_takes_the_larger_text_encoder_where_it_is_installed() -> None:
+    def encoder(installed: Any, precision: str) -> str:
+        return plan_of(installed, precision=precision).files["text_encoder"].id
+
+    assert encoder(everything, "fp8") == "text_encoder"
+    assert encoder(everything, "full") == "text_encoder_full"
+    assert encoder(lambda file: file.id != "text_encoder_full", "full") == "text_encoder"
 
 
 def test_a_job_over_its_own_budget_is_refused() -> None:
@@ -136,6 +153,17 @@ def test_the_operator_can_set_another_default_camera() -> None:
     job, _ = JobInput.parse({"prompt": "a"})
     plan = make_plan(job, installed=everything, default_camera="none")
     assert plan.camera is None
+
+
+def test_beside_a_control_only_a_camera_that_was_named_is_used() -> None:
+    control = IMAGE | {"control": {"type": "canny"}}
+    assert plan_of(**control).camera is None
+    named = plan_of(**control, camera="dolly_in").camera
+    assert named
+    assert named.model.id == "camera_dolly_in"
+    with pytest.raises(WorkerError) as caught:
+        plan_of(**control, camera_strength=0.5)
+    assert caught.value.field == "camera_strength"
 
 
 PRICES = {

@@ -2,6 +2,7 @@
 
 import pytest
 
+from local.tiny.ltx2_config import TRANSFORMER
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Recipe
 
@@ -26,15 +27,28 @@ def test_the_steps_are_those_of_the_graph(recipe: Recipe) -> None:
         assert value(recipe, "Stage 1 sigmas", "steps") == recipe.steps.default
     else:
         assert len(sigmas(recipe, "Stage 1 sigmas")) == recipe.steps.default + 1
-    arithmetic = recipe.family.arithmetic
-    assert len(sigmas(recipe, "Stage 2 sigmas")) == arithmetic.refining_steps + 1
-    assert len(sigmas(recipe, "Detailer sigmas")) == arithmetic.detailing_steps + 1
+    assert len(sigmas(recipe, "Detailer sigmas")) == recipe.family.detailing.steps + 1
 
 
 @EACH
-def test_guidance_costs_the_passes_that_the_estimate_counts(recipe: Recipe) -> None:
-    guided = value(recipe, "Stage 1 guider", "cfg") != 1.0
-    assert recipe.passes == (2 if guided else 1)
+def test_a_graph_with_the_guider_s_scales_has_them_in_its_tables(recipe: Recipe) -> None:
+    guided = value(recipe, "Stage 1 guider", "video_cfg") is not None
+    assert guided == (recipe.guidance is not None)
+
+
+def test_the_full_guidance_takes_four_passes_a_step_and_the_plain_one_two() -> None:
+    pro = catalogue().recipe("ltx-2", "pro")
+    assert pro
+    assert pro.guidance
+    assert [pro.guidance.chosen(name, has_control=False).passes for name in ("full", "plain")] == [4, 2]
+
+
+def test_the_block_that_guidance_perturbs_is_one_that_the_model_has() -> None:
+    pro = catalogue().recipe("ltx-2", "pro")
+    assert pro
+    block = value(pro, "Stage 1 guider", "stg_block")
+    assert isinstance(block, int)
+    assert 0 <= block < TRANSFORMER["num_layers"]
 
 
 @EACH

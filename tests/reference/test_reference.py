@@ -1,0 +1,105 @@
+"""The engine's graphs give what Lightricks' own code gives, from the same weights, noise and text."""
+
+import json
+import math
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ltx2_api.job import JobInput
+from ltx2_worker.engine import EngineOptions
+from ltx2_worker.plan import make_plan
+from ltx2_worker.plan.geometry import Size
+from ltx2_worker.workflow import Media, Output, build
+from ltx2_worker.workflow.graph import Prompt
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+URL = "https://example.org/file"
+IMAGE = {"image_url": URL}
+PRO = {"quality": "pro"}
+EDGES: dict[str, Any] = {"type": "canny", "video_url": URL, "preprocessed": True}
+CONTROL: dict[str, Any] = IMAGE | {"control": EDGES}
+
+#: Jobs by name; what stands before the colon is the method of compare_jobs.py that compares it.
+JOBS: dict[str, dict[str, Any]] = {
+    "fast": {},
+    "image:1.0": IMAGE | {"image_strength": 1.0},
+    "image:0.5": IMAGE | {"image_strength": 0.5},
+    "pro:full": PRO,
+    "pro:plain": PRO,
+    "control:full size 1.0": CONTROL,
+    "control:full size 0.5": {"control": EDGES | {"strength": 0.5}} | IMAGE,
+    "control:half size 1.0": CONTROL,
+    "control:half size 0.5": {"control": EDGES | {"strength": 0.5}} | IMAGE,
+    "control:guided half size 1.0": CONTROL | PRO,
+    "detailer": {"detailer": True},
+    "temporal": {"temporal_upscaler": True},
+}
+
+
+def small(name: str, raw: dict[str, Any]) -> Prompt:
+    """A job's graph, small enough to be computed twice in a second."""
+    job, _ = JobInput.parse({"prompt": "a cat", "seed": 1, "camera": "none", "audio": False} | raw)
+    plan = make_plan(
+        job,
+        installed=lambda file: file.id != "control_union",
+        pro_guidance="plain" if "plain" in name else "full",
+    )
+    plan = replace(
+        plan,
+        canvas=Size(256, 128),
+        delivered=Size(256, 128),
+        base_frames=25,
+        steps=4 if plan.quality == "pro" else plan.steps,
+    )
+    media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
+    return build(plan, media, Output(18.0, prefix="job/video")).prompt
+
+
+@pytest.fixture(scope="module")
+def compared(engine_options: EngineOptions, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Everything that was compared; one process of the engine's Python does it all."""
+    done = subprocess.run(
+        [
+            *(engine_options.python, "-m", "tests.reference.compare"),
+            *(engine_options.comfyui_dir, tmp_path_factory.mktemp("models")),
+        ],
+        cwd=ROOT,
+        input=json.dumps({name: small(name, raw) for name, raw in JOBS.items()}),
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout)
+
+
+def differing(rows: list[dict[str, Any]], wanted: Callable[[str], bool]) -> list[str]:
+    compared = [row for row in rows if wanted(row["name"])]
+    assert compared
+    return [
+        f"{row['name']}: {row['error']:.1e}"
+        for row in compared
+        if not row["error"] <= row["limit"] < math.inf
+    ]
+
+
+def test_the_models_compute_what_lightricks_models_compute(compared: Any) -> None:
+    jobs = {name.split(":")[0] for name in JOBS}
+    assert not differing(compared["rows"], lambda name: name.split()[0].rstrip(",") not in jobs)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_job_is_what_lightricks_pipelines_make(compared: Any, job: str) -> None:
+    assert not differing(compared["rows"], lambda name: name.startswith(job.replace(":", " ") + ","))
+
+
+def test_the_full_guidance_takes_four_passes_a_step_and_the_plain_one_two(compared: Any) -> None:
+    assert compared["counts"] == {"pro full: passes a step": 4, "pro plain: passes a step": 2}
