@@ -80,8 +80,9 @@ def judge(engine: Engine, library: ModelLibrary) -> Verdict:
     try:
         nodes = engine.object_info(Deadline(ENGINE_SECONDS))
     except WorkerError as error:
-        # Whether the engine can be kept alive is its supervisor's to decide.
-        log.warning("engine not checked", extra={"error": error.message})
+        # Whether it can be kept alive is its supervisor's to decide; one that is to end needs no check.
+        if error.code is not ErrorCode.SHUTTING_DOWN:
+            log.warning("engine not checked", extra={"error": error.message})
         return Verdict()
     lacking = tuple((recipe, missing) for recipe in recipes if (missing := missing_nodes(recipe, nodes)))
     for recipe, missing in lacking:
