@@ -105,9 +105,6 @@ class Engine:
     def object_info(self, _: Deadline) -> dict[str, Any]:
         return self._nodes
 
-    def device(self) -> str:
-        return "cpu"
-
 
 def library_with(folder: Path, *ids: str) -> ModelLibrary:
     for file_id in ids:
