@@ -1,6 +1,7 @@
 """The commands: `run` makes a video, `serve` answers HTTP, `test` checks everything, `bench` measures it.
 
-`lock` writes the lists of packages anew after a change of requirements.
+`fleet` simulates an endpoint of many workers. `lock` writes the lists of packages anew after a change of
+requirements; `audit` looks through them.
 """
 
 import argparse
@@ -13,11 +14,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local import locks, weights
-from local.environments import ENGINE, HANDLER, TEST_ENGINE, TESTS
+from local import audit, locks, weights
+from local.environments import AUDIT, ENGINE, HANDLER, TEST_ENGINE, TESTS
 from local.places import HOME, ROOT
 from local.problem import Problem
-from local.setup import set_up
+from local.setup import set_up, set_up_only
 from local.weights import TINY_WEIGHTS, Weights
 from local.work_folder import take_work_folder
 
@@ -30,7 +31,7 @@ _CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)
 def main(arguments: Sequence[str]) -> int:
     """Run a command and return its exit status; what goes wrong on the way is one sentence."""
     options, rest = _parser().parse_known_args(arguments)
-    if rest and options.command not in {_test, _bench, _lock}:
+    if rest and options.command not in {_test, _bench, _fleet, _lock}:
         _parser().error(f"unknown: {shlex.join(rest)}")
     try:
         return int(options.command(options, rest))
@@ -82,6 +83,19 @@ def _parser() -> argparse.ArgumentParser:
         help="set up, then measure what the worker costs; takes bench's options",
     )
     bench.set_defaults(command=_bench)
+    fleet = commands.add_parser(
+        "fleet",
+        add_help=False,
+        help="simulate an endpoint of many workers: waits, cost, what to change; takes bench.fleet's options",
+    )
+    fleet.set_defaults(command=_fleet)
+    audited = commands.add_parser(
+        "audit",
+        allow_abbrev=False,
+        help="list what is in the image, and ask for its known faults (needs the network)",
+    )
+    audited.add_argument("--output", type=Path, default=ROOT / "output", metavar="DIR", help="for the lists")
+    audited.set_defaults(command=_audit)
     lock = commands.add_parser(
         "lock",
         allow_abbrev=False,
@@ -129,6 +143,17 @@ def _bench(options: argparse.Namespace, bench_arguments: Sequence[str]) -> int:
     environment = _ready_to_test(options)
     os.chdir(ROOT)
     return _become(TESTS.python, ["-m", "bench", *bench_arguments], environment)
+
+
+def _fleet(_: argparse.Namespace, fleet_arguments: Sequence[str]) -> int:
+    set_up_only(TESTS)
+    os.chdir(ROOT)
+    return _become(TESTS.python, ["-m", "bench.fleet", *fleet_arguments], os.environ)
+
+
+def _audit(options: argparse.Namespace, _: Sequence[str]) -> int:
+    set_up_only(AUDIT)
+    return audit.audit(options.output.absolute())
 
 
 def _lock(_: argparse.Namespace, uv_options: Sequence[str]) -> int:

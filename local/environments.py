@@ -63,6 +63,7 @@ class Environment:
 
 
 HANDLER = Environment("handler", REQUIREMENTS / "handler.lock", 1_500)
+AUDIT = Environment("audit", REQUIREMENTS / "audit.lock", 300)
 TESTS = Environment("tests", REQUIREMENTS / "test.lock", 2_000)
 ENGINE = Environment("engine", REQUIREMENTS / "engine.lock", 10_000, wider=REQUIREMENTS / "engine-test.lock")
 #: The same folder: the tests' packages beside the engine's own.

@@ -13,6 +13,7 @@ OLDEST_PYTHON = "3.11"
 #: Each lock, and the wider one whose versions it takes, which is therefore resolved before it.
 WIDER = {
     "bootstrap": None,
+    "audit": None,
     "test": None,
     "handler": "test",
     "download": "handler",

@@ -51,6 +51,20 @@ def set_up(own: Environment, engine: Environment, named_comfyui: Path | None, *,
     return source
 
 
+def set_up_only(environment: Environment) -> None:
+    """Make sure that one environment is here, for a command that needs no engine.
+
+    Raises:
+        Problem: something failed.
+    """
+    if environment.is_ready():
+        return
+    with alone():
+        steps = Steps()
+        check_disk(environment.megabytes)
+        _install([environment], uv.bring(steps), bring_source=False)
+
+
 def _install(missing: Sequence[Environment], steps: Steps, *, bring_source: bool) -> None:
     programs = [environment.installing() for environment in missing]
     programs += [comfyui.downloading()] if bring_source else []

@@ -62,7 +62,7 @@ EXPLANATIONS = {
     ),
     ErrorCode.MEDIA_UNREACHABLE: Explanation(
         "The start image or control video could not be fetched.",
-        "Retryable: send it again later. Not retryable: check the URL.",
+        "Where the reply says `retryable`: later. Else (no such address, for one): check the URL.",
     ),
     ErrorCode.MEDIA_REJECTED: Explanation(
         "The start image or control video is too large, broken, or not of an allowed kind.",

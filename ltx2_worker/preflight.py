@@ -28,13 +28,11 @@ class Verdict:
         fit: the recipes whose files are here and whose nodes the engine has.
         lacking: the nodes that the engine lacks, by recipe; only recipes that lack some.
         unfit: why no job at all can be done, or None.
-        device: the GPU, as the engine names it; empty where it did not say.
     """
 
     fit: tuple[Recipe, ...] = ()
     lacking: tuple[tuple[Recipe, tuple[str, ...]], ...] = ()
     unfit: str | None = None
-    device: str = ""
 
     def require(self, recipe: Recipe) -> None:
         """Check that the engine has the nodes of a recipe.
@@ -80,8 +78,9 @@ def judge(engine: Engine, library: ModelLibrary) -> Verdict:
     try:
         nodes = engine.object_info(Deadline(ENGINE_SECONDS))
     except WorkerError as error:
-        # Whether the engine can be kept alive is its supervisor's to decide.
-        log.warning("engine not checked", extra={"error": error.message})
+        # Whether it can be kept alive is its supervisor's to decide; one that is to end needs no check.
+        if error.code is not ErrorCode.SHUTTING_DOWN:
+            log.warning("engine not checked", extra={"error": error.message})
         return Verdict()
     lacking = tuple((recipe, missing) for recipe in recipes if (missing := missing_nodes(recipe, nodes)))
     for recipe, missing in lacking:
@@ -90,9 +89,8 @@ def judge(engine: Engine, library: ModelLibrary) -> Verdict:
     if not fit:
         needed = sorted({node for recipe in with_files for node in missing_nodes(recipe, nodes)})
         return Verdict(lacking=lacking, unfit=f"the engine lacks the nodes {', '.join(needed)}")
-    device = engine.device()
-    log.info("engine ready", extra={"recipes": _names(fit), "device": device})
-    return Verdict(fit, lacking, device=device)
+    log.info("engine ready", extra={"recipes": _names(fit)})
+    return Verdict(fit, lacking)
 
 
 def missing_nodes(recipe: Recipe, engine_nodes: Container[str]) -> tuple[str, ...]:

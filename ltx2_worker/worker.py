@@ -66,6 +66,7 @@ class Worker:
         self._lock = threading.Lock()
         self._unfit: str | None = None
         self._verdict = preflight.Verdict()
+        self._device = ""
         self._warm = threading.Event()
 
     def start(self) -> None:
@@ -243,7 +244,7 @@ class Worker:
             delivery,
             assignment.deadline,
             upload_seconds=upload_seconds,
-            device=self._verdict.device,
+            device=self._device,
         )
         log.info("job done", extra=facts)
         return steps.reply(product.record, delivery)
@@ -289,6 +290,7 @@ class Worker:
             if self._unfit is None:
                 self._verdict = preflight.judge(self._engine, self._library)
                 self._unfit = self._verdict.unfit
+                self._device = self._engine.device()
             if self._settings.warmup and self._unfit is None:
                 self._warm_up()
         except Exception:

@@ -136,9 +136,15 @@ def _variables(settings: type[BaseSettings]) -> Iterator[tuple[str, ...]]:
 
 def _errors_table() -> str:
     return _table(
-        ("code", "retryable", "what it means", "what to do"),
+        ("code", "retryable", "send it by", "what it means", "what to do"),
         *(
-            (f"`{code}`", "yes" if code in RETRYABLE else "no", explanation.meaning, explanation.action)
+            (
+                f"`{code}`",
+                "yes" if code in RETRYABLE else "no",
+                "`/retry`" if code in RETRYABLE else "`/run`, changed",
+                explanation.meaning,
+                explanation.action,
+            )
             for code, explanation in EXPLANATIONS.items()
         ),
     )

@@ -200,7 +200,8 @@ class Supervisor:
             return boot
         if process.port_was_taken():
             raise PortTaken
-        log.error("engine did not answer", extra={"seconds": round(time.monotonic() - started)})
+        if process.exit_status() is None:  # one that ended is told of where it is seen off
+            log.error("engine did not answer", extra={"seconds": round(time.monotonic() - started)})
         return None
 
     def _watch(self, boot: Boot) -> RestartReason:

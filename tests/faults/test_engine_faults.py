@@ -283,6 +283,7 @@ def test_an_engine_that_cannot_start_is_given_up(make_engine: Callable[..., Engi
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.ENGINE_UNAVAILABLE, True)
     assert engine.gave_up.is_set()
     assert "unrecognized arguments: --no-such-flag" in logged(caplog)
+    assert "engine did not answer" not in logged(caplog)  # it ended; it was not waited for in vain
 
 
 def test_no_engine_outlives_a_killed_worker(engine_options: EngineOptions, tmp_path: Path) -> None:

@@ -55,6 +55,17 @@ def test_arguments_that_mean_nothing_are_refused(
     assert "usage:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["fleet", "bench", "test", "lock"])
+def test_a_command_hands_on_what_it_does_not_know(command: str) -> None:
+    _, rest = commands._parser().parse_known_args([command, "--per-hour", "160"])
+    assert rest == ["--per-hour", "160"]
+
+
+def test_the_simulation_s_own_help_is_what_fleet_shows() -> None:
+    _, rest = commands._parser().parse_known_args(["fleet", "--help"])
+    assert rest == ["--help"]
+
+
 def test_a_problem_is_one_sentence_and_status_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "--input", str(tmp_path / "none.json")]) == 1
     error = capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The schemas say of a job, of its progress and of its end what really comes in and goes out."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ltx2_api.errors import ErrorCode, Fault, WorkerError
+from ltx2_api.errors import RETRYABLE, ErrorCode, Fault, WorkerError
 from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.prices import CREDITS, credits_for
 from ltx2_api.progress import Progress, Stage
 from ltx2_api.reply import DryRunResult, FailureResult, PlannedFile, VideoResult
-from tools.reference import FOR_PROGRAMS, ROOT
+from tools.reference import ROOT
 from tools.schemas import input_schema, output_schema, price_list, progress_schema, status_schema
 
 INPUT = Draft202012Validator(input_schema())
@@ -139,6 +140,28 @@ def test_the_progress_schema_fits_what_is_posted(progress: Progress) -> None:
     Draft202012Validator(status_schema()).validate(status)
 
 
+def examples(page: str) -> list[dict[str, Any]]:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return [json.loads(block) for block in re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
+
+
+def test_the_examples_of_failures_are_what_arrives() -> None:
+    refused, _ = statuses = examples("errors.md")
+    for status in statuses:
+        Draft202012Validator(status_schema()).validate(status)
+        assert status["output"]["retryable"] == (status["output"]["code"] in RETRYABLE)
+    with pytest.raises(WorkerError) as raised:
+        JobInput.parse({"prompt": "A calm sea.", "steps": 30, "seed": -1})
+    reply = FailureResult.of(raised.value, refused["id"]).model_dump(mode="json", exclude_none=True)
+    assert reply == refused["output"] | {"error": refused["error"]}
+
+
+def test_the_examples_of_progress_and_reply_fit_their_schemas() -> None:
+    progress, reply = examples("api.md")
+    Draft202012Validator(progress_schema()).validate(progress)
+    Draft202012Validator(output_schema()).validate(reply)
+
+
 def test_the_price_list_states_every_price() -> None:
     prices = price_list()["prices"]
     assert len(prices) == sum(len(row) for row in CREDITS.values())
@@ -146,7 +169,7 @@ def test_the_price_list_states_every_price() -> None:
         assert credits_for(row["quality"], row["resolution"], row["duration"]) == row["credits"]
 
 
-@pytest.mark.parametrize("name", [name for name in FOR_PROGRAMS if name != "prices.json"])
+@pytest.mark.parametrize("name", ["input.json", "output.json", "progress.json", "status.json"])
 def test_a_schema_is_one_and_has_an_id_with_a_version(name: str) -> None:
     schema = json.loads((ROOT / "schema" / name).read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(schema)
