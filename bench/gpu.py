@@ -170,7 +170,7 @@ def _measure(engine: Engine, clock_file: Path, name: str, job: dict[str, Any]) -
         with Encoder(engine.options, address, EncoderFiles(video)) as encoder:
             engine.run(
                 graph.prompt,
-                turn=engine.take_turn(),
+                ticket=engine.take_ticket(),
                 job_key=f"{name}-{seed}",
                 deadline=deadline,
                 is_made=encoder.has_all_frames,

@@ -7,7 +7,7 @@ from pathlib import Path
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.progress import Stage
 
-from .assignment import Assignment
+from .accepted_job import AcceptedJob
 from .engine import (
     Encoded,
     Encoder,
@@ -20,7 +20,7 @@ from .engine import (
     Preview,
     Restarted,
     Started,
-    Turn,
+    Ticket,
 )
 from .settings import Settings
 from .workflow.build import BuiltGraph
@@ -37,38 +37,38 @@ def encoder_address(folder: Path) -> str:
 
 
 def generate(
-    assignment: Assignment, graph: BuiltGraph, engine: Engine, outputs: Path, settings: Settings
+    accepted: AcceptedJob, graph: BuiltGraph, engine: Engine, outputs: Path, settings: Settings
 ) -> tuple[EncoderFiles, Encoded]:
     """Run the graph, and encode its frames as they come; once more if the encoder is lost.
 
     Arguments:
         outputs: the job's own folder, of the same name as its inputs'.
     """
-    files = _files(assignment, outputs, settings)
-    turn = assignment.turn
+    files = _files(accepted, outputs, settings)
+    ticket = accepted.ticket
     for _ in range(_ENCODERS):
         with Encoder(engine.options, encoder_address(outputs), files) as encoder:
             try:
-                _run(assignment, graph, engine, turn, encoder, previews=settings.live_previews)
-                assignment.enter(Stage.ENCODING)
-                tell = partial(assignment.meter.step, Stage.ENCODING, steps=assignment.plan.frames)
-                return files, encoder.wait(assignment.deadline, tell)
+                _run(accepted, graph, engine, ticket, encoder, previews=settings.live_previews)
+                accepted.enter(Stage.ENCODING)
+                tell = partial(accepted.progress.step, Stage.ENCODING, steps=accepted.plan.frames)
+                return files, encoder.wait(accepted.deadline, tell)
             except EncoderLost:
                 # The engine still has what it sampled, unless another job came in between.
                 log.warning("encoder lost", exc_info=True)
-        assignment.meter.run_again()
-        turn = engine.take_turn()
-    turn.release()
+        accepted.progress.run_again()
+        ticket = engine.take_ticket()
+    ticket.release()
     raise WorkerError(
         ErrorCode.GENERATION_FAILED, "The video could not be encoded; send the job again.", retryable=True
     )
 
 
 def _run(
-    assignment: Assignment,
+    accepted: AcceptedJob,
     graph: BuiltGraph,
     engine: Engine,
-    turn: Turn,
+    ticket: Ticket,
     encoder: Encoder,
     *,
     previews: bool,
@@ -77,25 +77,25 @@ def _run(
 
     def listen(event: Event) -> None:
         if isinstance(event, Started):
-            assignment.enter(Stage.LOADING)
+            accepted.enter(Stage.LOADING)
         elif isinstance(event, Restarted):
-            assignment.meter.run_again()
+            accepted.progress.run_again()
         elif isinstance(event, Preview):
-            assignment.meter.show(event.jpeg)
+            accepted.progress.show(event.jpeg)
         elif isinstance(event, NodeStarted | NodeProgress):
             stage = graph.stage_of.get(event.node_id)
             if stage is not None and isinstance(event, NodeStarted):
-                assignment.enter(stage)
+                accepted.enter(stage)
             elif stage is not None and isinstance(event, NodeProgress):
-                assignment.meter.step(stage, int(event.value), int(event.maximum))
+                accepted.progress.step(stage, int(event.value), int(event.maximum))
 
-    assignment.enter(Stage.WAITING)
+    accepted.enter(Stage.WAITING)
     try:
         engine.run(
             graph.prompt,
-            turn=turn,
-            job_key=assignment.job_id,
-            deadline=assignment.deadline,
+            ticket=ticket,
+            job_key=accepted.job_id,
+            deadline=accepted.deadline,
             on_event=listen,
             previews=previews,
             is_made=encoder.has_all_frames,
@@ -106,10 +106,10 @@ def _run(
         raise
 
 
-def _files(assignment: Assignment, outputs: Path, settings: Settings) -> EncoderFiles:
+def _files(accepted: AcceptedJob, outputs: Path, settings: Settings) -> EncoderFiles:
     """What is to be made of a job's frames."""
-    plan = assignment.plan
-    provenance = {"job_id": assignment.job_id, "seed": str(plan.seed), "model": plan.checkpoint.name}
+    plan = accepted.plan
+    provenance = {"job_id": accepted.job_id, "seed": str(plan.seed), "model": plan.checkpoint.name}
     return EncoderFiles(
         outputs / "video.mp4",
         outputs / "poster.jpg" if settings.poster else None,

@@ -20,7 +20,7 @@ UNMEASURED = 3.0
 MOST_OF_A_STAGE = 0.95
 
 
-class StagePace:
+class StageSpeed:
     """How long stages take here compared with what was computed for them, learned from finished jobs.
 
     The computed seconds know the proportions of one stage at different sizes, not this machine. Thread-safe.
@@ -40,11 +40,11 @@ class StagePace:
         overall = sum(ratios.values()) / len(ratios) if ratios else 1.0
         return {stage: seconds * ratios.get(stage, overall) for stage, seconds in computed.items()}
 
-    def meter(self, computed: Mapping[Stage, float]) -> "Meter":
-        """The meter of a new job."""
+    def tracker(self, computed: Mapping[Stage, float]) -> "ProgressTracker":
+        """The progress of a new job."""
         with self._lock:
             measured = bool(self._ratios)
-        return Meter(self.expected(computed), measured=measured)
+        return ProgressTracker(self.expected(computed), measured=measured)
 
     def learn(self, computed: Mapping[Stage, float], measured: Mapping[Stage, float]) -> None:
         """Take in the stage timings of a job that finished; waiting and loading teach nothing."""
@@ -57,7 +57,7 @@ class StagePace:
                 self._ratios[stage] = known + self.NEWEST * (ratio - known)
 
 
-class Meter:
+class ProgressTracker:
     """One job's progress and timings; events may come from several threads.
 
     Arguments:

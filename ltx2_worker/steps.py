@@ -18,7 +18,7 @@ from ltx2_api.progress import Stage
 from ltx2_api.reply import VideoRecord, VideoResult
 
 from . import __version__
-from .assignment import Assignment
+from .accepted_job import AcceptedJob
 from .deadline import Deadline
 from .engine import Encoded, EncoderFiles
 from .generation import encoder_address
@@ -46,7 +46,7 @@ class Product:
 
 
 def prepare(
-    assignment: Assignment, inputs: Path, settings: Settings, *, resident: Sequence[Plan] = ()
+    accepted: AcceptedJob, inputs: Path, settings: Settings, *, resident: Sequence[Plan] = ()
 ) -> tuple[BuiltGraph, tuple[str, ...]]:
     """Fetch and fit what the caller sent, and build the graph around it.
 
@@ -57,7 +57,7 @@ def prepare(
     Returns:
         The graph, and warnings about the media.
     """
-    job, plan, deadline = assignment.job, assignment.plan, assignment.deadline
+    job, plan, deadline = accepted.job, accepted.plan, accepted.deadline
     frame = Frame(plan.delivered.width, plan.delivered.height, plan.canvas.width, plan.canvas.height)
     image_source, control_source = _image_source(job), _control_source(job)
     with _ended_together(deadline) as (pool, shared):
@@ -93,7 +93,7 @@ def prepare(
 
 
 def finish(
-    assignment: Assignment,
+    accepted: AcceptedJob,
     files: EncoderFiles,
     encoded: Encoded,
     settings: Settings,
@@ -107,12 +107,12 @@ def finish(
         warnings: for the reply.
         engine: the engine's version.
     """
-    plan = assignment.plan
-    assignment.enter(Stage.DELIVERING)
+    plan = accepted.plan
+    accepted.enter(Stage.DELIVERING)
     facts = video.inspect(files.video)
     _check_exact(plan, facts)
     record = VideoRecord(
-        job_id=assignment.job_id,
+        job_id=accepted.job_id,
         width=facts.width,
         height=facts.height,
         fps=float(facts.fps),
@@ -127,7 +127,7 @@ def finish(
         loudness=encoded.loudness,
         true_peak=encoded.true_peak,
         warnings=(*warnings, *_seen(encoded)),
-        timings={stage.value: round(seconds, 3) for stage, seconds in assignment.meter.finish().items()},
+        timings={stage.value: round(seconds, 3) for stage, seconds in accepted.progress.finish().items()},
         versions=_versions(settings, engine, plan),
     )
     return Product(

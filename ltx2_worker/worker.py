@@ -19,17 +19,17 @@ from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
 from . import job_log, preflight, steps
-from .assignment import Assignment, input_digest
+from .accepted_job import AcceptedJob, input_digest
 from .catalog.files import ModelLibrary, link_cached, manifest
 from .deadline import Deadline
 from .dry_run import dry_run
-from .engine import Engine, EngineOptions, Turn
+from .engine import Engine, EngineOptions, Ticket
 from .generation import generate
 from .media import isolate
 from .plan import Plan, by_recipe, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.prompt import readable
-from .progress import StagePace
+from .progress import StageSpeed
 from .request_locks import RequestLocks
 from .settings import Settings
 from .storage.destination import Destination, nowhere
@@ -60,7 +60,7 @@ class Worker:
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
         # A preview's time is mostly fixed costs, so previews and videos are measured apart.
-        self._paces = {True: StagePace(), False: StagePace()}
+        self._speeds = {True: StageSpeed(), False: StageSpeed()}
         self._in_hand: set[Deadline] = set()
         self._requests = RequestLocks()
         self._lock = threading.Lock()
@@ -104,17 +104,19 @@ class Worker:
                 return "the engine crashed too often in a row"
         return self._unfit
 
-    def take_turn(self) -> Turn:
+    def take_ticket(self) -> Ticket:
         """The next place in the engine's order of jobs, for `accept`."""
-        return self._engine.take_turn()
+        return self._engine.take_ticket()
 
-    def accept(self, job_id: str, raw: object, turn: Turn, s3_config: object | None = None) -> Assignment:
-        """Check and plan a job; `run` or `put_down` must follow. It may take long on a slow volume.
+    def accept(
+        self, job_id: str, raw: object, ticket: Ticket, s3_config: object | None = None
+    ) -> AcceptedJob:
+        """Check and plan a job; `run` or `release` must follow. It may take long on a slow volume.
 
         Arguments:
             job_id: the platform's.
             raw: the job's `input`, as received.
-            turn: the job's place at the engine; released by the caller if this raises.
+            ticket: the job's place at the engine; released by the caller if this raises.
             s3_config: the job's own bucket, by RunPod's convention.
 
         Raises:
@@ -150,7 +152,7 @@ class Worker:
             "dry run" if job.dry_run else "job accepted",
             extra=facts | ({"prompt": plan.prompt} if self._settings.log_prompts else {}),
         )
-        return Assignment(
+        return AcceptedJob(
             job_id=job_id,
             job=job,
             plan=plan,
@@ -159,11 +161,11 @@ class Worker:
             destination=destination,
             computed=computed,
             deadline=deadline,
-            meter=self._paces[plan.preview].meter(computed),
-            turn=turn,
+            progress=self._speeds[plan.preview].tracker(computed),
+            ticket=ticket,
         )
 
-    def run(self, assignment: Assignment) -> VideoResult | DryRunResult:
+    def run(self, accepted: AcceptedJob) -> VideoResult | DryRunResult:
         """Do an accepted job, from its media to its delivered video.
 
         Raises:
@@ -171,32 +173,32 @@ class Worker:
             Cancelled: the platform cancelled the job; nothing of it is left.
         """
         try:
-            if assignment.job.dry_run:
+            if accepted.job.dry_run:
                 return dry_run(
-                    assignment.job_id,
-                    assignment.plan,
+                    accepted.job_id,
+                    accepted.plan,
                     installed=self._library.has,
-                    expected_seconds=sum(assignment.meter.expected.values()),
-                    warnings=assignment.warnings,
+                    expected_seconds=sum(accepted.progress.expected.values()),
+                    warnings=accepted.warnings,
                 )
-            if (destination := assignment.destination) is None:
+            if (destination := accepted.destination) is None:
                 raise nowhere()
-            release, deadline = assignment.turn.release, assignment.deadline
-            with self._requests.held(assignment.job.request_id, deadline, release) as waited:
+            release, deadline = accepted.ticket.release, accepted.deadline
+            with self._requests.held(accepted.job.request_id, deadline, release) as waited:
                 if waited:
-                    assignment = replace(assignment, turn=self._engine.take_turn())
-                return self._known(assignment, destination) or self._make(assignment, destination)
+                    accepted = replace(accepted, ticket=self._engine.take_ticket())
+                return self._known(accepted, destination) or self._make(accepted, destination)
         finally:
-            self.put_down(assignment)
+            self.release(accepted)
 
-    def _known(self, assignment: Assignment, destination: Destination) -> VideoResult | None:
+    def _known(self, accepted: AcceptedJob, destination: Destination) -> VideoResult | None:
         """What an earlier run of this very job delivered: nothing is generated, or charged, twice."""
         found = self._publisher.find(
-            assignment.job_id,
-            assignment.input_digest,
+            accepted.job_id,
+            accepted.input_digest,
             destination,
-            assignment.deadline,
-            _request_name(assignment),
+            accepted.deadline,
+            _request_name(accepted),
         )
         if found is None:
             return None
@@ -208,41 +210,41 @@ class Worker:
         log.info("job answered from its record")
         return steps.reply(record, found.delivery)
 
-    def _make(self, assignment: Assignment, destination: Destination) -> VideoResult:
+    def _make(self, accepted: AcceptedJob, destination: Destination) -> VideoResult:
         settings = self._settings
-        self._publisher.try_jobs_bucket(destination, assignment.deadline)
+        self._publisher.try_jobs_bucket(destination, accepted.deadline)
         with self._folders() as (inputs, outputs):
             graph, warnings = steps.prepare(
-                assignment, inputs, settings, resident=self._by_others(assignment.plan)
+                accepted, inputs, settings, resident=self._by_others(accepted.plan)
             )
-            files, encoded = generate(assignment, graph, self._engine, outputs, settings)
+            files, encoded = generate(accepted, graph, self._engine, outputs, settings)
             product = steps.finish(
-                assignment,
+                accepted,
                 files,
                 encoded,
                 settings,
-                warnings=(*assignment.warnings, *warnings),
+                warnings=(*accepted.warnings, *warnings),
                 engine=self._engine.version,
             )
             artifacts = Artifacts(
-                name=object_name(assignment.job_id),
-                job_id=assignment.job_id,
-                input_digest=assignment.input_digest,
+                name=object_name(accepted.job_id),
+                job_id=accepted.job_id,
+                input_digest=accepted.input_digest,
                 video=product.video,
                 result=product.record.model_dump(mode="json"),
                 poster=product.poster,
                 animation=product.animation,
-                request_name=_request_name(assignment),
+                request_name=_request_name(accepted),
             )
             uploading = time.monotonic()
-            delivery = self._publisher.deliver(artifacts, destination, assignment.deadline)
+            delivery = self._publisher.deliver(artifacts, destination, accepted.deadline)
             upload_seconds = time.monotonic() - uploading
-        self._paces[assignment.plan.preview].learn(assignment.computed, assignment.meter.timings)
+        self._speeds[accepted.plan.preview].learn(accepted.computed, accepted.progress.timings)
         facts = job_log.done(
-            assignment.plan,
+            accepted.plan,
             product.record,
             delivery,
-            assignment.deadline,
+            accepted.deadline,
             upload_seconds=upload_seconds,
             device=self._device,
         )
@@ -269,11 +271,11 @@ class Worker:
         others = (recipe for recipe in self._verdict.fit if recipe is not plan.recipe)
         return tuple(by_recipe(plan, recipe, self._library.has) for recipe in others)
 
-    def put_down(self, assignment: Assignment) -> None:
+    def release(self, accepted: AcceptedJob) -> None:
         """Let go of an accepted job."""
-        assignment.turn.release()
+        accepted.ticket.release()
         with self._lock:
-            self._in_hand.discard(assignment.deadline)
+            self._in_hand.discard(accepted.deadline)
 
     def _deadline(self, plan: Plan) -> float:
         """Seconds for a job: what it may take itself, and what the jobs before it may still take."""
@@ -304,21 +306,21 @@ class Worker:
         """Generate one preview and throw it away; its second stage loads what other jobs' will need."""
         recipe = self._settings.warmup
         job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": recipe, "spatial_upscaler": True}
-        assignment = self.accept("warm-up", job, self.take_turn())
+        accepted = self.accept("warm-up", job, self.take_ticket())
         try:
             with self._folders() as (inputs, outputs):
                 graph, _ = steps.prepare(
-                    assignment, inputs, self._settings, resident=self._by_others(assignment.plan)
+                    accepted, inputs, self._settings, resident=self._by_others(accepted.plan)
                 )
-                generate(assignment, graph, self._engine, outputs, self._settings)
+                generate(accepted, graph, self._engine, outputs, self._settings)
         finally:
-            self.put_down(assignment)
+            self.release(accepted)
         log.info("warmed up")
 
 
-def _request_name(assignment: Assignment) -> str | None:
+def _request_name(accepted: AcceptedJob) -> str | None:
     """Where the record of a job with a `request_id` lies once more."""
-    request_id = assignment.job.request_id
+    request_id = accepted.job.request_id
     return None if request_id is None else request_name(request_id)
 
 

@@ -17,7 +17,7 @@ from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
 
 from .. import logs
-from ..assignment import Assignment
+from ..accepted_job import AcceptedJob
 from ..run_mode import RunMode
 from ..settings import Settings
 from ..worker import Worker, unfit
@@ -122,12 +122,12 @@ class Endpoint:
     async def _finish(self, running: Running, job_id: str) -> Result:
         """Wait for a job that runs on its thread, reporting its progress, and cancelling it if asked to."""
         done = asyncio.Event()
-        reporter = asyncio.create_task(self._report(running.assignment, job_id, done))
+        reporter = asyncio.create_task(self._report(running.accepted, job_id, done))
         try:
             return await asyncio.shield(running.result)
         except asyncio.CancelledError:
             done.set()  # the platform has closed the job: progress would open it again
-            running.assignment.deadline.cancel()
+            running.accepted.deadline.cancel()
             await asyncio.wait({running.result}, timeout=CANCEL_SECONDS)
             log.info("job cancelled")
             raise
@@ -138,8 +138,8 @@ class Endpoint:
             await asyncio.wait({reporter}, timeout=reporters.POST_TIMEOUT)
             reporter.cancel()
 
-    async def _report(self, assignment: Assignment, job_id: str, done: asyncio.Event) -> None:
-        snapshot = assignment.meter.snapshot
+    async def _report(self, accepted: AcceptedJob, job_id: str, done: asyncio.Event) -> None:
+        snapshot = accepted.progress.snapshot
         try:
             if self._mode is RunMode.QUEUE:
                 await reporters.post_to_platform(job_id, snapshot, done)

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.reply import DryRunResult, VideoResult
 
-from ..assignment import Assignment, input_digest
+from ..accepted_job import AcceptedJob, input_digest
 from ..worker import Worker
 
 #: The platform gives a few at most; the local API server gives what it is sent, up to this.
@@ -28,7 +28,7 @@ Result = VideoResult | DryRunResult
 class Running:
     """A job that was accepted and runs on its thread."""
 
-    assignment: Assignment
+    accepted: AcceptedJob
     result: asyncio.Future[Result]
 
 
@@ -76,13 +76,13 @@ class JobsInHand:
             return await asyncio.shield(entry.starting)
         except asyncio.CancelledError:
             if not entry.starting.cancel() and _has_begun(entry.starting):
-                entry.starting.result().assignment.deadline.cancel()
+                entry.starting.result().accepted.deadline.cancel()
             raise
 
     def engine_seconds_left(self) -> list[float]:
         """For each job, for how long it still needs the engine; infinite before it has begun to."""
         return [
-            entry.starting.result().assignment.meter.engine_seconds_left()
+            entry.starting.result().accepted.progress.engine_seconds_left()
             if _has_begun(entry.starting)
             else float("inf")
             for entry in self._entries.values()
@@ -92,40 +92,40 @@ class JobsInHand:
         """End every job that runs, with `why` as its answer."""
         for entry in list(self._entries.values()):
             if _has_begun(entry.starting):
-                entry.starting.result().assignment.deadline.cancel(why)
+                entry.starting.result().accepted.deadline.cancel(why)
 
     def close(self) -> None:
         """Start no job any more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _begin(self, job_id: str, raw: object, s3_config: object) -> Running:
-        turn = self._worker.take_turn()  # here, so that the order of arrival is the engine's order
-        accepting = self._on_thread(self._worker.accept, job_id, raw, turn, s3_config)
+        ticket = self._worker.take_ticket()  # here, so that the order of arrival is the engine's order
+        accepting = self._on_thread(self._worker.accept, job_id, raw, ticket, s3_config)
         try:
-            assignment = await asyncio.wait_for(asyncio.shield(accepting), ACCEPT_SECONDS)
+            accepted = await asyncio.wait_for(asyncio.shield(accepting), ACCEPT_SECONDS)
         except BaseException as error:
             self._entries.pop(job_id, None)
-            turn.release()
-            accepting.add_done_callback(self._put_down)
+            ticket.release()
+            accepting.add_done_callback(self._release)
             if isinstance(error, TimeoutError):
                 raise WorkerError(
                     ErrorCode.ENGINE_UNAVAILABLE,
                     "This worker cannot read its model files; send the job again.",
                 ) from error
             raise
-        result = self._on_thread(self._worker.run, assignment)
+        result = self._on_thread(self._worker.run, accepted)
         result.add_done_callback(lambda _: self._end(job_id, result))
-        return Running(assignment, result)
+        return Running(accepted, result)
 
     def _end(self, job_id: str, result: asyncio.Future[Result]) -> None:
         self._entries.pop(job_id, None)
         if not result.cancelled():
             result.exception()  # nobody waits for a cancelled job's; asyncio would write it to the terminal
 
-    def _put_down(self, accepting: asyncio.Future[Assignment]) -> None:
+    def _release(self, accepting: asyncio.Future[AcceptedJob]) -> None:
         """Let go of a job that was accepted too late."""
         if not accepting.cancelled() and accepting.exception() is None:
-            self._worker.put_down(accepting.result())
+            self._worker.release(accepting.result())
 
     def _on_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         call = partial(work, *args, **kwargs)

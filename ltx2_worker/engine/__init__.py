@@ -14,8 +14,8 @@ from .events import (
     RestartReason,
     Started,
 )
+from .job_order import Ticket
 from .options import EngineOptions
-from .turns import Turn
 
 __all__ = [
     "Cached",
@@ -34,5 +34,5 @@ __all__ = [
     "RestartReason",
     "Restarted",
     "Started",
-    "Turn",
+    "Ticket",
 ]

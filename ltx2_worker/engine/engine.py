@@ -10,10 +10,10 @@ from ltx2_api.errors import ErrorCode, WorkerError
 from ..deadline import Deadline
 from .client import Graph, NoAnswer
 from .events import Event
+from .job_order import JobOrder, Ticket
 from .options import EngineOptions
 from .run import GraphRun
 from .supervisor import Supervisor
-from .turns import Turn, TurnLine
 
 _OBJECT_INFO_TRIES = 3
 
@@ -37,8 +37,8 @@ class Engine:
 
     def __init__(self, options: EngineOptions, *, route: Callable[[int], int] = _direct) -> None:
         self._options = options
-        self._turns = TurnLine()
-        self._supervisor = Supervisor(options, self._turns, route)
+        self._order = JobOrder()
+        self._supervisor = Supervisor(options, self._order, route)
         self._object_info: tuple[int, dict[str, Any]] | None = None
         self._object_info_lock = threading.Lock()
 
@@ -70,13 +70,13 @@ class Engine:
     @property
     def is_up(self) -> bool:
         """Whether the engine has booted and is not lost."""
-        return self._supervisor.boot is not None
+        return self._supervisor.instance is not None
 
     @property
     def pid(self) -> int | None:
         """The engine's process id, which is its process group's too; None while it does not answer."""
-        boot = self._supervisor.boot
-        return boot.process.pid if boot else None
+        instance = self._supervisor.instance
+        return instance.process.pid if instance else None
 
     def start(self) -> None:
         """Begin booting; returns at once. From here on the engine is restarted whenever it is lost."""
@@ -93,13 +93,13 @@ class Engine:
         self._supervisor.wait_ready(deadline)
 
     def object_info(self, deadline: Deadline) -> dict[str, Any]:
-        """Every node class with its inputs and the model files it sees; asked for once per boot."""
+        """Every node class with its inputs and the model files it sees; asked for once per instance."""
         for _ in range(_OBJECT_INFO_TRIES):
-            boot = self._supervisor.wait_ready(deadline)
+            instance = self._supervisor.wait_ready(deadline)
             with self._object_info_lock:
-                if self._object_info is None or self._object_info[0] != boot.number:
+                if self._object_info is None or self._object_info[0] != instance.number:
                     try:
-                        self._object_info = (boot.number, boot.api.object_info())
+                        self._object_info = (instance.number, instance.api.object_info())
                     except NoAnswer:
                         deadline.sleep(1)
                         continue
@@ -108,21 +108,21 @@ class Engine:
 
     def device(self) -> str:
         """What the engine computes on, such as `cuda:0 NVIDIA H100`; empty while it does not answer."""
-        boot = self._supervisor.boot
+        instance = self._supervisor.instance
         try:
-            return boot.api.device() if boot else ""
+            return instance.api.device() if instance else ""
         except NoAnswer:
             return ""
 
-    def take_turn(self) -> Turn:
+    def take_ticket(self) -> Ticket:
         """A place in the order of jobs, to be taken when a job arrives and released in every case."""
-        return self._turns.take()
+        return self._order.take()
 
     def run(
         self,
         graph: Graph,
         *,
-        turn: Turn,
+        ticket: Ticket,
         job_key: str,
         deadline: Deadline,
         on_event: Callable[[Event], None] = _ignore,
@@ -131,14 +131,14 @@ class Engine:
     ) -> tuple[Path, ...]:
         """Run a graph to its end and return the files that it saved (`images` of type "output").
 
-        The graph reaches the engine after those of all earlier turns. When the engine crashes or hangs while
+        The graph reaches the engine after those of all earlier tickets. When the engine crashes or hangs as
         it executes, the graph is run once more; one that only waited is queued again, as often as needed.
-        When memory is short, or the picture unusable, memory is freed and the graph run once more. The turn
+        When memory is short, or the picture unusable, memory is freed and the graph run once more. The ticket
         is released in every case.
 
         Arguments:
             graph: in ComfyUI's API format; its output nodes' `filename_prefix` must be this job's own.
-            turn: from `take_turn`.
+            ticket: from `take_ticket`.
             job_key: names the job; prompt ids are UUIDs made from it.
             deadline: the job's; a cancel or the deadline interrupts the prompt.
             on_event: told what happens, on the calling thread.
@@ -154,9 +154,9 @@ class Engine:
         return GraphRun(
             options=self._options,
             supervisor=self._supervisor,
-            turns=self._turns,
+            order=self._order,
             graph=graph,
-            turn=turn,
+            ticket=ticket,
             job_key=job_key,
             deadline=deadline,
             on_event=on_event,

@@ -12,14 +12,14 @@ from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..deadline import Deadline
 from . import failures
+from .abandoned import cancel_and_clean, discard
 from .client import Finished, Graph, NoAnswer, Refused
 from .events import Event, Restarted, RestartReason
 from .failures import Failure
-from .follow import Follower, Listener, Prompt, PromptLost
-from .leftovers import discard, see_off
+from .job_order import JobOrder, Ticket
 from .options import EngineOptions
-from .supervisor import Boot, EngineLost, Supervisor
-from .turns import Turn, TurnLine
+from .prompt_watcher import Listener, PromptLost, PromptWatcher, Submission
+from .supervisor import EngineInstance, EngineLost, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,9 @@ class GraphRun:
     """One graph on its way through the engine.
 
     Arguments:
-        options, supervisor, turns: the engine's.
+        options, supervisor, order: the engine's.
         graph: in ComfyUI's API format.
-        turn: this graph's place in the order.
+        ticket: this graph's place in the order.
         job_key: names the job; prompt ids are made from it.
         deadline: the job's.
         on_event: told what happens, on the thread of the run.
@@ -61,9 +61,9 @@ class GraphRun:
 
     options: EngineOptions
     supervisor: Supervisor
-    turns: TurnLine
+    order: JobOrder
     graph: Graph
-    turn: Turn
+    ticket: Ticket
     job_key: str
     deadline: Deadline
     on_event: Callable[[Event], None]
@@ -77,13 +77,13 @@ class GraphRun:
         attempt = 1
         try:
             while True:
-                boot = self.supervisor.wait_ready(self.deadline)
+                instance = self.supervisor.wait_ready(self.deadline)
                 try:
-                    return self._try(boot, attempt)
+                    return self._try(instance, attempt)
                 except TryAgain as again:
                     why, charged = again.why, True
                 except EngineLost as lost:
-                    why, charged = lost.boot.reason, self._was_executing(lost.boot)
+                    why, charged = lost.instance.reason, self._was_executing(lost.instance)
                 if self.is_made is not None and self.is_made():
                     log.info("prompt complete without its engine", extra={"why": why})
                     return ()
@@ -93,7 +93,7 @@ class GraphRun:
                 log.warning("job run again", extra={"job_id": self.job_key, "why": why})
                 self._tell(Restarted(why))
         finally:
-            self.turn.release()
+            self.ticket.release()
 
     def _charge(self, why: RestartReason, failed: set[RestartReason]) -> None:
         """Count a failed try; raise if it was the second of its kind: an engine lost, or one of `_TWICE`."""
@@ -102,54 +102,54 @@ class GraphRun:
             raise _TWICE.get(kind, failures.engine_crashed)()
         failed.add(kind)
 
-    def _was_executing(self, boot: Boot) -> bool:
-        return self._started or boot.executing_turn == self.turn.number
+    def _was_executing(self, instance: EngineInstance) -> bool:
+        return self._started or instance.executing_ticket == self.ticket.number
 
-    def _try(self, boot: Boot, attempt: int) -> tuple[Path, ...]:
+    def _try(self, instance: EngineInstance, attempt: int) -> tuple[Path, ...]:
         self._started = False
-        self.turns.wait(self.turn, boot.number, lambda: self._check(boot))
-        # The turn makes it this run's own, should the platform send the same job twice.
-        prompt_id = str(uuid.uuid5(_NAMESPACE, f"{self.job_key}/{self.turn.number}/{attempt}"))
-        prompt = Prompt(prompt_id, uuid.uuid4().hex, self.graph, self.previews)
-        follower = Follower(boot, prompt, self.deadline, self.options.stall_timeout, self._tell)
-        listener = Listener(boot.api, prompt.client_id)
+        self.order.wait(self.ticket, instance.number, lambda: self._check(instance))
+        # The ticket makes it this run's own, should the platform send the same job twice.
+        prompt_id = str(uuid.uuid5(_NAMESPACE, f"{self.job_key}/{self.ticket.number}/{attempt}"))
+        prompt = Submission(prompt_id, uuid.uuid4().hex, self.graph, self.previews)
+        watcher = PromptWatcher(instance, prompt, self.deadline, self.options.stall_timeout, self._tell)
+        listener = Listener(instance.api, prompt.client_id)
         finished: Finished | None = None
         try:
-            follower.submit()
-            self.turns.submitted(self.turn, boot.number)
-            finished = follower.follow(listener)
+            watcher.submit()
+            self.order.submitted(self.ticket, instance.number)
+            finished = watcher.watch(listener)
         except Refused as refusal:
             raise failures.refused(refusal.body) from refusal
         except PromptLost as lost:
             raise TryAgain(RestartReason.PROMPT_LOST) from lost
         finally:
-            self._started = follower.started
+            self._started = watcher.started
             listener.close()
-            self._leave(boot, prompt_id, finished)
-        return self._result(boot, finished)
+            self._leave(instance, prompt_id, finished)
+        return self._result(instance, finished)
 
-    def _leave(self, boot: Boot, prompt_id: str, finished: Finished | None) -> None:
+    def _leave(self, instance: EngineInstance, prompt_id: str, finished: Finished | None) -> None:
         """Leave no trace of the prompt in the engine; what takes longer is left to the supervisor."""
         until = time.monotonic() + _LEAVE_SECONDS
         try:
             if finished is not None:
-                boot.api.forget(prompt_id)
+                instance.api.forget(prompt_id)
                 return
-            while time.monotonic() < until and not boot.lost.is_set():
-                if see_off(prompt_id, boot.api, self.options.output_dir):
+            while time.monotonic() < until and not instance.lost.is_set():
+                if cancel_and_clean(prompt_id, instance.api, self.options.output_dir):
                     return
                 time.sleep(_LEAVE_POLL)
         except NoAnswer:
             pass
         if finished is None:
-            boot.leftovers.add(prompt_id)
+            instance.abandoned.add(prompt_id)
 
-    def _result(self, boot: Boot, finished: Finished) -> tuple[Path, ...]:
+    def _result(self, instance: EngineInstance, finished: Finished) -> tuple[Path, ...]:
         if finished.interrupted:
             raise TryAgain(RestartReason.PROMPT_LOST)
         if finished.error:
             discard(finished, self.options.output_dir)
-            raise self._failed(boot, finished)
+            raise self._failed(instance, finished)
         self.supervisor.succeeded()
         paths = tuple(path for path in finished.paths(self.options.output_dir) if path.is_file())
         if not paths and self.is_made is None:
@@ -157,36 +157,36 @@ class GraphRun:
             raise WorkerError(ErrorCode.GENERATION_FAILED, failures.NO_OUTPUT)
         return paths
 
-    def _failed(self, boot: Boot, finished: Finished) -> Exception:
+    def _failed(self, instance: EngineInstance, finished: Finished) -> Exception:
         """What follows from an `execution_error`."""
         failures.log_execution_error(finished.error)
         match failures.classify(finished.error):
             case Failure.OUT_OF_MEMORY:
-                self._free(boot)
+                self._free(instance)
                 return TryAgain(RestartReason.OUT_OF_MEMORY)
             case Failure.UNUSABLE_PICTURE:
                 # Weights are read anew, and nothing that was sampled is kept: the fault may be in either.
-                self._free(boot)
+                self._free(instance)
                 return TryAgain(RestartReason.UNUSABLE_PICTURE)
             case Failure.DEVICE_LOST:
-                boot.condemn("its device has failed")
-                while not boot.lost.is_set():
+                instance.request_restart("its device has failed")
+                while not instance.lost.is_set():
                     self.deadline.sleep(_LEAVE_POLL)
-                return EngineLost(boot)
+                return EngineLost(instance)
             case Failure.DISK_FULL:
                 return WorkerError(ErrorCode.STORAGE_UNAVAILABLE, failures.DISK_FULL)
             case Failure.OTHER:
                 return failures.generation_failed(finished.error)
 
-    def _free(self, boot: Boot) -> None:
+    def _free(self, instance: EngineInstance) -> None:
         """Empty the engine's memory; it does so before it takes its next prompt, so before our second try."""
         with contextlib.suppress(NoAnswer):
-            boot.api.free()
+            instance.api.free()
         self.deadline.sleep(_FREE_SECONDS)
 
-    def _check(self, boot: Boot) -> None:
+    def _check(self, instance: EngineInstance) -> None:
         self.deadline.check()
-        boot.check()
+        instance.check()
 
     def _tell(self, event: Event) -> None:
         try:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..deadline import Deadline
+from .abandoned import AbandonedPrompts
 from .client import EngineApi, NoAnswer
 from .events import RestartReason
-from .leftovers import Leftovers
+from .job_order import JobOrder
 from .options import EngineOptions
 from .process import EngineProcess, free_port
-from .turns import TurnLine
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +26,16 @@ _LONGEST_BACKOFF = 30.0
 class EngineLost(Exception):  # noqa: N818 - what to do about it is decided where it is caught
     """The engine that a graph was given to is gone."""
 
-    def __init__(self, boot: "Boot") -> None:
-        super().__init__(boot.reason)
-        self.boot = boot
+    def __init__(self, instance: "EngineInstance") -> None:
+        super().__init__(instance.reason)
+        self.instance = instance
 
 
 class PortTaken(Exception):  # noqa: N818
     """Another process got the engine's port between our choice of it and the engine's bind."""
 
 
-class Boot:
+class EngineInstance:
     """One life of the engine, from the moment it answers until it is lost.
 
     Arguments:
@@ -49,22 +49,22 @@ class Boot:
         self.process = process
         self.api = api
         self.reason = RestartReason.ENGINE_STOPPED
-        #: The number of the turn that was executing when it was lost.
-        self.executing_turn: int | None = None
-        self.leftovers = Leftovers()
+        #: The number of the ticket that was executing when it was lost.
+        self.executing_ticket: int | None = None
+        self.abandoned = AbandonedPrompts()
         self.lost = threading.Event()
-        self.condemned = threading.Event()
+        self.restart_requested = threading.Event()
 
     def check(self) -> None:
         """Raise `EngineLost` once it is lost."""
         if self.lost.is_set():
             raise EngineLost(self)
 
-    def condemn(self, why: str) -> None:
+    def request_restart(self, why: str) -> None:
         """Ask for a restart: the engine answers, but does no work."""
-        if not self.condemned.is_set():
+        if not self.restart_requested.is_set():
             log.error("engine restart requested", extra={"why": why})
-            self.condemned.set()
+            self.restart_requested.set()
 
 
 class Supervisor:
@@ -72,18 +72,18 @@ class Supervisor:
 
     Arguments:
         options: how to start the engine.
-        turns: asked which turn was executing when the engine was lost.
+        order: asked which ticket was executing when the engine was lost.
         route: the port to talk to for a port that the engine listens on; tests put a bad network in between.
     """
 
-    def __init__(self, options: EngineOptions, turns: TurnLine, route: Callable[[int], int]) -> None:
+    def __init__(self, options: EngineOptions, order: JobOrder, route: Callable[[int], int]) -> None:
         self.gave_up = threading.Event()
         self._options = options
-        self._turns = turns
+        self._order = order
         self._route = route
         self._changed = threading.Condition()
-        self._boot: Boot | None = None
-        self._boots = 0
+        self._instance: EngineInstance | None = None
+        self._instances = 0
         self._crashes = 0
         self._stopping = threading.Event()
         self._grace_seconds = 0.0
@@ -94,7 +94,7 @@ class Supervisor:
         """Begin booting; returns at once."""
         self._thread.start()
 
-    def wait_ready(self, deadline: Deadline) -> Boot:
+    def wait_ready(self, deadline: Deadline) -> EngineInstance:
         """The engine, once it answers.
 
         Raises:
@@ -113,15 +113,15 @@ class Supervisor:
                         ErrorCode.ENGINE_UNAVAILABLE,
                         "The video engine of this worker does not run; send the job again.",
                     )
-                if self._boot is not None:
-                    return self._boot
+                if self._instance is not None:
+                    return self._instance
                 self._changed.wait(deadline.remaining(_TICK))
 
     @property
-    def boot(self) -> Boot | None:
+    def instance(self) -> EngineInstance | None:
         """The engine if it answers now."""
         with self._changed:
-            return self._boot
+            return self._instance
 
     def succeeded(self) -> None:
         """Note that the engine has finished a prompt: crashes before it no longer count."""
@@ -166,20 +166,20 @@ class Supervisor:
     def _live_once(self) -> None:
         self._options.prepare()
         process = EngineProcess(self._options, free_port())
-        boot: Boot | None = None
+        instance: EngineInstance | None = None
         try:
-            boot = self._await_answer(process)
-            if boot is not None:
-                boot.reason = self._watch(boot)
+            instance = self._await_answer(process)
+            if instance is not None:
+                instance.reason = self._watch(instance)
         finally:
             status = process.exit_status()
             process.end(self._grace_seconds if self._stopping.is_set() else 0)
-            self._lose(boot)
+            self._lose(instance)
         if not self._stopping.is_set():
             # A status of None: it was killed because it hung.
             log.error("engine ended", extra={"exit_status": status, "output": process.last_lines()})
 
-    def _await_answer(self, process: EngineProcess) -> Boot | None:
+    def _await_answer(self, process: EngineProcess) -> EngineInstance | None:
         """Wait until the process answers on its port, and publish it; None if it does not."""
         started = time.monotonic()
         api = EngineApi(self._route(process.port))
@@ -193,45 +193,45 @@ class Supervisor:
             if arguments[1:] != process.flags:
                 raise PortTaken
             with self._changed:
-                self._boots += 1
-                self._boot = boot = Boot(self._boots, process, api)
+                self._instances += 1
+                self._instance = instance = EngineInstance(self._instances, process, api)
                 self._changed.notify_all()
             log.info("engine booted", extra={"seconds": round(time.monotonic() - started, 1)})
-            return boot
+            return instance
         if process.port_was_taken():
             raise PortTaken
         if process.exit_status() is None:  # one that ended is told of where it is seen off
             log.error("engine did not answer", extra={"seconds": round(time.monotonic() - started)})
         return None
 
-    def _watch(self, boot: Boot) -> RestartReason:
+    def _watch(self, instance: EngineInstance) -> RestartReason:
         """Wait until the engine exits or hangs, or is to stop."""
         answered = probed = time.monotonic()
         while not self._stopping.wait(_TICK):
             now = time.monotonic()
-            if boot.process.exit_status() is not None:
+            if instance.process.exit_status() is not None:
                 return RestartReason.ENGINE_STOPPED
-            if boot.condemned.is_set():
+            if instance.restart_requested.is_set():
                 return RestartReason.ENGINE_HUNG
             if now - probed < _PROBE_EVERY:
                 continue
             probed = now
             try:
-                boot.api.answers()
+                instance.api.answers()
                 answered = now
-                overdue = boot.leftovers.look_after(boot.api, self._options.output_dir)
+                overdue = instance.abandoned.poll(instance.api, self._options.output_dir)
                 if overdue > self._options.interrupt_timeout:
-                    boot.condemn(f"an interrupted prompt has gone on for {overdue:.0f} s")
+                    instance.request_restart(f"an interrupted prompt has gone on for {overdue:.0f} s")
             except NoAnswer:
                 if now - answered > self._options.answer_timeout:
-                    boot.condemn(f"no answer for {now - answered:.0f} s")
+                    instance.request_restart(f"no answer for {now - answered:.0f} s")
         return RestartReason.ENGINE_STOPPED
 
-    def _lose(self, boot: Boot | None) -> None:
-        """Tell everyone who waits for this boot that it is gone."""
+    def _lose(self, instance: EngineInstance | None) -> None:
+        """Tell everyone who waits for this instance that it is gone."""
         with self._changed:
-            self._boot = None
-            if boot is not None:
-                boot.executing_turn = self._turns.first_submitted(boot.number)
-                boot.lost.set()
+            self._instance = None
+            if instance is not None:
+                instance.executing_ticket = self._order.first_submitted(instance.number)
+                instance.lost.set()
             self._changed.notify_all()

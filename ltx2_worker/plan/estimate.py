@@ -1,7 +1,7 @@
 """How long a plan should take: computed from the model's arithmetic, for deadlines, dry runs and progress.
 
 The proportions come from the family's architecture, which its table states. The speed is an assumption for a
-data-centre GPU of the H100 class, not a measurement; `progress.StagePace` corrects both from finished jobs.
+data-centre GPU of the H100 class, not a measurement; `progress.StageSpeed` corrects both from finished jobs.
 """
 
 import math

@@ -104,11 +104,11 @@ class Job:
         self.deadline = Deadline(seconds)
         self.events: list[Event] = []
         self._heard = threading.Condition()
-        self.turn = engine.take_turn()
+        self.ticket = engine.take_ticket()
         self.future: Future[tuple[Path, ...]] = pool.submit(
             engine.run,
             graph,
-            turn=self.turn,
+            ticket=self.ticket,
             job_key=uuid.uuid4().hex,
             deadline=self.deadline,
             on_event=self._hear,

@@ -130,7 +130,7 @@ class Studio:
 
         (path,) = self._engine.run(
             prompt,
-            turn=self._engine.take_turn(),
+            ticket=self._engine.take_ticket(),
             job_key=uuid.uuid4().hex,
             deadline=Deadline(300),
             on_event=listen,

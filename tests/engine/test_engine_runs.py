@@ -44,7 +44,7 @@ def test_previews_arrive_only_when_asked_for(engine: Engine, prefix: str) -> Non
     events: list[object] = []
     engine.run(
         graphs.sampled(prefix, seed=2),
-        turn=engine.take_turn(),
+        ticket=engine.take_ticket(),
         job_key="previews",
         deadline=Deadline(60),
         on_event=events.append,
@@ -57,7 +57,7 @@ def test_previews_arrive_only_when_asked_for(engine: Engine, prefix: str) -> Non
     events.clear()
     engine.run(
         graphs.sampled(prefix + "-2", seed=3),
-        turn=engine.take_turn(),
+        ticket=engine.take_ticket(),
         job_key="no previews",
         deadline=Deadline(60),
         on_event=events.append,
@@ -68,13 +68,13 @@ def test_previews_arrive_only_when_asked_for(engine: Engine, prefix: str) -> Non
 def test_graphs_run_in_the_order_of_turns_whoever_is_prepared_first(
     engine: Engine, start_job, prefix
 ) -> None:
-    first_turn = engine.take_turn()
+    first_ticket = engine.take_ticket()
     second = start_job(graphs.video(prefix + "-second"))
     late = start_job(graphs.stepping(prefix + "-late", steps=2, seconds=0.05))
     assert not second.future.done()
     paths = engine.run(
         graphs.stepping(prefix + "-first", steps=3, seconds=0.1),
-        turn=first_turn,
+        ticket=first_ticket,
         job_key="first",
         deadline=Deadline(30),
     )
@@ -83,7 +83,7 @@ def test_graphs_run_in_the_order_of_turns_whoever_is_prepared_first(
 
 
 def test_a_released_turn_lets_the_next_one_go_on(engine: Engine, start_job, prefix) -> None:
-    given_up = engine.take_turn()
+    given_up = engine.take_ticket()
     job = start_job(graphs.video(prefix))
     given_up.release()
     given_up.release()
@@ -95,7 +95,7 @@ def test_the_history_does_not_grow(engine: Engine, start_job, prefix) -> None:
     job.paths()
     failed = start_job(graphs.raising(prefix + "-2", "other"))
     assert isinstance(failed.future.exception(60), WorkerError)
-    boot = engine._supervisor.boot
+    boot = engine._supervisor.instance
     assert boot is not None
     assert boot.api._get("/history") == {}
 
@@ -196,7 +196,7 @@ def test_the_deadline_interrupts_a_running_job(start_job, prefix) -> None:
 
 
 def test_the_deadline_ends_a_wait_for_an_earlier_turn(engine: Engine, start_job, prefix) -> None:
-    earlier = engine.take_turn()
+    earlier = engine.take_ticket()
     error = start_job(graphs.video(prefix), seconds=0.5).future.exception(10)
     earlier.release()
     assert isinstance(error, WorkerError)
@@ -208,7 +208,7 @@ def test_a_fault_in_showing_progress_costs_no_video(engine: Engine, prefix: str)
         raise ZeroDivisionError
 
     assert engine.run(
-        graphs.video(prefix), turn=engine.take_turn(), job_key="job", deadline=Deadline(30), on_event=fail
+        graphs.video(prefix), ticket=engine.take_ticket(), job_key="job", deadline=Deadline(30), on_event=fail
     )
 
 

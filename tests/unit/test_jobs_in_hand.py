@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_worker.assignment import Assignment
+from ltx2_worker.accepted_job import AcceptedJob
 from ltx2_worker.endpoint import jobs
 from ltx2_worker.endpoint.jobs import JobsInHand
-from ltx2_worker.engine import Turn
+from ltx2_worker.engine import Ticket
 from ltx2_worker.settings import Settings
 from ltx2_worker.worker import Worker
 
@@ -27,17 +27,19 @@ class WorkerOnSlowVolume(Worker):
         super().__init__(settings)
         self.volume = threading.Event()
         self.accepted: list[str] = []
-        self.put_down_jobs: list[str] = []
+        self.released_jobs: list[str] = []
 
-    def accept(self, job_id: str, raw: object, turn: Turn, s3_config: object | None = None) -> Assignment:
+    def accept(
+        self, job_id: str, raw: object, ticket: Ticket, s3_config: object | None = None
+    ) -> AcceptedJob:
         if job_id.startswith("slow"):
             self.volume.wait(30)
         self.accepted.append(job_id)
-        return super().accept(job_id, raw, turn, s3_config)
+        return super().accept(job_id, raw, ticket, s3_config)
 
-    def put_down(self, assignment: Assignment) -> None:
-        self.put_down_jobs.append(assignment.job_id)
-        super().put_down(assignment)
+    def release(self, accepted: AcceptedJob) -> None:
+        self.released_jobs.append(accepted.job_id)
+        super().release(accepted)
 
 
 @pytest.fixture
@@ -81,7 +83,7 @@ def test_jobs_reach_the_engine_in_the_order_in_which_they_arrived(worker: Worker
         quick = await in_hand.start("quick", DRY_RUN, None)
         worker.volume.set()
         assert worker.accepted[0] == "quick"
-        assert (await slow).assignment.turn.number < quick.assignment.turn.number
+        assert (await slow).accepted.ticket.number < quick.accepted.ticket.number
 
     with_jobs(worker, work)
 
@@ -96,12 +98,12 @@ def test_a_volume_that_does_not_answer_ends_in_a_sentence_and_a_released_turn(
             await in_hand.start("slow", DRY_RUN, None)
         assert (failed.value.code, failed.value.retryable) == (ErrorCode.ENGINE_UNAVAILABLE, True)
         assert not len(in_hand)
-        behind = worker.take_turn()
-        worker._engine._turns.wait(behind, 1, _never_wait)
+        behind = worker.take_ticket()
+        worker._engine._order.wait(behind, 1, _never_wait)
         worker.volume.set()
-        while not worker.put_down_jobs:
+        while not worker.released_jobs:
             await asyncio.sleep(0.01)
-        assert worker.put_down_jobs == ["slow"]
+        assert worker.released_jobs == ["slow"]
 
     with_jobs(worker, work)
 
@@ -117,7 +119,7 @@ def test_a_cancel_while_a_job_is_accepted_releases_its_turn(worker: WorkerOnSlow
             await starting
         while len(in_hand):
             await asyncio.sleep(0.01)
-        worker._engine._turns.wait(worker.take_turn(), 1, _never_wait)
+        worker._engine._order.wait(worker.take_ticket(), 1, _never_wait)
         worker.volume.set()
 
     with_jobs(worker, work)
@@ -128,7 +130,7 @@ def test_a_refused_job_releases_its_turn(worker: WorkerOnSlowVolume) -> None:
         with pytest.raises(WorkerError):
             await in_hand.start("bad", {"prompt": ""}, None)
         assert not len(in_hand)
-        worker._engine._turns.wait(worker.take_turn(), 1, _never_wait)
+        worker._engine._order.wait(worker.take_ticket(), 1, _never_wait)
 
     with_jobs(worker, work)
 
@@ -192,4 +194,4 @@ def test_a_dry_run_answers_what_the_job_needs_whatever_else_is_in_hand(worker: W
 
 
 def _never_wait() -> None:
-    raise AssertionError("an earlier turn is held")
+    raise AssertionError("an earlier ticket is held")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ltx2_api.progress import Stage
-from ltx2_worker.progress import Meter, StagePace
+from ltx2_worker.progress import ProgressTracker, StageSpeed
 
 EXPECTED = {Stage.PREPARING: 1.0, Stage.SAMPLING: 10.0, Stage.REFINING: 6.0, Stage.DECODING: 3.0}
 
@@ -19,27 +19,27 @@ class Clock:
 
 def test_steps_move_the_percentage_within_their_stage() -> None:
     clock = Clock()
-    meter = Meter(EXPECTED, clock)
-    meter.enter(Stage.SAMPLING)
+    tracker = ProgressTracker(EXPECTED, clock)
+    tracker.enter(Stage.SAMPLING)
     clock.now += 4
-    meter.step(Stage.SAMPLING, 4, 8)
-    progress = meter.snapshot()
+    tracker.step(Stage.SAMPLING, 4, 8)
+    progress = tracker.snapshot()
     assert (progress.percent, progress.step, progress.steps) == (30, 4, 8)
     assert progress.seconds_left == 4 + 6 + 3
 
 
 def test_going_back_to_an_earlier_stage_is_not_shown() -> None:
-    meter = Meter(EXPECTED, Clock())
-    assert meter.enter(Stage.REFINING)
-    assert not meter.enter(Stage.LOADING)
-    assert meter.snapshot().stage is Stage.REFINING
+    tracker = ProgressTracker(EXPECTED, Clock())
+    assert tracker.enter(Stage.REFINING)
+    assert not tracker.enter(Stage.LOADING)
+    assert tracker.snapshot().stage is Stage.REFINING
 
 
 def test_steps_of_another_stage_are_old_news() -> None:
-    meter = Meter(EXPECTED, Clock())
-    meter.enter(Stage.REFINING)
-    meter.step(Stage.SAMPLING, 8, 8)
-    assert meter.snapshot().step is None
+    tracker = ProgressTracker(EXPECTED, Clock())
+    tracker.enter(Stage.REFINING)
+    tracker.step(Stage.SAMPLING, 8, 8)
+    assert tracker.snapshot().step is None
 
 
 @given(
@@ -57,46 +57,46 @@ def test_percent_never_goes_back_and_never_claims_the_end(
     events: list[tuple[Stage, int, int, float]],
 ) -> None:
     clock = Clock()
-    meter = Meter(EXPECTED, clock)
-    shown = [meter.snapshot().percent]
+    tracker = ProgressTracker(EXPECTED, clock)
+    shown = [tracker.snapshot().percent]
     for stage, value, steps, seconds in events:
         clock.now += seconds
-        meter.enter(stage)
-        meter.step(stage, value, steps)
-        shown.append(meter.snapshot().percent)
+        tracker.enter(stage)
+        tracker.step(stage, value, steps)
+        shown.append(tracker.snapshot().percent)
     assert shown == sorted(shown)
     assert 0 <= shown[0] <= shown[-1] <= 99
 
 
 def test_timings_add_up_to_the_time_that_passed() -> None:
     clock = Clock()
-    meter = Meter(EXPECTED, clock)
+    tracker = ProgressTracker(EXPECTED, clock)
     for stage in (Stage.SAMPLING, Stage.REFINING, Stage.DECODING):
         clock.now += 2.5
-        meter.enter(stage)
+        tracker.enter(stage)
     clock.now += 1
-    assert sum(meter.finish().values()) == pytest.approx(8.5)
+    assert sum(tracker.finish().values()) == pytest.approx(8.5)
 
 
 def test_a_slow_machine_is_expected_to_stay_slow() -> None:
-    pace = StagePace()
-    pace.learn(EXPECTED, {Stage.SAMPLING: 100.0})
-    expected = pace.expected(EXPECTED)
+    speed = StageSpeed()
+    speed.learn(EXPECTED, {Stage.SAMPLING: 100.0})
+    expected = speed.expected(EXPECTED)
     assert expected[Stage.SAMPLING] == pytest.approx(100)
     assert expected[Stage.REFINING] == pytest.approx(60)
 
 
 def test_waiting_for_other_jobs_teaches_nothing() -> None:
-    pace = StagePace()
-    pace.learn({**EXPECTED, Stage.WAITING: 1.0}, {Stage.WAITING: 500.0})
-    assert pace.expected(EXPECTED) == EXPECTED
+    speed = StageSpeed()
+    speed.learn({**EXPECTED, Stage.WAITING: 1.0}, {Stage.WAITING: 500.0})
+    assert speed.expected(EXPECTED) == EXPECTED
 
 
 def test_a_picture_of_the_emerging_video_is_posted_as_base64_and_left_out_otherwise() -> None:
-    meter = Meter(EXPECTED, Clock())
-    assert "picture" not in meter.snapshot().as_json()
-    meter.show(b"\xff\xd8jpeg")
-    assert meter.snapshot().as_json()["picture"] == "/9hqcGVn"
+    tracker = ProgressTracker(EXPECTED, Clock())
+    assert "picture" not in tracker.snapshot().as_json()
+    tracker.show(b"\xff\xd8jpeg")
+    assert tracker.snapshot().as_json()["picture"] == "/9hqcGVn"
 
 
 ENGINE_SECONDS = {
@@ -112,55 +112,55 @@ ENGINE_SECONDS = {
 
 @pytest.mark.parametrize("stage", [Stage.PREPARING, Stage.WAITING, Stage.LOADING])
 def test_nothing_is_known_of_the_engine_before_it_works_on_the_job(stage: Stage) -> None:
-    meter = Meter(ENGINE_SECONDS, Clock())
-    meter.enter(stage)
-    assert meter.engine_seconds_left() == float("inf")
+    tracker = ProgressTracker(ENGINE_SECONDS, Clock())
+    tracker.enter(stage)
+    assert tracker.engine_seconds_left() == float("inf")
 
 
 def test_nothing_is_known_of_a_job_that_is_run_again_until_it_is_delivered() -> None:
-    meter = Meter(ENGINE_SECONDS, Clock())
-    meter.enter(Stage.ENCODING)
-    meter.run_again()
-    assert meter.engine_seconds_left() == float("inf")
-    meter.enter(Stage.DELIVERING)
-    assert meter.engine_seconds_left() == 0
+    tracker = ProgressTracker(ENGINE_SECONDS, Clock())
+    tracker.enter(Stage.ENCODING)
+    tracker.run_again()
+    assert tracker.engine_seconds_left() == float("inf")
+    tracker.enter(Stage.DELIVERING)
+    assert tracker.engine_seconds_left() == 0
 
 
 @pytest.mark.parametrize("stage", [Stage.ENCODING, Stage.DELIVERING])
 def test_the_engine_is_free_of_a_job_that_is_encoded_or_delivered(stage: Stage) -> None:
-    meter = Meter(ENGINE_SECONDS, Clock())
-    meter.enter(stage)
-    meter.step(stage, 1, 240)
-    assert meter.engine_seconds_left() == 0
+    tracker = ProgressTracker(ENGINE_SECONDS, Clock())
+    tracker.enter(stage)
+    tracker.step(stage, 1, 240)
+    assert tracker.engine_seconds_left() == 0
 
 
 def test_a_stage_counts_in_full_until_its_first_step_has_shown_how_fast_it_is() -> None:
     clock = Clock()
-    meter = Meter(ENGINE_SECONDS, clock)
-    meter.enter(Stage.SAMPLING)
+    tracker = ProgressTracker(ENGINE_SECONDS, clock)
+    tracker.enter(Stage.SAMPLING)
     clock.now += 60  # weights are read
-    assert meter.engine_seconds_left() == 10 + 6 + 3
-    meter.step(Stage.SAMPLING, 1, 8)
-    assert meter.engine_seconds_left() == 60 * 7 + 6 + 3
-    meter.step(Stage.SAMPLING, 8, 8)
-    assert meter.engine_seconds_left() == 6 + 3
+    assert tracker.engine_seconds_left() == 10 + 6 + 3
+    tracker.step(Stage.SAMPLING, 1, 8)
+    assert tracker.engine_seconds_left() == 60 * 7 + 6 + 3
+    tracker.step(Stage.SAMPLING, 8, 8)
+    assert tracker.engine_seconds_left() == 6 + 3
 
 
 def test_a_stage_without_steps_counts_down() -> None:
     clock = Clock()
-    meter = Meter(ENGINE_SECONDS, clock)
-    meter.enter(Stage.DECODING)
+    tracker = ProgressTracker(ENGINE_SECONDS, clock)
+    tracker.enter(Stage.DECODING)
     clock.now += 1
-    assert meter.engine_seconds_left() == 2
+    assert tracker.engine_seconds_left() == 2
     clock.now += 100
-    assert meter.engine_seconds_left() == 0
+    assert tracker.engine_seconds_left() == 0
 
 
 def test_on_a_machine_that_was_not_measured_the_engine_is_expected_to_be_free_late() -> None:
-    pace = StagePace()
-    unmeasured = pace.meter(ENGINE_SECONDS)
-    pace.learn(ENGINE_SECONDS, ENGINE_SECONDS)
-    measured = pace.meter(ENGINE_SECONDS)
-    for meter in (unmeasured, measured):
-        meter.enter(Stage.SAMPLING)
+    speed = StageSpeed()
+    unmeasured = speed.tracker(ENGINE_SECONDS)
+    speed.learn(ENGINE_SECONDS, ENGINE_SECONDS)
+    measured = speed.tracker(ENGINE_SECONDS)
+    for tracker in (unmeasured, measured):
+        tracker.enter(Stage.SAMPLING)
     assert unmeasured.engine_seconds_left() > 2 * measured.engine_seconds_left()

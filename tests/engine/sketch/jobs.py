@@ -16,7 +16,7 @@ def main() -> None:
     worker.start()
     try:
         for number, raw in enumerate(json.load(sys.stdin)):
-            turn = worker.take_turn()
+            turn = worker.take_ticket()
             reply: BaseModel
             try:
                 reply = worker.run(worker.accept(f"job-{number}", raw, turn))

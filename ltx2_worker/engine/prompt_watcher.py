@@ -10,7 +10,7 @@ import websocket
 from ..deadline import Deadline
 from .client import EngineApi, Finished, Graph, NoAnswer
 from .events import Ended, Event, Queued, Started, parse
-from .supervisor import Boot
+from .supervisor import EngineInstance
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class PromptLost(Exception):  # noqa: N818 - the caller decides
 
 
 @dataclass(frozen=True)
-class Prompt:
+class Submission:
     """A graph as it is submitted.
 
     Arguments:
@@ -108,11 +108,11 @@ class Listener:
             self._socket = None
 
 
-class Follower:
-    """One prompt on one boot of the engine.
+class PromptWatcher:
+    """One prompt on one instance of the engine.
 
     Arguments:
-        boot: the engine.
+        instance: the engine.
         prompt: what to submit.
         deadline: the job's.
         stall_timeout: seconds without an event of the running prompt after which the engine hangs.
@@ -121,15 +121,15 @@ class Follower:
 
     def __init__(
         self,
-        boot: Boot,
-        prompt: Prompt,
+        instance: EngineInstance,
+        prompt: Submission,
         deadline: Deadline,
         stall_timeout: float,
         on_event: Callable[[Event], None],
     ) -> None:
-        self._boot = boot
+        self._instance = instance
         self._prompt = prompt
-        self._limits = deadline
+        self._deadline = deadline
         self._stall_timeout = stall_timeout
         self._on_event = on_event
         #: Whether the engine was seen to execute this prompt.
@@ -145,18 +145,18 @@ class Follower:
         for _ in range(_SUBMIT_TRIES):
             try:
                 prompt = self._prompt
-                self._boot.api.submit(prompt.id, prompt.client_id, prompt.graph, previews=prompt.previews)
+                self._instance.api.submit(prompt.id, prompt.client_id, prompt.graph, previews=prompt.previews)
                 return
             except NoAnswer as error:
                 log.warning("no reply to the prompt", extra={"error": str(error)})
             if self._was_taken():
                 return
-        self._boot.condemn("it takes no prompts")
+        self._instance.request_restart("it takes no prompts")
         while True:
             self._check()
-            self._limits.sleep(_TICK)
+            self._deadline.sleep(_TICK)
 
-    def follow(self, listener: Listener) -> Finished:
+    def watch(self, listener: Listener) -> Finished:
         """Report what happens until the prompt is over.
 
         Raises:
@@ -174,7 +174,7 @@ class Follower:
                 event = self._next_event(listener)
                 ended = isinstance(event, Ended)
             else:
-                self._limits.sleep(_LOOK_EVERY_AT_END)
+                self._deadline.sleep(_LOOK_EVERY_AT_END)
             if ended or time.monotonic() >= next_look:
                 next_look = time.monotonic() + _LOOK_EVERY
                 if finished := self._look():
@@ -198,7 +198,7 @@ class Follower:
     def _look(self) -> Finished | None:
         """Ask the engine itself where the prompt is."""
         now = time.monotonic()
-        api, prompt_id = self._boot.api, self._prompt.id
+        api, prompt_id = self._instance.api, self._prompt.id
         try:
             # In this order: a prompt moves from the queue to the history in one step.
             queue = api.queue()
@@ -221,7 +221,7 @@ class Follower:
             self._busy = now
         limit = self._stall_timeout if queue.running else _IDLE_TIMEOUT
         if now - self._busy > limit:
-            self._boot.condemn(f"a prompt has made no progress for {limit:.0f} s")
+            self._instance.request_restart(f"a prompt has made no progress for {limit:.0f} s")
         return None
 
     def _was_taken(self) -> bool:
@@ -229,13 +229,15 @@ class Follower:
         for _ in range(10):
             self._check()
             try:
-                if self._prompt.id in self._boot.api.queue() or self._boot.api.history(self._prompt.id):
+                if self._prompt.id in self._instance.api.queue() or self._instance.api.history(
+                    self._prompt.id
+                ):
                     return True
             except NoAnswer:
                 pass
-            self._limits.sleep(_TICK)
+            self._deadline.sleep(_TICK)
         return False
 
     def _check(self) -> None:
-        self._limits.check()
-        self._boot.check()
+        self._deadline.check()
+        self._instance.check()

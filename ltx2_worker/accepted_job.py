@@ -10,9 +10,9 @@ from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
 
 from .deadline import Deadline
-from .engine import Turn
+from .engine import Ticket
 from .plan import Plan
-from .progress import Meter
+from .progress import ProgressTracker
 from .storage.destination import Destination
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def input_digest(raw: object) -> str:
 
 
 @dataclass(frozen=True)
-class Assignment:
+class AcceptedJob:
     """Everything about one job in hand.
 
     Attributes:
@@ -42,10 +42,10 @@ class Assignment:
     destination: Destination | None
     computed: Mapping[Stage, float]
     deadline: Deadline
-    meter: Meter
-    turn: Turn
+    progress: ProgressTracker
+    ticket: Ticket
 
     def enter(self, stage: Stage) -> None:
         """The job works on `stage` now."""
-        if self.meter.enter(stage):
+        if self.progress.enter(stage):
             log.info("job stage", extra={"job_id": self.job_id, "stage": stage})

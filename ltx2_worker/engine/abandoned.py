@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _LINGER_SECONDS = 5.0
 
 
-class Leftovers:
+class AbandonedPrompts:
     """The abandoned prompts of one boot of the engine."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Leftovers:
         with self._lock:
             self._since[prompt_id] = time.monotonic()
 
-    def look_after(self, api: EngineApi, output_dir: Path) -> float:
+    def poll(self, api: EngineApi, output_dir: Path) -> float:
         """See each prompt off; return for how long the oldest one that still runs has been here, in seconds.
 
         Raises:
@@ -38,7 +38,7 @@ class Leftovers:
         longest = 0.0
         for prompt_id, added in since.items():
             age = time.monotonic() - added
-            if not see_off(prompt_id, api, output_dir):
+            if not cancel_and_clean(prompt_id, api, output_dir):
                 longest = max(longest, age)
             elif age > _LINGER_SECONDS:
                 with self._lock:
@@ -47,7 +47,7 @@ class Leftovers:
         return longest
 
 
-def see_off(prompt_id: str, api: EngineApi, output_dir: Path) -> bool:
+def cancel_and_clean(prompt_id: str, api: EngineApi, output_dir: Path) -> bool:
     """Cancel a prompt, or, once it has ended, remove every trace of it; return whether it has ended.
 
     To be called until it has: ComfyUI forgets an interrupt that arrives in the moment in which a prompt
