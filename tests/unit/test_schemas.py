@@ -57,6 +57,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "resolution": st.sampled_from(["720p", "1080p", "4k", None]),
     "duration": st.sampled_from([10, 15, 20, 10.0, 11, "10", None, True]),
     "camera": st.sampled_from(["static", "none", "jib_up", "pan", None]),
+    "request_id": st.sampled_from(["order-7", "", " ", "x" * 65, "a/b", "é", None, 1]),
     "control": st.one_of(CONTROL, st.sampled_from([None, "canny"])),
     "nope": st.just(1),
     **dict.fromkeys(["camera_strength", "image_strength", "steps", "seed", "max_credits"], NUMBERS),
