@@ -61,13 +61,13 @@ class JsonLines(logging.Formatter):
         self._everywhere = dict(everywhere or {})
 
     def format(self, record: logging.LogRecord) -> str:  # noqa: D102 - the base class's
-        line = {
+        head = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "source": record.name,
-            "event": record.getMessage()[:MAX_FIELD],
         }
-        return json.dumps(line | self._everywhere | _fields(record), default=str)
+        event = {"event": record.getMessage()[:MAX_FIELD]}
+        return json.dumps(head | self._everywhere | event | _fields(record), default=str)
 
 
 class _TextLines(logging.Formatter):

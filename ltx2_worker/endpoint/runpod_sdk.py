@@ -178,7 +178,7 @@ class QueueLoop:
             if self.draining.is_set():
                 await asyncio.wait({self._request}, timeout=SETTLE_SECONDS)
             request, self._request = self._request, None
-            if request.done():
+            if request.done() and not request.cancelled():
                 return self._jobs(request.result())
             request.cancel()
         # What was taken before lies in the SDK's queue; it empties that before it ends.
@@ -204,6 +204,9 @@ class QueueLoop:
             while not request.done():
                 await asyncio.wait({request}, timeout=_TICK)
                 if self.draining.is_set() and jobs_in_hand() == 0:
+                    # The SDK asks again at once, until its other loops have ended: not without a pause, which
+                    # is also where a cancel of this loop is heard.
+                    await asyncio.sleep(_TICK)
                     raise TimeoutError
             return request.result()
         finally:
