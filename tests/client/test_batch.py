@@ -185,7 +185,7 @@ def clip(color: tuple[int, int, int], last: tuple[int, int, int]) -> bytes:
 
 
 def middle_pixel(png: bytes) -> tuple[int, ...]:
-    with av.open(io.BytesIO(png)) as container:
+    with av.open(io.BytesIO(png), "r") as container:
         frame = next(container.decode(video=0)).reformat(format="rgb24")
         plane = bytes(frame.planes[0])
         start = 32 * frame.planes[0].line_size + 32 * 3

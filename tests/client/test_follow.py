@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class Followed:
         job_id = await driver.run(rules.submit(JOB, Options(policy=self._policy)))
         for seconds, change in self._at.items():
             job = platform.queue.jobs[job_id]
-            platform.clock.call_later(seconds, lambda change=change, job=job: change(platform, job))
+            platform.clock.call_later(seconds, partial(change, platform, job))
         self.asked = driver.asked
 
         def listen(event: Event) -> None:
@@ -204,8 +205,7 @@ def test_a_job_that_outran_the_execution_timeout_is_failed_and_retryable() -> No
 
 def test_a_job_that_runpod_has_forgotten_is_expired(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "jobs.sqlite")
-    forget = {10: lambda platform, job: platform.queue.delete(job)}
-    followed = Followed(done(60), at=forget, journal=journal)
+    followed = Followed(done(60), at={10: lambda platform, job: platform.queue.delete(job)}, journal=journal)
     assert isinstance(followed.outcome, Expired)
     (entry,) = journal.entries()
     assert entry.state is Entered.EXPIRED

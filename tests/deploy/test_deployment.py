@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -29,8 +30,9 @@ HUB = json.loads((ROOT / ".runpod/hub.json").read_text())
 TESTS = json.loads((ROOT / ".runpod/tests.json").read_text())
 
 
-def load_script(path: Path):
+def load_script(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -93,7 +95,7 @@ class HubListing(Strict):
 
 class HubTest(Strict):
     name: str
-    input: dict
+    input: dict[str, Any]
     timeout: int = Field(gt=1000, description="milliseconds")
 
 
@@ -110,21 +112,23 @@ class HubTests(Strict):
 
 
 def default_model_set() -> list[str]:
-    return re.search(r'^ARG MODEL_SET="(.*)"$', DOCKERFILE, re.MULTILINE)[1].split()
+    found = re.search(r'^ARG MODEL_SET="(.*)"$', DOCKERFILE, re.MULTILINE)
+    assert found is not None
+    return found[1].split()
 
 
-def test_the_hub_listing_follows_the_hubs_schema():
+def test_the_hub_listing_follows_the_hubs_schema() -> None:
     assert HubListing.model_validate(HUB).model_dump(mode="json", by_alias=True, exclude_unset=True) == HUB
     assert HubTests.model_validate(TESTS).model_dump(mode="json", by_alias=True, exclude_unset=True) == TESTS
 
 
-def test_the_hub_listing_offers_every_setting_with_its_meaning_and_default():
+def test_the_hub_listing_offers_every_setting_with_its_meaning_and_default() -> None:
     assert HUB["config"]["env"] == hub_listing.env_inputs(), "run: python -m tools.reference"
     assert set(Settings.model_fields) > hub_listing.IMAGE_ONLY | hub_listing.COMMON
 
 
 @pytest.mark.parametrize("entry", HUB["config"]["env"], ids=lambda entry: entry["key"])
-def test_what_the_hub_may_set_is_accepted(entry, monkeypatch):
+def test_what_the_hub_may_set_is_accepted(entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     shown = entry["input"]
     monkeypatch.delenv(entry["key"], raising=False)
     untouched = Settings()
@@ -145,17 +149,22 @@ def test_what_the_hub_may_set_is_accepted(entry, monkeypatch):
     assert len(seen) == len(choices)  # each means something else
 
 
-def test_a_deployment_from_the_hub_asks_for_what_the_worker_does_not_start_without(tmp_path, monkeypatch):
+def test_a_deployment_from_the_hub_asks_for_what_the_worker_does_not_start_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RUNPOD_ENDPOINT_ID", "endpoint")
     required = [entry["key"] for entry in HUB["config"]["env"] if entry["input"].get("required")]
-    settings = {"volume_dir": tmp_path / "none", "work_dir": tmp_path / "work"}
-    assert operators_destination(Settings(**settings)) is None
+
+    def settings() -> Settings:
+        return Settings(volume_dir=tmp_path / "none", work_dir=tmp_path / "work")
+
+    assert operators_destination(settings()) is None
     for key in required:
         monkeypatch.setenv(key, "https://bucket.example" if key.endswith("URL") else "x")
-    assert operators_destination(Settings(**settings)) is not None
+    assert operators_destination(settings()) is not None
 
 
-def test_presets_and_test_settings_are_settings():
+def test_presets_and_test_settings_are_settings() -> None:
     known = {entry["key"] for entry in HUB["config"]["env"]}
     for preset in HUB["config"]["presets"]:
         assert preset["defaults"].keys() <= known
@@ -163,19 +172,19 @@ def test_presets_and_test_settings_are_settings():
 
 
 @pytest.mark.parametrize("case", TESTS["tests"], ids=lambda case: case["name"])
-def test_the_hubs_test_jobs_run_on_what_the_default_image_holds(case):
+def test_the_hubs_test_jobs_run_on_what_the_default_image_holds(case: dict[str, Any]) -> None:
     job, warnings = JobInput.parse(case["input"])
     assert not warnings
     baked = in_sets(manifest().values(), default_model_set())
     require_installed(make_plan(job, installed=baked.__contains__), baked.__contains__)
 
 
-def test_the_disk_asked_for_holds_the_default_image():
+def test_the_disk_asked_for_holds_the_default_image() -> None:
     weights = sum(file.size for file in in_sets(manifest().values(), default_model_set()))
     assert HUB["config"]["containerDiskInGb"] * 1e9 > weights + 15e9
 
 
-def test_the_image_can_hold_every_file_with_a_layer_once_and_copies_every_layer():
+def test_the_image_can_hold_every_file_with_a_layer_once_and_copies_every_layer() -> None:
     fetched = re.findall(r"fetch ((?:[a-z_]+|\s|\\\n)+)$", DOCKERFILE.replace("\\\n", " "), re.MULTILINE)
     ids = [word for line in fetched for word in line.split()]
     assert sorted(ids) == sorted(file.id for file in manifest().values() if file.layer)
@@ -187,7 +196,7 @@ def test_the_image_can_hold_every_file_with_a_layer_once_and_copies_every_layer(
     )
 
 
-def test_a_large_file_has_a_layer_of_its_own():
+def test_a_large_file_has_a_layer_of_its_own() -> None:
     fetched = re.findall(r"fetch (.*)$", DOCKERFILE.replace("\\\n", " "), re.MULTILINE)
     for line in fetched:
         large = [word for word in line.split() if word in manifest() and manifest()[word].size > 2e9]
@@ -195,24 +204,24 @@ def test_a_large_file_has_a_layer_of_its_own():
         assert not large or len(line.split()) == 1
 
 
-def test_weights_come_before_code_so_that_a_change_of_code_moves_none():
+def test_weights_come_before_code_so_that_a_change_of_code_moves_none() -> None:
     last_weights = DOCKERFILE.rindex("COPY --from=weights-")
     assert last_weights < DOCKERFILE.index("COPY --from=engine /opt/engine/")
     assert last_weights < DOCKERFILE.index("COPY ltx2_worker/ ltx2_worker/")
 
 
-def test_the_base_image_is_pinned_by_digest():
+def test_the_base_image_is_pinned_by_digest() -> None:
     assert re.search(r"^ARG BASE_IMAGE=\S+@sha256:[0-9a-f]{64}$", DOCKERFILE, re.MULTILINE)
 
 
-def test_the_image_lays_things_where_the_settings_look():
+def test_the_image_lays_things_where_the_settings_look() -> None:
     defaults = {name: field.default for name, field in Settings.model_fields.items()}
     assert f"COPY --from=comfyui /opt/comfyui/ {defaults['comfyui_dir']}/" in DOCKERFILE
     assert f"COPY --from=engine /opt/engine/ {defaults['engine_python'].parents[1]}/" in DOCKERFILE
     assert f"/weights/ {defaults['models_dirs'][0]}/" in DOCKERFILE
 
 
-def test_the_builder_is_sent_what_the_dockerfile_copies():
+def test_the_builder_is_sent_what_the_dockerfile_copies() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[1] == "*"
     allowed = {line.removeprefix("!") for line in ignored if line.startswith("!")}
@@ -246,20 +255,21 @@ def test_the_image_carries_the_licences_of_what_is_in_it() -> None:
         assert name in page, name
 
 
-def test_the_bake_file_states_the_weights_of_its_variants():
+def test_the_bake_file_states_the_weights_of_its_variants() -> None:
     bake = (ROOT / "docker-bake.hcl").read_text()
     for name, listed in re.findall(r'target "(slim|fast|full)" \{.*?MODEL_SET = "(.*?)"', bake, re.DOTALL):
         files = in_sets(manifest().values(), listed.split()) if listed else ()
         stated = re.search(rf"^#   {name} +about (\d+) GB +(.*)$", bake, re.MULTILINE)
         if files:
+            assert stated is not None
             assert f"{sum(file.size for file in files) / 1e9:.1f} GB of weights" in stated[2]
             assert stated[2].startswith(", ".join(listed.split()) + ":")
-    assert (
-        re.search(r'target "fast".*?MODEL_SET = "(.*?)"', bake, re.DOTALL)[1].split() == default_model_set()
-    )
+    fast = re.search(r'target "fast".*?MODEL_SET = "(.*?)"', bake, re.DOTALL)
+    assert fast is not None
+    assert fast[1].split() == default_model_set()
 
 
-def test_the_compose_file_sets_settings_and_pins_images():
+def test_the_compose_file_sets_settings_and_pins_images() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     known = {hub_listing.env_name(name) for name in Settings.model_fields}
     assert compose["services"]["worker"]["environment"].keys() <= known
@@ -270,7 +280,7 @@ def test_the_compose_file_sets_settings_and_pins_images():
             assert port.startswith("127.0.0.1:")
 
 
-def test_the_health_check_finds_the_engine_by_its_command_line_and_asks_it(tmp_path):
+def test_the_health_check_finds_the_engine_by_its_command_line_and_asks_it(tmp_path: Path) -> None:
     health = load_script(ROOT / "docker/health.py")
     (tmp_path / "main.py").write_text(
         "import http.server, sys\n"
@@ -287,6 +297,7 @@ def test_the_health_check_finds_the_engine_by_its_command_line_and_asks_it(tmp_p
         port = probe.getsockname()[1]
     command = [sys.executable, "main.py", "--port", str(port)]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as engine:
+        assert engine.stdout is not None
         assert engine.stdout.readline() == b"ready\n"
         assert port in health.engine_ports()
         assert health.answers(port)

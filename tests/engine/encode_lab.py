@@ -37,6 +37,12 @@ def sending(options: EngineOptions, address: str, **asked: Any) -> Iterator["sub
         process.wait(10)
 
 
+def next_line(sender: "subprocess.Popen[str]") -> str:
+    """What a sender says next."""
+    assert sender.stdout is not None
+    return sender.stdout.readline()
+
+
 def seen(sender: "subprocess.Popen[str]") -> dict[str, Any]:
     """What a sender says at its end."""
     assert sender.stdout is not None

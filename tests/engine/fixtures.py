@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pytest
 
@@ -24,6 +24,8 @@ NEEDED = (
     "LTX2_ENGINE_NODES_DIR",
 )
 FAULT_NODES = Path(__file__).with_name("nodes")
+
+Heard = TypeVar("Heard", bound=Event)
 
 
 @pytest.fixture(scope="session")
@@ -125,15 +127,27 @@ class Job:
         with self._heard:
             assert self._heard.wait_for(lambda: any(map(wanted, self.events)), seconds), self.events
 
-    def heard(self, kind: type[Event]) -> list[Event]:
+    def heard(self, kind: type[Heard]) -> list[Heard]:
         return [event for event in self.events if isinstance(event, kind)]
 
     def paths(self, seconds: float = 90) -> tuple[Path, ...]:
         return self.future.result(seconds)
 
 
+class StartJob(Protocol):
+    """The fixture `start_job`: runs a graph on a thread."""
+
+    def __call__(
+        self,
+        graph: dict[str, Any],
+        seconds: float = 110,
+        on: Engine | None = None,
+        is_made: Callable[[], bool] | None = None,
+    ) -> Job: ...
+
+
 @pytest.fixture
-def start_job(engine: Engine) -> Iterator[Callable[..., Job]]:
+def start_job(engine: Engine) -> Iterator[StartJob]:
     """Run graphs on threads: start_job(graph, seconds=110)."""
     pool = ThreadPoolExecutor(4)
     jobs: list[Job] = []

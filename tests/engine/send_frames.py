@@ -10,6 +10,7 @@ import time
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 from encoder.order import Order, Sound
 from encoder.ring import FrameSender, ReceiverLost
 from look import Look
@@ -17,9 +18,12 @@ from look import Look
 GREEN = (0, 255, 0)
 
 
-def picture(kind: str, width: int, height: int, number: int, random: np.random.Generator) -> np.ndarray:
+def picture(
+    kind: str, width: int, height: int, number: int, random: np.random.Generator
+) -> npt.NDArray[np.uint8]:
     """Frame `number` of a video of this kind."""
     across = np.linspace(0, 1, width)[None, :, None] * np.ones((height, 1, 3))
+    frame: npt.NDArray[np.uint8]
     match kind:
         case "green":
             return np.full((height, width, 3), GREEN, np.uint8)

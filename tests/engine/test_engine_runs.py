@@ -1,6 +1,5 @@
 """One graph, or two, on a healthy engine."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -21,15 +20,18 @@ from ltx2_worker.engine import (
 )
 from tests.engine import graphs
 from tests.engine.bad_network import BadNetwork
+from tests.engine.fixtures import StartJob
 from tests.log_lines import logged
 
 pytestmark = pytest.mark.engine
 
 
-def test_a_sampled_graph_becomes_a_playable_file_with_sound(start_job, prefix, engine) -> None:
+def test_a_sampled_graph_becomes_a_playable_file_with_sound(
+    start_job: StartJob, prefix: str, engine: Engine
+) -> None:
     job = start_job(graphs.sampled(prefix, seed=1))
     (path,) = job.paths()
-    assert path.is_relative_to(engine.output_dir / prefix.split("/")[0])
+    assert path.is_relative_to(engine.output_dir / prefix.split("/", maxsplit=1)[0])
     with av.open(str(path)) as container:
         assert sum(1 for _ in container.decode(video=0)) == 9
         assert container.streams.audio
@@ -66,7 +68,7 @@ def test_previews_arrive_only_when_asked_for(engine: Engine, prefix: str) -> Non
 
 
 def test_graphs_run_in_the_order_of_turns_whoever_is_prepared_first(
-    engine: Engine, start_job, prefix
+    engine: Engine, start_job: StartJob, prefix: str
 ) -> None:
     first_ticket = engine.take_ticket()
     second = start_job(graphs.video(prefix + "-second"))
@@ -82,7 +84,7 @@ def test_graphs_run_in_the_order_of_turns_whoever_is_prepared_first(
     assert finished == sorted(finished)
 
 
-def test_a_released_turn_lets_the_next_one_go_on(engine: Engine, start_job, prefix) -> None:
+def test_a_released_turn_lets_the_next_one_go_on(engine: Engine, start_job: StartJob, prefix: str) -> None:
     given_up = engine.take_ticket()
     job = start_job(graphs.video(prefix))
     given_up.release()
@@ -90,7 +92,7 @@ def test_a_released_turn_lets_the_next_one_go_on(engine: Engine, start_job, pref
     assert job.paths()
 
 
-def test_the_history_does_not_grow(engine: Engine, start_job, prefix) -> None:
+def test_the_history_does_not_grow(engine: Engine, start_job: StartJob, prefix: str) -> None:
     job = start_job(graphs.video(prefix))
     job.paths()
     failed = start_job(graphs.raising(prefix + "-2", "other"))
@@ -100,7 +102,9 @@ def test_the_history_does_not_grow(engine: Engine, start_job, prefix) -> None:
     assert boot.api._get("/history") == {}
 
 
-def test_a_refused_graph_is_one_sentence_and_no_try(start_job, prefix, caplog) -> None:
+def test_a_refused_graph_is_one_sentence_and_no_try(
+    start_job: StartJob, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
     graph = graphs.video(prefix)
     graph["video"]["inputs"]["fps"] = 1000.0
     error = start_job(graph).future.exception(30)
@@ -110,7 +114,7 @@ def test_a_refused_graph_is_one_sentence_and_no_try(start_job, prefix, caplog) -
     assert "fps" not in error.message
 
 
-def test_a_graph_of_which_only_a_part_is_valid_is_refused(start_job, prefix) -> None:
+def test_a_graph_of_which_only_a_part_is_valid_is_refused(start_job: StartJob, prefix: str) -> None:
     graph = graphs.video(prefix)
     graph["save2"] = graphs.node(
         "SaveVideo", video=["gone", 0], filename_prefix=prefix, format="mp4", codec="h264"
@@ -120,7 +124,9 @@ def test_a_graph_of_which_only_a_part_is_valid_is_refused(start_job, prefix) -> 
     assert error.code is ErrorCode.GENERATION_FAILED
 
 
-def test_an_execution_error_is_one_sentence_without_paths(start_job, prefix, caplog) -> None:
+def test_an_execution_error_is_one_sentence_without_paths(
+    start_job: StartJob, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
     error = start_job(graphs.raising(prefix, "other")).future.exception(30)
     assert isinstance(error, WorkerError)
     assert (error.code, error.retryable) == (ErrorCode.GENERATION_FAILED, False)
@@ -128,13 +134,13 @@ def test_an_execution_error_is_one_sentence_without_paths(start_job, prefix, cap
     assert "secret.safetensors in /srv/models is broken" in logged(caplog)
 
 
-def test_a_full_disk_is_retryable(start_job, prefix) -> None:
+def test_a_full_disk_is_retryable(start_job: StartJob, prefix: str) -> None:
     error = start_job(graphs.raising(prefix, "disk")).future.exception(30)
     assert isinstance(error, WorkerError)
     assert (error.code, error.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, True)
 
 
-def test_memory_is_freed_and_the_graph_run_again(engine: Engine, start_job, prefix) -> None:
+def test_memory_is_freed_and_the_graph_run_again(engine: Engine, start_job: StartJob, prefix: str) -> None:
     (engine.input_dir / "memory").touch()
     job = start_job(graphs.raising(prefix, "gpu_memory", marker="memory"))
     assert job.paths()
@@ -144,7 +150,7 @@ def test_memory_is_freed_and_the_graph_run_again(engine: Engine, start_job, pref
 
 
 def test_out_of_memory_twice_says_what_to_reduce_and_leaves_the_engine_healthy(
-    engine, start_job, prefix
+    engine: Engine, start_job: StartJob, prefix: str
 ) -> None:
     pid = engine.pid
     error = start_job(graphs.raising(prefix, "gpu_memory")).future.exception(30)
@@ -155,7 +161,9 @@ def test_out_of_memory_twice_says_what_to_reduce_and_leaves_the_engine_healthy(
     assert engine.pid == pid
 
 
-def test_cancelling_the_running_job_leaves_the_waiting_one_alone(engine: Engine, start_job, prefix) -> None:
+def test_cancelling_the_running_job_leaves_the_waiting_one_alone(
+    engine: Engine, start_job: StartJob, prefix: str
+) -> None:
     running = start_job(graphs.stepping(prefix + "-a", steps=1000, seconds=0.05))
     waiting = start_job(graphs.stepping(prefix + "-b", steps=3, seconds=0.05))
     running.wait_for(lambda event: isinstance(event, NodeProgress))
@@ -166,7 +174,9 @@ def test_cancelling_the_running_job_leaves_the_waiting_one_alone(engine: Engine,
     assert not waiting.heard(Restarted)
 
 
-def test_cancelling_the_waiting_job_leaves_the_running_one_alone(engine: Engine, start_job, prefix) -> None:
+def test_cancelling_the_waiting_job_leaves_the_running_one_alone(
+    engine: Engine, start_job: StartJob, prefix: str
+) -> None:
     running = start_job(graphs.stepping(prefix + "-a", steps=20, seconds=0.05))
     waiting = start_job(graphs.video(prefix + "-b"))
     waiting.wait_for(lambda event: isinstance(event, Queued))
@@ -177,7 +187,7 @@ def test_cancelling_the_waiting_job_leaves_the_running_one_alone(engine: Engine,
 
 
 def test_a_cancel_during_a_long_step_returns_and_the_engine_is_cleaned_behind_it(
-    engine: Engine, start_job: Callable, prefix: str
+    engine: Engine, start_job: StartJob, prefix: str
 ) -> None:
     job = start_job(graphs.stepping(prefix, steps=1, seconds=3))
     job.wait_for(lambda event: event == NodeStarted(graphs.STEPS))
@@ -187,7 +197,7 @@ def test_a_cancel_during_a_long_step_returns_and_the_engine_is_cleaned_behind_it
     assert not list(engine.output_dir.glob(f"{prefix}_*"))
 
 
-def test_the_deadline_interrupts_a_running_job(start_job, prefix) -> None:
+def test_the_deadline_interrupts_a_running_job(start_job: StartJob, prefix: str) -> None:
     job = start_job(graphs.stepping(prefix + "-a", steps=1000, seconds=0.05), seconds=1)
     error = job.future.exception(10)
     assert isinstance(error, WorkerError)
@@ -195,7 +205,9 @@ def test_the_deadline_interrupts_a_running_job(start_job, prefix) -> None:
     assert start_job(graphs.video(prefix + "-b")).paths()
 
 
-def test_the_deadline_ends_a_wait_for_an_earlier_turn(engine: Engine, start_job, prefix) -> None:
+def test_the_deadline_ends_a_wait_for_an_earlier_turn(
+    engine: Engine, start_job: StartJob, prefix: str
+) -> None:
     earlier = engine.take_ticket()
     error = start_job(graphs.video(prefix), seconds=0.5).future.exception(10)
     earlier.release()
@@ -213,7 +225,7 @@ def test_a_fault_in_showing_progress_costs_no_video(engine: Engine, prefix: str)
 
 
 def test_websocket_messages_repeated_reordered_and_polluted_do_no_harm(
-    network: BadNetwork, start_job, prefix
+    network: BadNetwork, start_job: StartJob, prefix: str
 ) -> None:
     network.mangle = True
     first = start_job(graphs.sampled(prefix + "-a", seed=4))

@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,8 @@ from tests.engine.studio import IMAGE, URL, Made, Studio, union
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 Raw = dict[str, Any]
+#: Makes the video of a base, by its name.
+MakePlain = Callable[[str], Made]
 
 RECIPES: dict[str, Raw] = {"fast": {}, "pro": {"quality": "pro", "steps": 20}}
 BASES: dict[str, Raw] = {
@@ -59,7 +61,7 @@ def studio(session_engine: Engine) -> Studio:
 
 
 @pytest.fixture(scope="module")
-def plain(studio: Studio) -> Iterator[Any]:
+def plain(studio: Studio) -> MakePlain:
     """The video of a base with no options, made once."""
 
     @cache
@@ -72,7 +74,7 @@ def plain(studio: Studio) -> Iterator[Any]:
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("base", BASES)
 def test_an_option_alone_gives_the_video_asked_for_and_another_picture(
-    studio: Studio, plain: Any, base: str, option: str
+    studio: Studio, plain: MakePlain, base: str, option: str
 ) -> None:
     made = studio.make(**BASES[base], **OPTIONS[option])
     assert made.picture != plain(base).picture
@@ -81,7 +83,7 @@ def test_an_option_alone_gives_the_video_asked_for_and_another_picture(
 @pytest.mark.parametrize("option", IMAGE_OPTIONS)
 @pytest.mark.parametrize("base", IMAGE_BASES)
 def test_an_option_of_image_to_video_alone_gives_another_picture(
-    studio: Studio, plain: Any, base: str, option: str
+    studio: Studio, plain: MakePlain, base: str, option: str
 ) -> None:
     made = studio.make(**BASES[base], **IMAGE_OPTIONS[option])
     assert made.picture != plain(base).picture
@@ -89,7 +91,7 @@ def test_an_option_of_image_to_video_alone_gives_another_picture(
 
 @pytest.mark.parametrize("base", BASES)
 def test_without_sound_the_picture_is_the_same_and_no_sound_is_decoded(
-    studio: Studio, plain: Any, base: str
+    studio: Studio, plain: MakePlain, base: str
 ) -> None:
     with_sound = plain(base)
     silent = studio.make(**BASES[base], audio=False)
@@ -106,7 +108,9 @@ def test_the_richest_job_gives_the_video_asked_for(studio: Studio, recipe: str) 
 
 
 @pytest.mark.parametrize("kind", ["canny", "depth", "pose"])
-def test_the_union_control_lora_takes_its_guide_at_half_size(studio: Studio, plain: Any, kind: str) -> None:
+def test_the_union_control_lora_takes_its_guide_at_half_size(
+    studio: Studio, plain: MakePlain, kind: str
+) -> None:
     made = studio.make(union, **BASES["i2v fast"], control={"type": kind, "video_url": URL})
     assert made.picture != plain("i2v fast").picture
 
@@ -133,7 +137,7 @@ def test_a_lora_is_not_only_loaded_but_changes_the_picture(studio: Studio, title
 
 @pytest.mark.parametrize("base", ["t2v fast", "i2v pro"])
 def test_the_same_job_and_seed_give_the_same_frames_whatever_ran_in_between(
-    studio: Studio, plain: Any, base: str
+    studio: Studio, plain: MakePlain, base: str
 ) -> None:
     first = plain(base)
     other = studio.make(**BASES[base], camera="jib_down", prompt="a dog barks")
@@ -142,7 +146,7 @@ def test_the_same_job_and_seed_give_the_same_frames_whatever_ran_in_between(
     assert again.picture == first.picture != other.picture
 
 
-def test_another_seed_gives_another_picture(studio: Studio, plain: Any) -> None:
+def test_another_seed_gives_another_picture(studio: Studio, plain: MakePlain) -> None:
     assert studio.make(seed=12).picture != plain("t2v fast").picture
 
 
@@ -183,13 +187,13 @@ def test_the_start_image_survives_upscaling_and_its_first_frame_is_detailed_as_t
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("base", BASES)
 def test_every_option_gives_the_same_frames_in_two_processes(
-    studio: Studio, make_engine: Any, base: str
+    studio: Studio, make_engine: Callable[..., Engine], base: str
 ) -> None:
     other = make_engine()
     other.start()
     other.wait_ready(Deadline(90))
     again = Studio(other)
-    options = {"nothing": {}} | OPTIONS | (IMAGE_OPTIONS if base in IMAGE_BASES else {})
+    options: dict[str, Raw] = {"nothing": {}} | OPTIONS | (IMAGE_OPTIONS if base in IMAGE_BASES else {})
     differing = [
         name
         for name, option in options.items()
@@ -198,7 +202,9 @@ def test_every_option_gives_the_same_frames_in_two_processes(
     assert not differing
 
 
-def test_a_depth_guide_gives_the_same_frames_in_two_processes(studio: Studio, make_engine: Any) -> None:
+def test_a_depth_guide_gives_the_same_frames_in_two_processes(
+    studio: Studio, make_engine: Callable[..., Engine]
+) -> None:
     other = make_engine()
     other.start()
     other.wait_ready(Deadline(90))

@@ -17,15 +17,18 @@ pytestmark = pytest.mark.engine
 SCRIPT = Path(__file__).with_name("sigmas.py")
 
 #: What a job may ask for that has ever changed a list of sigmas: size and length too, in other graphs.
-SIZES = (
+SIZES: tuple[dict[str, object], ...] = (
     {"preview": True},
     {"resolution": "720p", "duration": 10},
     {"resolution": "720p", "duration": 20},
     {"resolution": "1080p", "duration": 10},
     {"resolution": "1080p", "duration": 20},
 )
-STEPS = ({"quality": "fast"}, *({"quality": "pro", "steps": steps} for steps in range(20, 41)))
-STAGES = (
+STEPS: tuple[dict[str, object], ...] = (
+    {"quality": "fast"},
+    *({"quality": "pro", "steps": steps} for steps in range(20, 41)),
+)
+STAGES: tuple[dict[str, object], ...] = (
     {},
     {"spatial_upscaler": False},
     {"spatial_upscaler": False, "temporal_upscaler": True},
@@ -58,8 +61,8 @@ def test_every_list_of_sigmas_falls_from_one_to_zero_in_the_steps_asked_for(
         timeout=90,
         check=True,
     )
-    for (asked, steps), sigmas in zip(wanted.items(), json.loads(answer.stdout), strict=True):
-        assert len(sigmas) == steps + 1, asked
-        assert sigmas[0] == pytest.approx({3: 0.909375, 4: 0.975}.get(steps, 1.0)), asked
+    for (asked, steps_of), sigmas in zip(wanted.items(), json.loads(answer.stdout), strict=True):
+        assert len(sigmas) == steps_of + 1, asked
+        assert sigmas[0] == pytest.approx({3: 0.909375, 4: 0.975}.get(steps_of, 1.0)), asked
         assert all(after < before for before, after in itertools.pairwise(sigmas)), asked  # false for NaN too
         assert sigmas[-1] == 0.0, asked

@@ -15,6 +15,7 @@ from PIL import Image
 from ltx2_worker.engine import Engine, EngineOptions
 from ltx2_worker.engine.options import OWN_NODES
 from tests.engine import graphs
+from tests.engine.fixtures import StartJob
 
 pytestmark = pytest.mark.engine
 
@@ -50,7 +51,7 @@ def streamed(prefix: str, address: str, **changes: Any) -> graphs.Graph:
 
 
 def test_the_frames_that_reach_the_encoder_are_those_of_the_stock_nodes(
-    engine: Engine, engine_options: EngineOptions, start_job, prefix
+    engine: Engine, engine_options: EngineOptions, start_job: StartJob, prefix: str
 ) -> None:
     with receiver(engine_options) as (address, process):
         pictures = start_job(streamed(prefix, address)).paths()

@@ -21,6 +21,7 @@ from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import (
     Engine,
     EngineOptions,
+    Event,
     NodeProgress,
     NodeStarted,
     Queued,
@@ -29,8 +30,10 @@ from ltx2_worker.engine import (
     Started,
     supervisor,
 )
+from ltx2_worker.engine.process import EngineProcess, free_port
 from tests.engine import graphs
 from tests.engine.bad_network import BadNetwork
+from tests.engine.fixtures import Job, StartJob
 from tests.log_lines import logged
 
 pytestmark = pytest.mark.engine
@@ -82,14 +85,16 @@ def playable(path: Path) -> bool:
 # --- the process dies ---------------------------------------------------------------------------------
 
 
-def test_killed_between_jobs_the_next_job_is_served(engine: Engine, start_job, prefix) -> None:
+def test_killed_between_jobs_the_next_job_is_served(engine: Engine, start_job: StartJob, prefix: str) -> None:
     killed = strike(engine, signal.SIGKILL)
     job = start_job(graphs.video(prefix))
     assert playable(*job.paths())
     assert engine.pid != killed
 
 
-def test_killed_during_sampling_both_jobs_are_run_and_keep_their_order(engine, start_job, prefix) -> None:
+def test_killed_during_sampling_both_jobs_are_run_and_keep_their_order(
+    engine: Engine, start_job: StartJob, prefix: str
+) -> None:
     first = start_job(graphs.sampled(prefix + "-a", seed=11, steps=200))
     second = start_job(graphs.video(prefix + "-b"))
     first.wait_for(lambda event: isinstance(event, NodeProgress) and event.node_id == graphs.STEPS)
@@ -102,7 +107,7 @@ def test_killed_during_sampling_both_jobs_are_run_and_keep_their_order(engine, s
     assert second.heard(Restarted) == [DIED]
 
 
-def test_killed_during_encode_the_job_is_run_again(engine: Engine, start_job, prefix) -> None:
+def test_killed_during_encode_the_job_is_run_again(engine: Engine, start_job: StartJob, prefix: str) -> None:
     job = start_job(graphs.video(prefix, frames=240, size=512))
     job.wait_for(lambda event: event == NodeStarted(graphs.SAVE))
     strike(engine, signal.SIGKILL)
@@ -110,14 +115,19 @@ def test_killed_during_encode_the_job_is_run_again(engine: Engine, start_job, pr
     assert job.heard(Restarted) == [DIED]
 
 
+def heard_times(job: Job, kind: type[Event], count: int) -> Callable[[Event], bool]:
+    """Whether a job has heard so many events of a kind."""
+    return lambda _: len(job.heard(kind)) == count
+
+
 def test_a_job_that_kills_the_engine_twice_fails_and_the_waiting_one_is_not_charged(
-    engine: Engine, start_job, prefix
+    engine: Engine, start_job: StartJob, prefix: str
 ) -> None:
     poison = start_job(graphs.stepping(prefix + "-a", steps=1000, seconds=0.05))
     waiting = start_job(graphs.video(prefix + "-b"))
     for life in (1, 2):
-        poison.wait_for(lambda _, life=life: len(poison.heard(Started)) == life)
-        waiting.wait_for(lambda _, life=life: len(waiting.heard(Queued)) == life)
+        poison.wait_for(heard_times(poison, Started, life))
+        waiting.wait_for(heard_times(waiting, Queued, life))
         strike(engine, signal.SIGKILL)
     error = poison.future.exception(60)
     assert isinstance(error, WorkerError)
@@ -126,7 +136,7 @@ def test_a_job_that_kills_the_engine_twice_fails_and_the_waiting_one_is_not_char
     assert waiting.heard(Restarted) == [DIED, DIED]
 
 
-def test_a_failed_device_restarts_the_engine(engine: Engine, start_job, prefix) -> None:
+def test_a_failed_device_restarts_the_engine(engine: Engine, start_job: StartJob, prefix: str) -> None:
     (engine.input_dir / "device").touch()
     job = start_job(graphs.raising(prefix, "device", marker="device"))
     pid = engine.pid
@@ -138,7 +148,9 @@ def test_a_failed_device_restarts_the_engine(engine: Engine, start_job, prefix) 
 # --- the process hangs --------------------------------------------------------------------------------
 
 
-def test_a_stopped_process_is_replaced_and_its_job_run_again(engine: Engine, start_job, prefix) -> None:
+def test_a_stopped_process_is_replaced_and_its_job_run_again(
+    engine: Engine, start_job: StartJob, prefix: str
+) -> None:
     job = start_job(graphs.stepping(prefix, steps=20, seconds=0.05))
     job.wait_for(lambda event: isinstance(event, NodeProgress))
     frozen = strike(engine, signal.SIGSTOP)
@@ -147,7 +159,9 @@ def test_a_stopped_process_is_replaced_and_its_job_run_again(engine: Engine, sta
     await_end(frozen)
 
 
-def test_a_cancel_ends_the_wait_for_an_engine_that_hangs(engine: Engine, start_job, prefix) -> None:
+def test_a_cancel_ends_the_wait_for_an_engine_that_hangs(
+    engine: Engine, start_job: StartJob, prefix: str
+) -> None:
     job = start_job(graphs.stepping(prefix, steps=1000, seconds=0.05))
     job.wait_for(lambda event: isinstance(event, NodeProgress))
     frozen = strike(engine, signal.SIGSTOP)
@@ -160,7 +174,9 @@ def test_a_cancel_ends_the_wait_for_an_engine_that_hangs(engine: Engine, start_j
 # --- the network between ------------------------------------------------------------------------------
 
 
-def test_a_hundred_cuts_of_the_websocket_lose_nothing(network: BadNetwork, start_job, prefix) -> None:
+def test_a_hundred_cuts_of_the_websocket_lose_nothing(
+    network: BadNetwork, start_job: StartJob, prefix: str
+) -> None:
     job = start_job(graphs.stepping(prefix + "-a", steps=500, seconds=0.02))
     second = start_job(graphs.video(prefix + "-b"))
     job.wait_for(lambda event: isinstance(event, Started))
@@ -173,7 +189,9 @@ def test_a_hundred_cuts_of_the_websocket_lose_nothing(network: BadNetwork, start
     assert not job.heard(Restarted)
 
 
-def test_a_finish_that_falls_into_a_cut_is_found(network: BadNetwork, start_job, prefix) -> None:
+def test_a_finish_that_falls_into_a_cut_is_found(
+    network: BadNetwork, start_job: StartJob, prefix: str
+) -> None:
     job = start_job(graphs.stepping(prefix, steps=2, seconds=0.5))
     job.wait_for(lambda event: event == NodeStarted(graphs.STEPS))
     stop = threading.Event()
@@ -191,7 +209,9 @@ def test_a_finish_that_falls_into_a_cut_is_found(network: BadNetwork, start_job,
         cutter.join()
 
 
-def test_a_history_that_comes_late_is_waited_for(network: BadNetwork, start_job, prefix) -> None:
+def test_a_history_that_comes_late_is_waited_for(
+    network: BadNetwork, start_job: StartJob, prefix: str
+) -> None:
     network.histories_withheld = 30
     job = start_job(graphs.video(prefix))
     assert job.paths()
@@ -199,7 +219,9 @@ def test_a_history_that_comes_late_is_waited_for(network: BadNetwork, start_job,
     assert not job.heard(Restarted)
 
 
-def test_a_lost_reply_to_a_prompt_does_not_run_it_twice(network: BadNetwork, start_job, prefix) -> None:
+def test_a_lost_reply_to_a_prompt_does_not_run_it_twice(
+    network: BadNetwork, start_job: StartJob, prefix: str
+) -> None:
     network.replies_lost = 1
     job = start_job(graphs.stepping(prefix, steps=3, seconds=0.05))
     (path,) = job.paths()
@@ -207,7 +229,9 @@ def test_a_lost_reply_to_a_prompt_does_not_run_it_twice(network: BadNetwork, sta
     assert len(list(path.parent.iterdir())) == 1
 
 
-def test_garbage_on_the_port_while_a_job_runs_is_survived(network: BadNetwork, start_job, prefix) -> None:
+def test_garbage_on_the_port_while_a_job_runs_is_survived(
+    network: BadNetwork, start_job: StartJob, prefix: str
+) -> None:
     job = start_job(graphs.stepping(prefix, steps=30, seconds=0.05))
     job.wait_for(lambda event: isinstance(event, NodeProgress))
     network.garbage = True
@@ -219,7 +243,9 @@ def test_garbage_on_the_port_while_a_job_runs_is_survived(network: BadNetwork, s
     assert not job.heard(Restarted)
 
 
-def test_an_engine_that_answers_only_garbage_is_replaced(engine, network, start_job, prefix) -> None:
+def test_an_engine_that_answers_only_garbage_is_replaced(
+    engine: Engine, network: BadNetwork, start_job: StartJob, prefix: str
+) -> None:
     deaf = engine.pid
     assert deaf is not None
     network.garbage = True
@@ -232,13 +258,13 @@ def test_an_engine_that_answers_only_garbage_is_replaced(engine, network, start_
 
 
 def test_neither_a_kill_while_it_boots_nor_a_taken_port_costs_a_job(
-    make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, start_job, prefix
+    make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch, start_job: StartJob, prefix: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as stranger:
-        ports = iter([supervisor.free_port(), stranger.getsockname()[1], supervisor.free_port()])
-        booted: list[supervisor.EngineProcess] = []
+        ports = iter([free_port(), stranger.getsockname()[1], free_port()])
+        booted: list[EngineProcess] = []
 
-        class KilledAtFirst(supervisor.EngineProcess):
+        class KilledAtFirst(EngineProcess):
             def __init__(self, options: EngineOptions, port: int) -> None:
                 super().__init__(options, port)
                 booted.append(self)
@@ -256,7 +282,7 @@ def test_neither_a_kill_while_it_boots_nor_a_taken_port_costs_a_job(
 
 
 def test_a_dead_worker_thread_is_noticed_and_a_stop_leaves_no_process(
-    make_engine: Callable[..., Engine], start_job, prefix
+    make_engine: Callable[..., Engine], start_job: StartJob, prefix: str
 ) -> None:
     engine = make_engine(stall_timeout=3)
     engine.start()
@@ -275,7 +301,9 @@ def test_a_dead_worker_thread_is_noticed_and_a_stop_leaves_no_process(
     assert members(group) == []
 
 
-def test_an_engine_that_cannot_start_is_given_up(make_engine: Callable[..., Engine], caplog) -> None:
+def test_an_engine_that_cannot_start_is_given_up(
+    make_engine: Callable[..., Engine], caplog: pytest.LogCaptureFixture
+) -> None:
     engine = make_engine(extra_args=("--no-such-flag",), max_crashes=2)
     engine.start()
     with pytest.raises(WorkerError) as caught:

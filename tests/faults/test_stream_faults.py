@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
@@ -23,6 +22,7 @@ from ltx2_worker.engine import (
     RestartReason,
 )
 from tests.engine import graphs
+from tests.engine.fixtures import Job, StartJob
 
 pytestmark = pytest.mark.engine
 
@@ -60,16 +60,19 @@ def frames_of(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def stop_when_frames_come(encoder: Encoder, job: Any) -> None:
+def stop_when_frames_come(encoder: Encoder, job: Job) -> None:
     """Stop the encoder once it has some frames, so that the decoder waits for it."""
     job.wait_for(lambda event: isinstance(event, NodeProgress) and event.node_id == graphs.SAVE)
     os.kill(encoder.pid, signal.SIGSTOP)
 
 
-def test_an_engine_that_dies_while_frames_come_runs_the_job_again(engine, start_job, sink, prefix) -> None:
+def test_an_engine_that_dies_while_frames_come_runs_the_job_again(
+    engine: Engine, start_job: StartJob, sink: Sink, prefix: str
+) -> None:
     # 512 x 512 x 3 bytes a frame: two wait at most, and the decoder is held in the middle.
     job = start_job(streamed(prefix, sink, side=512), is_made=sink.encoder.has_all_frames)
     stop_when_frames_come(sink.encoder, job)
+    assert engine.pid is not None
     os.kill(engine.pid, signal.SIGKILL)
     os.kill(sink.encoder.pid, signal.SIGCONT)
     assert job.paths() == ()
@@ -78,15 +81,20 @@ def test_an_engine_that_dies_while_frames_come_runs_the_job_again(engine, start_
     assert frames_of(sink.video) == 33
 
 
-def test_an_engine_that_dies_after_the_last_frame_costs_nothing(engine, start_job, prefix) -> None:
+def test_an_engine_that_dies_after_the_last_frame_costs_nothing(
+    engine: Engine, start_job: StartJob, prefix: str
+) -> None:
     job = start_job(graphs.stepping(prefix, steps=1000, seconds=0.05), is_made=lambda: True)
     job.wait_for(lambda event: isinstance(event, NodeProgress))
+    assert engine.pid is not None
     os.kill(engine.pid, signal.SIGKILL)
     assert job.paths() == ()
     assert not job.heard(Restarted)
 
 
-def test_a_cancel_frees_an_engine_that_waits_for_its_encoder(engine, start_job, sink, prefix) -> None:
+def test_a_cancel_frees_an_engine_that_waits_for_its_encoder(
+    engine: Engine, start_job: StartJob, sink: Sink, prefix: str
+) -> None:
     job = start_job(streamed(prefix, sink, side=512), is_made=sink.encoder.has_all_frames)
     stop_when_frames_come(sink.encoder, job)
     job.deadline.cancel()
@@ -96,7 +104,9 @@ def test_a_cancel_frees_an_engine_that_waits_for_its_encoder(engine, start_job, 
     assert engine.pid == pid
 
 
-def test_an_encoder_that_dies_while_frames_come_is_what_is_reported(engine, start_job, sink, prefix) -> None:
+def test_an_encoder_that_dies_while_frames_come_is_what_is_reported(
+    engine: Engine, start_job: StartJob, sink: Sink, prefix: str
+) -> None:
     job = start_job(streamed(prefix, sink, side=512), is_made=sink.encoder.has_all_frames)
     stop_when_frames_come(sink.encoder, job)
     os.kill(sink.encoder.pid, signal.SIGKILL)
@@ -108,7 +118,9 @@ def test_an_encoder_that_dies_while_frames_come_is_what_is_reported(engine, star
 
 
 @pytest.mark.parametrize("kind", ["black", "nan"])
-def test_an_unusable_picture_is_generated_once_more(engine, start_job, sink, prefix, kind) -> None:
+def test_an_unusable_picture_is_generated_once_more(
+    engine: Engine, start_job: StartJob, sink: Sink, prefix: str, kind: str
+) -> None:
     (engine.input_dir / "spoilt").touch()
     graph = streamed(prefix, sink)
     graph["spoilt"] = graphs.node("FaultVAE", vae=["ckpt", 2], picture=kind, marker="spoilt")
@@ -120,7 +132,9 @@ def test_an_unusable_picture_is_generated_once_more(engine, start_job, sink, pre
     assert frames_of(sink.video) == 33
 
 
-def test_a_picture_that_is_unusable_twice_is_one_retryable_sentence(start_job, sink, prefix) -> None:
+def test_a_picture_that_is_unusable_twice_is_one_retryable_sentence(
+    start_job: StartJob, sink: Sink, prefix: str
+) -> None:
     graph = streamed(prefix, sink)
     graph["spoilt"] = graphs.node("FaultVAE", vae=["ckpt", 2], picture="black", marker="")
     graph[graphs.SAVE]["inputs"]["vae"] = ["spoilt", 0]
