@@ -20,6 +20,9 @@ os.environ.setdefault("SVT_LOG", "1")  # its encoder is talkative, and asks no o
 PREVIEW = Frame(448, 256, 512, 256)
 SMALL = Frame(128, 64, 128, 64)
 
+#: What Pillow's `getpixel` returns: a tuple where the picture has several channels.
+Pixel = float | tuple[int, ...] | None
+
 RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)
 
 
@@ -128,7 +131,7 @@ def numbered(index: int, size: tuple[int, int], fps: int) -> av.VideoFrame:
     picture = quartered(*size)
     box = (size[0] // 3, size[1] // 3, size[0] * 2 // 3, size[1] * 2 // 3)
     ImageDraw.Draw(picture).rectangle(box, fill=(20 * index % 256,) * 3)
-    frame = av.VideoFrame.from_image(picture)
+    frame: av.VideoFrame = av.VideoFrame.from_image(picture)
     frame.pts, frame.time_base = index, Fraction(1, fps)
     return frame
 

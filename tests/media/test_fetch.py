@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from mypy_boto3_s3 import S3Client
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
 from ltx2_worker.deadline import Deadline
@@ -27,7 +28,7 @@ def open_settings() -> Settings:
 @pytest.mark.parametrize(
     "path", ["file", "undeclared", "wrong-type", "redirect/%2Ffile", "redirect/%2Fredirect%2F%252Ffile"]
 )
-def test_a_file_arrives_whole(path: str, web: Web, tmp_path: Path, open_settings: Settings):
+def test_a_file_arrives_whole(path: str, web: Web, tmp_path: Path, open_settings: Settings) -> None:
     assert fetched(f"{web.url}/{path}", tmp_path, open_settings) == CONTENT
 
 
@@ -67,13 +68,13 @@ def test_a_misbehaving_server_ends_in_a_clear_error(
     web: Web,
     tmp_path: Path,
     open_settings: Settings,
-):
+) -> None:
     error = refused(f"{web.url}/{path}", tmp_path, open_settings)
     assert (error.code, error.retryable) == (code, retryable)
     assert said in error.message
 
 
-def test_a_server_that_falls_silent_is_left(web: Web, tmp_path: Path):
+def test_a_server_that_falls_silent_is_left(web: Web, tmp_path: Path) -> None:
     settings = Settings(allow_private_urls=True, fetch_silence_timeout=0.3)
     error = refused(f"{web.url}/silent", tmp_path, settings)
     assert "did not answer in time" in error.message
@@ -81,7 +82,9 @@ def test_a_server_that_falls_silent_is_left(web: Web, tmp_path: Path):
 
 
 @pytest.mark.parametrize("path", ["drip-body", "drip-headers"])
-def test_a_server_that_drips_is_left_when_the_time_in_all_is_over(path: str, web: Web, tmp_path: Path):
+def test_a_server_that_drips_is_left_when_the_time_in_all_is_over(
+    path: str, web: Web, tmp_path: Path
+) -> None:
     settings = Settings(allow_private_urls=True, fetch_timeout=1)
     error = refused(f"{web.url}/{path}", tmp_path, settings)
     assert "did not arrive within 1 s" in error.message
@@ -92,22 +95,27 @@ def test_a_server_that_drips_is_left_when_the_time_in_all_is_over(path: str, web
 @pytest.mark.parametrize("path", ["drip-body", "drip-headers", "silent"])
 def test_a_cancel_ends_a_download_and_its_connection(
     path: str, web: Web, tmp_path: Path, open_settings: Settings
-):
+) -> None:
     deadline = Deadline(60)
-    threading.Thread(target=lambda: web.arrived.wait(30) and deadline.cancel(), daemon=True).start()
+
+    def cancel_when_asked() -> None:
+        if web.arrived.wait(30):
+            deadline.cancel()
+
+    threading.Thread(target=cancel_when_asked, daemon=True).start()
     with pytest.raises(Cancelled):
         fetched(f"{web.url}/{path}", tmp_path, open_settings, deadline)
     assert path == "silent" or web.left.wait(10)
 
 
-def test_the_job_s_deadline_ends_a_download(web: Web, tmp_path: Path, open_settings: Settings):
+def test_the_job_s_deadline_ends_a_download(web: Web, tmp_path: Path, open_settings: Settings) -> None:
     with pytest.raises(WorkerError) as caught:
         fetched(f"{web.url}/drip-body", tmp_path, open_settings, Deadline(0.5))
     assert caught.value.code is ErrorCode.DEADLINE_EXCEEDED
     assert web.left.wait(10)
 
 
-def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path, open_settings: Settings):
+def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path, open_settings: Settings) -> None:
     with serving_tls(tmp_path) as web:
         error = refused(f"{web.url}/file", tmp_path, open_settings)
     assert error.code is ErrorCode.MEDIA_UNREACHABLE
@@ -116,7 +124,7 @@ def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path, open_settin
     assert web.asked == []
 
 
-def test_a_server_that_is_not_there_may_be_tried_again(tmp_path: Path, open_settings: Settings):
+def test_a_server_that_is_not_there_may_be_tried_again(tmp_path: Path, open_settings: Settings) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/x"
@@ -133,7 +141,7 @@ def test_neither_message_nor_log_tells_a_signed_url(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
-):
+) -> None:
     caplog.set_level(logging.DEBUG)
     settings = Settings(allow_private_urls=True, fetch_timeout=1, fetch_silence_timeout=0.3)
     error = refused(f"{web.url}/{path}?{SECRET}", tmp_path, settings)
@@ -146,9 +154,9 @@ def test_neither_message_nor_log_tells_a_signed_url(
 
 
 def test_an_object_of_the_operator_s_bucket_is_fetched(
-    bucket: object, bucket_settings: Settings, tmp_path: Path
-):
-    bucket.put_object(Bucket=BUCKET, Key="in/a b+ü.png", Body=CONTENT)  # type: ignore[attr-defined]
+    bucket: S3Client, bucket_settings: Settings, tmp_path: Path
+) -> None:
+    bucket.put_object(Bucket=BUCKET, Key="in/a b+ü.png", Body=CONTENT)
     assert fetched(f"s3://{BUCKET}/in/a b+ü.png", tmp_path, bucket_settings) == CONTENT
 
 
@@ -157,17 +165,19 @@ def test_an_object_of_the_operator_s_bucket_is_fetched(
     ["s3://other-bucket/key", f"s3://{BUCKET}", f"s3://{BUCKET}/", f"s3://{BUCKET}-2/key"]
     + [f"s3://{BUCKET}/{key}" for key in ("../other/key", "a/../key", "./key", "..")],
 )
-def test_no_other_bucket_is_asked(url: str, bucket_settings: Settings, tmp_path: Path):
+def test_no_other_bucket_is_asked(url: str, bucket_settings: Settings, tmp_path: Path) -> None:
     assert "own bucket" in refused(url, tmp_path, bucket_settings).message
 
 
 def test_dots_that_are_part_of_a_key_s_name_are_kept(
-    bucket: object, bucket_settings: Settings, tmp_path: Path
-):
-    bucket.put_object(Bucket=BUCKET, Key="..a/...b", Body=CONTENT)  # type: ignore[attr-defined]
+    bucket: S3Client, bucket_settings: Settings, tmp_path: Path
+) -> None:
+    bucket.put_object(Bucket=BUCKET, Key="..a/...b", Body=CONTENT)
     assert fetched(f"s3://{BUCKET}/..a/...b", tmp_path, bucket_settings) == CONTENT
 
 
-def test_an_object_that_is_not_there_is_said_to_be_unreachable(bucket_settings: Settings, tmp_path: Path):
+def test_an_object_that_is_not_there_is_said_to_be_unreachable(
+    bucket_settings: Settings, tmp_path: Path
+) -> None:
     error = refused(f"s3://{BUCKET}/absent.png", tmp_path, bucket_settings)
     assert (error.code, error.retryable) == (ErrorCode.MEDIA_UNREACHABLE, False)

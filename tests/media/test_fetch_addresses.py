@@ -12,14 +12,14 @@ from tests.media.fetch_lab import CONTENT, FIELD, MOST, refused
 from tests.media.web_lab import Web
 
 
-def test_this_machine_is_refused_by_default(web: Web, tmp_path: Path):
+def test_this_machine_is_refused_by_default(web: Web, tmp_path: Path) -> None:
     assert refused(f"{web.url}/file", tmp_path, Settings()).code is ErrorCode.INVALID_INPUT
     assert web.asked == []
 
 
 def test_the_sdk_s_own_switch_does_not_open_this_machine(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setenv("RUNPOD_ALLOW_PRIVATE_DOWNLOAD_URLS", "1")
     assert refused(f"{web.url}/file", tmp_path, Settings()).code is ErrorCode.INVALID_INPUT
     assert web.asked == []
@@ -59,7 +59,7 @@ def test_the_sdk_s_own_switch_does_not_open_this_machine(
         "s3://",
     ],
 )
-def test_what_is_not_a_public_http_address_is_bad_input(url: str, tmp_path: Path):
+def test_what_is_not_a_public_http_address_is_bad_input(url: str, tmp_path: Path) -> None:
     error = refused(url, tmp_path, Settings())
     assert error.code is ErrorCode.INVALID_INPUT
     assert not error.retryable
@@ -124,7 +124,7 @@ PUBLIC = "93.184.216.34"
 )
 def test_a_name_of_a_private_address_is_refused(
     addresses: list[str], names: dict[str, list[list[str]]], tmp_path: Path
-):
+) -> None:
     names["harmless.test"] = [addresses]
     with pytest.raises(WorkerError) as caught:
         downloaded("http://harmless.test/x.png", tmp_path)
@@ -139,13 +139,13 @@ def through_a_public_name(web: Web, names: dict[str, list[list[str]]]) -> str:
     return "http://public.test"
 
 
-def test_a_public_name_is_fetched(web: Web, names: dict[str, list[list[str]]], tmp_path: Path):
+def test_a_public_name_is_fetched(web: Web, names: dict[str, list[list[str]]], tmp_path: Path) -> None:
     assert downloaded(through_a_public_name(web, names) + "/file", tmp_path) == CONTENT
 
 
 def test_a_redirect_to_a_private_address_is_refused(
     web: Web, names: dict[str, list[list[str]]], tmp_path: Path
-):
+) -> None:
     names["127.0.0.1"] = [["127.0.0.1"]]
     url = through_a_public_name(web, names)
     with pytest.raises(WorkerError) as caught:
@@ -156,14 +156,16 @@ def test_a_redirect_to_a_private_address_is_refused(
 
 def test_a_name_that_changes_its_address_is_not_asked_twice(
     web: Web, names: dict[str, list[list[str]]], tmp_path: Path
-):
+) -> None:
     url = through_a_public_name(web, names)
     names["public.test"] = [[PUBLIC], ["127.0.0.1"]]
     assert downloaded(f"{url}/file", tmp_path) == CONTENT
     assert len(names["public.test"]) == 1
 
 
-def test_a_name_that_nobody_knows_is_not_worth_a_retry(names: dict[str, list[list[str]]], tmp_path: Path):
+def test_a_name_that_nobody_knows_is_not_worth_a_retry(
+    names: dict[str, list[list[str]]], tmp_path: Path
+) -> None:
     with pytest.raises(WorkerError) as caught:
         downloaded("http://nobody.test/", tmp_path)
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.MEDIA_UNREACHABLE, False)

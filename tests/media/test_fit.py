@@ -16,7 +16,9 @@ FRAMES = [
 
 
 @given(st.integers(1, 60_000), st.integers(1, 60_000), st.sampled_from(FRAMES))
-def test_any_shape_covers_the_delivered_frame_centred_and_undistorted(width: int, height: int, frame: Frame):
+def test_any_shape_covers_the_delivered_frame_centred_and_undistorted(
+    width: int, height: int, frame: Frame
+) -> None:
     placement = place(width, height, frame)
 
     left, top, right, bottom = placement.box
@@ -31,22 +33,24 @@ def test_any_shape_covers_the_delivered_frame_centred_and_undistorted(width: int
     assert placement.width / (right - left) == pytest.approx(placement.height / (bottom - top), rel=1e-3)
 
 
-def test_the_margin_shows_more_of_the_picture_where_there_is_more():
+def test_the_margin_shows_more_of_the_picture_where_there_is_more() -> None:
     assert place(1280, 800, Frame(1280, 720, 1280, 768)).height == 768
 
 
-def test_the_margin_is_mirrored_where_the_picture_ends():
+def test_the_margin_is_mirrored_where_the_picture_ends() -> None:
     placement = place(1280, 720, Frame(1280, 720, 1280, 768))
     assert (placement.height, placement.top) == (720, 24)
 
 
-def test_a_margin_that_the_picture_half_fills_is_shared_by_both_sides():
+def test_a_margin_that_the_picture_half_fills_is_shared_by_both_sides() -> None:
     placement = place(1280, 741, Frame(1280, 720, 1280, 768))
     assert (placement.height, placement.top) == (740, 14)
 
 
 @pytest.mark.parametrize("frame", [(0, 10, 0, 10), (10, 10, 8, 10), (10, 10, 13, 10), (10, 10, 10, 22)])
-def test_a_crop_that_is_not_the_centre_of_its_canvas_is_a_mistake_of_ours(frame: tuple[int, int, int, int]):
+def test_a_crop_that_is_not_the_centre_of_its_canvas_is_a_mistake_of_ours(
+    frame: tuple[int, int, int, int],
+) -> None:
     with pytest.raises(ValueError, match="centre crop"):
         Frame(*frame)
 
@@ -62,7 +66,7 @@ def test_a_crop_that_is_not_the_centre_of_its_canvas_is_a_mistake_of_ours(frame:
         ((320, 180), "enlarged 4.0 times"),
     ],
 )
-def test_extreme_shapes_and_small_pictures_are_told(size: tuple[int, int], said: str | None):
+def test_extreme_shapes_and_small_pictures_are_told(size: tuple[int, int], said: str | None) -> None:
     frame = FRAMES[0]
     found = warnings("image_url", *size, place(*size, frame), frame)
     assert len(found) == (said is not None)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 
 import av
@@ -82,7 +83,7 @@ def verdict(number: int, error: WorkerError | None, field: str, files: tuple[Pat
 
 def run_all(check: Callable[[int, Path], tuple[str, int]], numbers: range, folder: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(partial(check, folder=folder), numbers))
+        results = list(pool.map(check, numbers, repeat(folder)))
     kinds = Counter(kind for kind, _ in results)
     print(f"\n{len(results)} cases, at most {max(kilobytes for _, kilobytes in results) / 1000:.0f} MB")
     for kind, count in kinds.most_common():
@@ -92,23 +93,23 @@ def run_all(check: Callable[[int, Path], tuple[str, int]], numbers: range, folde
     assert kinds["fitted"] < len(results) // 2
 
 
-def test_hostile_pictures(tmp_path: Path):
+def test_hostile_pictures(tmp_path: Path) -> None:
     run_all(check_picture, range(FAST), tmp_path)
 
 
-def test_hostile_videos(tmp_path: Path):
+def test_hostile_videos(tmp_path: Path) -> None:
     run_all(check_video, range(FAST), tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_five_thousand_hostile_pictures(tmp_path: Path):
+def test_five_thousand_hostile_pictures(tmp_path: Path) -> None:
     run_all(check_picture, range(FAST, FAST + ALL), tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_five_thousand_hostile_videos(tmp_path: Path):
+def test_five_thousand_hostile_videos(tmp_path: Path) -> None:
     run_all(check_video, range(FAST, FAST + ALL), tmp_path)
 
 
@@ -129,7 +130,7 @@ HEADS = st.sampled_from(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(head=HEADS, rest=st.binary(max_size=300))
-def test_any_bytes_at_all(head: bytes, rest: bytes, tmp_path: Path):
+def test_any_bytes_at_all(head: bytes, rest: bytes, tmp_path: Path) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     source.write_bytes(head + rest)
     with pytest.raises(WorkerError) as caught:
@@ -142,7 +143,7 @@ def test_any_bytes_at_all(head: bytes, rest: bytes, tmp_path: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "I;16", "P", "1", "HEIC"])
-def test_the_largest_allowed_picture_fits_into_memory(mode: str, tmp_path: Path):
+def test_the_largest_allowed_picture_fits_into_memory(mode: str, tmp_path: Path) -> None:
     kind = {"CMYK": "JPEG", "HEIC": "HEIF"}.get(mode, "PNG")
     picture = Image.new("RGB" if mode == "HEIC" else mode, (7071, 7071), 1)
     (tmp_path / "in").write_bytes(encoded(picture, kind))

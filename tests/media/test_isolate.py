@@ -23,7 +23,7 @@ CRASHED = WorkerError(ErrorCode.MEDIA_REJECTED, "crashed")
 
 def run(
     work: Callable[[], list[str]], deadline: Deadline | None = None, seconds: float = 30, **environment: str
-):
+) -> list[str]:
     return run_isolated(
         work,
         deadline=deadline or Deadline(60),
@@ -83,11 +83,11 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_what_the_work_says_comes_back():
+def test_what_the_work_says_comes_back() -> None:
     assert run(partial(say, "One.", "Zwei ü.")) == ["One.", "Zwei ü."]
 
 
-def test_what_the_work_refuses_comes_back():
+def test_what_the_work_refuses_comes_back() -> None:
     with pytest.raises(WorkerError) as caught:
         run(refuse)
     error = caught.value
@@ -95,13 +95,13 @@ def test_what_the_work_refuses_comes_back():
     assert not error.retryable
 
 
-def test_work_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path):
+def test_work_that_hangs_is_killed_when_its_time_is_over(tmp_path: Path) -> None:
     with pytest.raises(WorkerError, match="too long"):
         run(partial(hang, tmp_path / "pid"), seconds=4)
     assert gone(int((tmp_path / "pid").read_text()))
 
 
-def test_a_cancel_kills_the_work_at_once(tmp_path: Path):
+def test_a_cancel_kills_the_work_at_once(tmp_path: Path) -> None:
     deadline, pid = Deadline(60), tmp_path / "pid"
 
     def cancel_when_started() -> None:
@@ -115,7 +115,7 @@ def test_a_cancel_kills_the_work_at_once(tmp_path: Path):
     assert gone(int(pid.read_text()))
 
 
-def test_nothing_starts_for_a_cancelled_job(tmp_path: Path):
+def test_nothing_starts_for_a_cancelled_job(tmp_path: Path) -> None:
     deadline = Deadline(60)
     deadline.cancel()
     with pytest.raises(Cancelled):
@@ -124,30 +124,30 @@ def test_nothing_starts_for_a_cancelled_job(tmp_path: Path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
-def test_a_decoder_that_crashes_is_the_file_s_fault(number: int):
+def test_a_decoder_that_crashes_is_the_file_s_fault(number: int) -> None:
     with pytest.raises(WorkerError, match="crashed"):
         run(partial(kill_self, number))
 
 
-def test_a_child_that_the_machine_kills_may_be_tried_again():
+def test_a_child_that_the_machine_kills_may_be_tried_again() -> None:
     with pytest.raises(WorkerError) as caught:
         run(partial(kill_self, signal.SIGKILL))
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.INTERNAL, True)
 
 
-def test_memory_beyond_the_bound_is_the_file_s_fault():
+def test_memory_beyond_the_bound_is_the_file_s_fault() -> None:
     with pytest.raises(WorkerError, match="crashed"):
         run(eat_memory)
 
 
-def test_a_file_beyond_the_bound_is_not_written(tmp_path: Path):
+def test_a_file_beyond_the_bound_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(WorkerError) as caught:
         run(partial(fill_disk, tmp_path / "big"))
     assert caught.value.code is ErrorCode.INTERNAL
     assert (tmp_path / "big").stat().st_size == 0
 
 
-def test_a_mistake_of_ours_tells_the_caller_nothing(caplog: pytest.LogCaptureFixture):
+def test_a_mistake_of_ours_tells_the_caller_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(WorkerError) as caught:
         run(fail)
     assert caught.value.code is ErrorCode.INTERNAL
@@ -156,13 +156,13 @@ def test_a_mistake_of_ours_tells_the_caller_nothing(caplog: pytest.LogCaptureFix
     assert "secret" not in f"{caplog.text} {details} {caught.value.message}"
 
 
-def test_a_reply_beyond_the_bound_is_not_read():
+def test_a_reply_beyond_the_bound_is_not_read() -> None:
     with pytest.raises(WorkerError) as caught:
         run(talk)
     assert caught.value.code is ErrorCode.INTERNAL
 
 
-def test_the_child_has_no_secrets_of_the_worker_s(monkeypatch: pytest.MonkeyPatch):
+def test_the_child_has_no_secrets_of_the_worker_s(monkeypatch: pytest.MonkeyPatch) -> None:
     found = run(environment, EXTRA="given")
     assert "EXTRA=given" in found
     names = {line.partition("=")[0] for line in found} - {"EXTRA"}
@@ -176,7 +176,7 @@ def initial_environment() -> list[str]:
 
 def test_no_secret_was_ever_in_the_environment_of_the_process_that_opens_strangers_files(
     monkeypatch: pytest.MonkeyPatch,
-):
+) -> None:
     assert {line.partition("=")[0] for line in run(initial_environment) if line} <= {
         *isolate._INHERITED,
         *(name for name in os.environ if name.lower().endswith("_proxy")),
@@ -187,13 +187,13 @@ def meet_a_full_disk() -> list[str]:
     raise OSError(errno.ENOSPC, "No space left on device", "/work/secret")
 
 
-def test_a_full_disk_is_no_fault_of_the_file_and_may_be_tried_again():
+def test_a_full_disk_is_no_fault_of_the_file_and_may_be_tried_again() -> None:
     with pytest.raises(WorkerError) as caught:
         run(meet_a_full_disk)
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, True)
     assert "secret" not in caught.value.message
 
 
-def test_everything_that_is_loaded_in_advance_can_be_loaded():
+def test_everything_that_is_loaded_in_advance_can_be_loaded() -> None:
     for name in isolate._PRELOAD:
         importlib.import_module(name)

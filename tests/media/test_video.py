@@ -44,7 +44,7 @@ def as_the_engine(
 def test_the_index_tells_what_a_file_is(tmp_path: Path) -> None:
     source = as_the_engine(tmp_path / "engine.mp4", size=(320, 192), frames=72)
     facts = inspect(source)
-    assert (facts.width, facts.height, facts.fps, facts.frames) == (320, 192, 24, 72)
+    assert (facts.width, facts.height, facts.fps, facts.frames) == (320, 192, Fraction(24), 72)
     assert (facts.duration, facts.audio, facts.audio_duration) == (3.0, True, 3.0)
     assert (facts.codec, facts.pixel_format, facts.bytes) == ("h264", "yuv420p", source.stat().st_size)
     assert not facts.moov_first

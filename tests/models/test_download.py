@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import pytest
 from rich.console import Console
@@ -24,34 +26,46 @@ ROOT = Path(__file__).parents[2]
 CONTENT = os.urandom(9_000_000)
 
 
-def model_file(name="a.safetensors", **changes) -> ModelFile:
-    values = {
-        "id": name.partition(".")[0],
-        "name": name,
-        "folder": "loras",
-        "repo": "Org/Repo",
-        "path": f"deep/{name}",
-        "revision": "main",
-        "size": 10,
-        "size_exact": False,
-        "licence": "none",
-        "sets": ("fast",),
-        "used_by": "tests",
-    }
-    return ModelFile(**(values | changes))
+class Changes(TypedDict, total=False):
+    """Fields of a `ModelFile` that a test sets."""
+
+    repo: str
+    path: str
+    size_exact: bool
+    sha256: str
+    replaced_by: str
+
+
+def model_file(name: str = "a.safetensors", **changes: Unpack[Changes]) -> ModelFile:
+    plain = ModelFile(
+        id=name.partition(".")[0],
+        name=name,
+        folder="loras",
+        repo="Org/Repo",
+        path=f"deep/{name}",
+        revision="main",
+        size=10,
+        size_exact=False,
+        licence="none",
+        sets=("fast",),
+        used_by="tests",
+    )
+    return replace(plain, **changes)
 
 
 class Bench:
     """One hub, one destination, one downloader, and what it said."""
 
-    def __init__(self, tmp_path: Path, hub: LocalHub, token: str | None = None):
+    def __init__(self, tmp_path: Path, hub: LocalHub, token: str | None = None) -> None:
         self.said = StringIO()
         console = Console(file=self.said, highlight=False, soft_wrap=True, width=200)
         self.dest = tmp_path / "models"
-        self.make = lambda: Downloader(Hub(hub.endpoint, token, backoff=0.0), self.dest, console, jobs=4)
+        self.make: Callable[[], Downloader] = lambda: Downloader(
+            Hub(hub.endpoint, token, backoff=0.0), self.dest, console, jobs=4
+        )
 
-    def fetch(self, *files: ModelFile, **options) -> int:
-        return self.make().fetch(files, **options)
+    def fetch(self, *files: ModelFile, dry_run: bool = False) -> int:
+        return self.make().fetch(files, dry_run=dry_run)
 
     def everything(self) -> dict[str, bytes]:
         return {
@@ -61,11 +75,11 @@ class Bench:
         }
 
 
-def serving(served: Served, **options) -> LocalHub:
-    return LocalHub({("Org/Repo", "deep/a.safetensors"): served}, **options)
+def serving(served: Served, xet_store: Path | None = None) -> LocalHub:
+    return LocalHub({("Org/Repo", "deep/a.safetensors"): served}, xet_store)
 
 
-def test_a_file_arrives_whole_under_its_name_and_nothing_else_stays(tmp_path):
+def test_a_file_arrives_whole_under_its_name_and_nothing_else_stays(tmp_path: Path) -> None:
     with serving(Served(CONTENT)) as hub:
         bench = Bench(tmp_path, hub)
         assert bench.fetch(model_file()) == OK
@@ -73,7 +87,7 @@ def test_a_file_arrives_whole_under_its_name_and_nothing_else_stays(tmp_path):
     assert not (bench.dest / INCOMPLETE).exists()
 
 
-def test_a_transfer_that_is_cut_goes_on_where_it_stopped(tmp_path):
+def test_a_transfer_that_is_cut_goes_on_where_it_stopped(tmp_path: Path) -> None:
     served = Served(CONTENT, cuts=[5_000_000, 1_000_000], busy=1)
     with serving(served) as hub:
         bench = Bench(tmp_path, hub)
@@ -83,7 +97,7 @@ def test_a_transfer_that_is_cut_goes_on_where_it_stopped(tmp_path):
     assert served.starts[0] == 0 < served.starts[1] < served.starts[2]
 
 
-def test_a_hub_that_stays_broken_is_given_up_and_the_next_run_resumes(tmp_path):
+def test_a_hub_that_stays_broken_is_given_up_and_the_next_run_resumes(tmp_path: Path) -> None:
     served = Served(CONTENT, cuts=[5_000_000, 0, 0, 0, 0, 0])
     with serving(served) as hub:
         bench = Bench(tmp_path, hub)
@@ -97,7 +111,7 @@ def test_a_hub_that_stays_broken_is_given_up_and_the_next_run_resumes(tmp_path):
     assert bench.everything() == {"loras/a.safetensors": CONTENT}
 
 
-def test_a_server_that_ignores_ranges_is_survived(tmp_path):
+def test_a_server_that_ignores_ranges_is_survived(tmp_path: Path) -> None:
     served = Served(CONTENT, cuts=[5_000_000], ignores_ranges=True)
     with serving(served) as hub:
         bench = Bench(tmp_path, hub)
@@ -105,7 +119,7 @@ def test_a_server_that_ignores_ranges_is_survived(tmp_path):
     assert bench.everything() == {"loras/a.safetensors": CONTENT}
 
 
-def run_the_script(tmp_path: Path, hub: LocalHub, *before: str, **environment: str) -> subprocess.Popen:
+def run_the_script(tmp_path: Path, hub: LocalHub, *before: str, **environment: str) -> subprocess.Popen[str]:
     values = {key: value for key, value in asdict(model_file()).items() if value is not None and key != "id"}
     listed = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
     (tmp_path / "list.toml").write_text(f"[a]\n{listed}")
@@ -121,14 +135,15 @@ def run_the_script(tmp_path: Path, hub: LocalHub, *before: str, **environment: s
     )
 
 
-def test_a_stopped_run_leaves_no_half_file_and_the_next_one_resumes(tmp_path):
-    served = Served(CONTENT, hold=threading.Event())
+def test_a_stopped_run_leaves_no_half_file_and_the_next_one_resumes(tmp_path: Path) -> None:
+    hold = threading.Event()
+    served = Served(CONTENT, hold=hold)
     place = tmp_path / "models/loras/a.safetensors"
     with serving(served) as hub:
         run = run_the_script(tmp_path, hub)
         assert served.held.wait(30)
         run.send_signal(signal.SIGINT)
-        served.hold.set()
+        hold.set()
         said, _ = run.communicate(timeout=30)
         assert run.returncode == INTERRUPTED
         assert "run the same command again" in said
@@ -138,19 +153,20 @@ def test_a_stopped_run_leaves_no_half_file_and_the_next_one_resumes(tmp_path):
     assert place.read_bytes() == CONTENT
 
 
-def test_two_runs_do_not_write_into_one_folder(tmp_path):
-    served = Served(CONTENT, hold=threading.Event())
+def test_two_runs_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    hold = threading.Event()
+    served = Served(CONTENT, hold=hold)
     with serving(served) as hub:
         first = run_the_script(tmp_path, hub)
         assert served.held.wait(30)
         said, _ = run_the_script(tmp_path, hub).communicate(timeout=30)
         assert "Another download is writing into this folder" in said
-        served.hold.set()
+        hold.set()
         first.communicate(timeout=30)
     assert first.returncode == OK
 
 
-def test_damaged_bytes_never_get_the_final_name(tmp_path):
+def test_damaged_bytes_never_get_the_final_name(tmp_path: Path) -> None:
     with serving(Served(CONTENT, claimed_sha256="0" * 64)) as hub:
         bench = Bench(tmp_path, hub)
         assert bench.fetch(model_file()) == FAILED
@@ -158,7 +174,7 @@ def test_damaged_bytes_never_get_the_final_name(tmp_path):
     assert "damaged" in bench.said.getvalue()
 
 
-def test_a_damaged_part_of_an_earlier_run_is_replaced(tmp_path):
+def test_a_damaged_part_of_an_earlier_run_is_replaced(tmp_path: Path) -> None:
     with serving(Served(CONTENT)) as hub:
         bench = Bench(tmp_path, hub)
         part = bench.dest / INCOMPLETE / f"a.{hashlib.sha256(CONTENT).hexdigest()[:16]}.part"
@@ -168,7 +184,7 @@ def test_a_damaged_part_of_an_earlier_run_is_replaced(tmp_path):
     assert bench.everything() == {"loras/a.safetensors": CONTENT}
 
 
-def test_a_file_that_is_here_is_not_fetched_again_and_one_of_another_size_is(tmp_path):
+def test_a_file_that_is_here_is_not_fetched_again_and_one_of_another_size_is(tmp_path: Path) -> None:
     served = Served(CONTENT)
     with serving(served) as hub:
         bench = Bench(tmp_path, hub)
@@ -181,7 +197,7 @@ def test_a_file_that_is_here_is_not_fetched_again_and_one_of_another_size_is(tmp
     assert len(served.starts) == 1
 
 
-def test_xet_storage_is_used_and_resumed(tmp_path):
+def test_xet_storage_is_used_and_resumed(tmp_path: Path) -> None:
     import hf_xet
 
     store = tmp_path / "cas"
@@ -199,7 +215,7 @@ def test_xet_storage_is_used_and_resumed(tmp_path):
     assert served.starts == []
 
 
-def test_too_little_disk_is_said_before_anything_is_begun(tmp_path):
+def test_too_little_disk_is_said_before_anything_is_begun(tmp_path: Path) -> None:
     served = Served(CONTENT, claimed_size=10**15)
     with serving(served) as hub:
         bench = Bench(tmp_path, hub)
@@ -209,7 +225,7 @@ def test_too_little_disk_is_said_before_anything_is_begun(tmp_path):
     assert not bench.dest.exists()
 
 
-def test_a_disk_that_fills_up_meanwhile_is_one_sentence(tmp_path):
+def test_a_disk_that_fills_up_meanwhile_is_one_sentence(tmp_path: Path) -> None:
     # Blocks of 512 or 1024 bytes, by the shell: less than the file either way.
     limited = ("sh", "-c", 'ulimit -f 8000; exec "$@"', "sh")
     with serving(Served(CONTENT)) as hub:
@@ -236,7 +252,9 @@ def test_a_disk_that_fills_up_meanwhile_is_one_sentence(tmp_path):
         (Served(CONTENT, claimed_sha256="abc"), {}, "gives no size, commit or sha256"),
     ],
 )
-def test_what_cannot_be_had_is_one_sentence(tmp_path, served, changes, sentence):
+def test_what_cannot_be_had_is_one_sentence(
+    tmp_path: Path, served: Served, changes: Changes, sentence: str
+) -> None:
     with serving(served) as hub:
         bench = Bench(tmp_path, hub)
         assert bench.fetch(model_file(**changes)) == FAILED
@@ -246,7 +264,7 @@ def test_what_cannot_be_had_is_one_sentence(tmp_path, served, changes, sentence)
     assert served.starts == []
 
 
-def test_offline_mode_is_said(tmp_path):
+def test_offline_mode_is_said(tmp_path: Path) -> None:
     with serving(Served(CONTENT)) as hub:
         run = run_the_script(tmp_path, hub, HF_HUB_OFFLINE="1")
         said, _ = run.communicate(timeout=30)
@@ -255,14 +273,14 @@ def test_offline_mode_is_said(tmp_path):
     assert "Traceback" not in said
 
 
-def test_one_missing_file_does_not_keep_the_others_away(tmp_path):
+def test_one_missing_file_does_not_keep_the_others_away(tmp_path: Path) -> None:
     with serving(Served(CONTENT)) as hub:
         bench = Bench(tmp_path, hub)
         assert bench.fetch(model_file("b.safetensors", repo="Org/Gone"), model_file()) == FAILED
     assert bench.everything() == {"loras/a.safetensors": CONTENT}
 
 
-def test_a_file_gone_from_the_hub_is_no_failure_where_another_serves_in_its_place(tmp_path):
+def test_a_file_gone_from_the_hub_is_no_failure_where_another_serves_in_its_place(tmp_path: Path) -> None:
     with serving(Served(CONTENT)) as hub:
         bench = Bench(tmp_path, hub)
         gone = model_file("b.safetensors", repo="Org/Gone", replaced_by="a")
@@ -271,7 +289,7 @@ def test_a_file_gone_from_the_hub_is_no_failure_where_another_serves_in_its_plac
         assert bench.fetch(gone) == FAILED
 
 
-def test_the_token_opens_a_gated_file_and_is_shown_to_the_hub_only(tmp_path):
+def test_the_token_opens_a_gated_file_and_is_shown_to_the_hub_only(tmp_path: Path) -> None:
     with serving(Served(CONTENT, token="hf_secret")) as hub:
         bench = Bench(tmp_path, hub, token="hf_secret")
         assert bench.fetch(model_file()) == OK
@@ -280,7 +298,7 @@ def test_the_token_opens_a_gated_file_and_is_shown_to_the_hub_only(tmp_path):
     assert "hf_secret" not in bench.said.getvalue()
 
 
-def test_a_dry_run_writes_nothing(tmp_path):
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     served = Served(CONTENT)
     with serving(served) as hub:
         bench = Bench(tmp_path, hub)
@@ -299,7 +317,9 @@ def test_a_dry_run_writes_nothing(tmp_path):
         (None, FAILED, "is missing"),
     ],
 )
-def test_check_tells_whole_from_damaged(tmp_path, content, code, verdict):
+def test_check_tells_whole_from_damaged(
+    tmp_path: Path, content: bytes | None, code: int, verdict: str
+) -> None:
     with serving(Served(CONTENT)) as hub:
         bench = Bench(tmp_path, hub)
         if content is not None:
@@ -309,7 +329,9 @@ def test_check_tells_whole_from_damaged(tmp_path, content, code, verdict):
     assert verdict in bench.said.getvalue()
 
 
-def test_list_shows_sizes_and_the_total_and_asks_nobody(capsys, monkeypatch):
+def test_list_shows_sizes_and_the_total_and_asks_nobody(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert main(["--list", "--set", "camera"]) == OK
     said = capsys.readouterr().out
@@ -327,13 +349,13 @@ def test_list_shows_sizes_and_the_total_and_asks_nobody(capsys, monkeypatch):
         ["--set", "fast", "--dest", "x", "--check", "--dry-run"],
     ],
 )
-def test_wrong_usage_exits_2(arguments):
+def test_wrong_usage_exits_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
 
 
-def test_the_script_says_what_is_missing_where_huggingface_hub_is_not_installed(tmp_path):
+def test_the_script_says_what_is_missing_where_huggingface_hub_is_not_installed(tmp_path: Path) -> None:
     bare = tmp_path / "python-without-packages"
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
     bare.chmod(0o755)

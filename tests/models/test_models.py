@@ -1,13 +1,16 @@
 """The list of model files, and finding them where they may be."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from ltx2_api.job import JobInput
 from ltx2_worker.catalog.files import (
     MANIFEST,
+    ModelFile,
     ModelLibrary,
     in_sets,
     link_cached,
@@ -19,7 +22,7 @@ from ltx2_worker.plan import make_plan
 from ltx2_worker.workflow import needs
 
 
-def put(path, content=b"weights"):
+def put(path: Path, content: bytes = b"weights") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
@@ -42,7 +45,7 @@ def put(path, content=b"weights"):
         ('repo = "Comfy-Org/SDPose"', 'repo = "SDPose"'),
     ],
 )
-def test_a_mistake_in_the_list_is_refused(tmp_path, old, new):
+def test_a_mistake_in_the_list_is_refused(tmp_path: Path, old: str, new: str) -> None:
     text = MANIFEST.read_text()
     assert old in text
     wrong = tmp_path / "models.toml"
@@ -52,13 +55,13 @@ def test_a_mistake_in_the_list_is_refused(tmp_path, old, new):
 
 
 @pytest.mark.parametrize("quality", ["fast", "pro"])
-def test_a_recipes_set_is_just_what_its_plain_job_needs(quality):
+def test_a_recipes_set_is_just_what_its_plain_job_needs(quality: str) -> None:
     job, _ = JobInput.parse({"prompt": "a cat", "quality": quality})
     plan = make_plan(job, installed=lambda _: True)
     assert {need.file for need in needs(plan)} == set(in_sets(manifest().values(), [quality]))
 
 
-def test_every_set_has_files():
+def test_every_set_has_files() -> None:
     files = manifest()
     for name in sets():
         assert in_sets(files.values(), [name])
@@ -67,7 +70,7 @@ def test_every_set_has_files():
         in_sets(files.values(), ["cameras"])
 
 
-def test_the_first_folder_that_has_a_file_wins(tmp_path):
+def test_the_first_folder_that_has_a_file_wins(tmp_path: Path) -> None:
     file = manifest()["detailer"]
     other = manifest()["text_encoder"]
     image, volume = tmp_path / "image", tmp_path / "volume"
@@ -80,14 +83,13 @@ def test_the_first_folder_that_has_a_file_wins(tmp_path):
     assert library.missing([other, file]) == (other,)
 
 
-def test_a_broken_link_a_folder_and_an_empty_file_are_not_the_file(tmp_path):
-    for number, make in enumerate(
-        [
-            lambda path: path.symlink_to(tmp_path / "nowhere"),
-            lambda path: path.mkdir(),
-            lambda path: path.touch(),
-        ]
-    ):
+def test_a_broken_link_a_folder_and_an_empty_file_are_not_the_file(tmp_path: Path) -> None:
+    ways: list[Callable[[Path], None]] = [
+        lambda path: path.symlink_to(tmp_path / "nowhere"),
+        lambda path: path.mkdir(),
+        lambda path: path.touch(),
+    ]
+    for number, make in enumerate(ways):
         folder = tmp_path / str(number)
         file = manifest()["detailer"]
         (folder / file.folder).mkdir(parents=True)
@@ -95,7 +97,9 @@ def test_a_broken_link_a_folder_and_an_empty_file_are_not_the_file(tmp_path):
         assert ModelLibrary([folder]).find(file) is None
 
 
-def cached(cache, file, commit, content=b"weights", name=None):
+def cached(
+    cache: Path, file: ModelFile, commit: str, content: bytes = b"weights", name: str | None = None
+) -> Path:
     """Put a file into a cache as huggingface_hub lays it out: a blob, and a link to it in a snapshot."""
     repo = cache / (name or f"models--{file.repo.replace('/', '--')}")
     blob = put(repo / "blobs" / f"{commit}-{file.id}", content)
@@ -105,7 +109,7 @@ def cached(cache, file, commit, content=b"weights", name=None):
     return blob
 
 
-def test_cached_models_are_found_in_their_snapshot(tmp_path):
+def test_cached_models_are_found_in_their_snapshot(tmp_path: Path) -> None:
     cache, into = tmp_path / "hub", tmp_path / "models"
     wanted = [manifest()["checkpoint_fast"], manifest()["text_encoder"], manifest()["detailer"]]
     cached(cache, wanted[0], "aaa")
@@ -113,10 +117,12 @@ def test_cached_models_are_found_in_their_snapshot(tmp_path):
     assert link_cached(wanted, into, cache) == (wanted[0], wanted[1])
     library = ModelLibrary([into])
     assert library.missing(wanted) == (wanted[2],)
-    assert library.find(wanted[0]).read_bytes() == b"weights"
+    found = library.find(wanted[0])
+    assert found is not None
+    assert found.read_bytes() == b"weights"
 
 
-def test_the_wanted_revision_is_taken_before_a_newer_snapshot(tmp_path):
+def test_the_wanted_revision_is_taken_before_a_newer_snapshot(tmp_path: Path) -> None:
     cache, into = tmp_path / "hub", tmp_path / "models"
     file = manifest()["detailer"]
     cached(cache, file, "old", b"old")
@@ -132,7 +138,7 @@ def test_the_wanted_revision_is_taken_before_a_newer_snapshot(tmp_path):
     assert (into / file.relative).read_bytes() == b"new"
 
 
-def test_a_real_file_is_never_replaced_by_a_link(tmp_path):
+def test_a_real_file_is_never_replaced_by_a_link(tmp_path: Path) -> None:
     cache, into = tmp_path / "hub", tmp_path / "models"
     file = manifest()["detailer"]
     cached(cache, file, "aaa")
@@ -141,6 +147,6 @@ def test_a_real_file_is_never_replaced_by_a_link(tmp_path):
     assert (into / file.relative).read_bytes() == b"mine"
 
 
-def test_no_cache_is_an_empty_one(tmp_path):
+def test_no_cache_is_an_empty_one(tmp_path: Path) -> None:
     assert link_cached(manifest().values(), tmp_path / "models", tmp_path / "hub") == ()
     assert not (tmp_path / "models").exists()

@@ -11,7 +11,7 @@ from typing import Any
 
 from ltx2_worker.endpoint import runpod_sdk  # before the SDK  # isort: skip
 import runpod
-from runpod.serverless.modules.rp_scale import JobScaler
+from runpod.serverless.modules import rp_scale
 
 SLOTS = 3
 SDK_TIMEOUT = 0.3
@@ -42,14 +42,14 @@ def concurrency(_current: int) -> int:
     return SLOTS
 
 
-class ImpatientScaler(JobScaler):
+class ImpatientScaler(rp_scale.JobScaler):  # type: ignore[misc]  # the SDK has no types
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
         self.jobs_fetcher_timeout = SDK_TIMEOUT
 
 
 if __name__ == "__main__":
-    runpod_sdk.rp_scale.JobScaler = ImpatientScaler
+    rp_scale.JobScaler = ImpatientScaler
     runpod_sdk._TICK = 0.01
     runpod_sdk.HOLD_SECONDS = 0.1
     queue.install()

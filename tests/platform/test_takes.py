@@ -56,7 +56,7 @@ def test_no_job_is_lost_or_taken_twice_over_takes_with_holds_cancels_time_outs_a
                 case 2:
                     runpod.inject(Route.TAKE, chance.choice((refused(500), LOST_REPLY, slow(0.2), slow(1))))
                 case 3 | 4:
-                    runpod.wait_for(lambda job=job: job.results, f"{job.id} is answered", 180)
+                    runpod.wait_result(job, 180)
         # The last jobs are queued, on their way, or in hand when the signal comes.
         worker.terminate()
         assert worker.wait_exit(120) == 0, worker.output

@@ -327,4 +327,4 @@ def test_another_job_of_the_same_request_finds_what_the_first_one_could_not_deli
     assert publisher.find("another-job", "another input", chosen, deadline, "request-order-7") is None
     found = publisher.find("another-job", DIGEST, chosen, deadline, "request-order-7")
     assert found is not None
-    assert requests.get(found.delivery.video.url, timeout=10).content == video.read_bytes()
+    assert requests.get(found.delivery.video.url or "", timeout=10).content == video.read_bytes()
