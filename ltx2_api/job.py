@@ -1,4 +1,4 @@
-"""A job as a caller sends it, its fields checked against each other; its JSON Schema and docs come from it."""
+"""A job as a caller sends it: its fields, and the rules between them; JSON Schema and docs come from it."""
 
 from collections.abc import Mapping
 from typing import Any, Self

@@ -1,4 +1,4 @@
-"""A bucket as a store: uploads are retried where that can help and verified; objects are read and compared."""
+"""A bucket as a store: uploads are retried where that can help, and verified; objects are looked up."""
 
 import logging
 import time
