@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import MAX_FAULTS, ErrorCode, WorkerError
-from .job import Mode
+from .fields import Mode
 from .names import NAMES, Quality
 
 #: Characters of one sentence, and of all sentences of a failure: with `MAX_FAULTS` faults a failure stays far

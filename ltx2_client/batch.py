@@ -11,7 +11,7 @@ from uuid import uuid4
 import anyio
 from anyio.from_thread import start_blocking_portal
 
-from ltx2_api.job import MAX_SEED
+from ltx2_api.fields import MAX_SEED
 from ltx2_api.reply import VideoResult
 
 from . import last_frame

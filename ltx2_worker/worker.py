@@ -8,39 +8,32 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from ltx2_api.bounds import check_bounds
-from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_api.job import JobInput
 from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
-from . import job_log, preflight, steps
-from .accepted_job import AcceptedJob, input_digest
+from . import job_log, steps
+from .acceptance import Acceptance
+from .accepted_job import AcceptedJob
 from .catalog.files import ModelLibrary, link_cached, manifest
-from .deadline import Deadline
 from .dry_run import dry_run
 from .engine import Engine, EngineOptions, Ticket
 from .generation import generate
 from .media import isolate
-from .plan import Plan, by_recipe, make_plan
-from .plan.estimate import deadline_seconds, stage_seconds
-from .plan.prompt import readable
-from .progress import StageSpeed
+from .plan import Plan, by_recipe
+from .readiness import Readiness
 from .request_locks import RequestLocks
 from .settings import Settings
 from .storage.destination import Destination, nowhere
 from .storage.publish import Publisher
 from .storage.record import Artifacts
-from .workflow import require_installed
 
 log = logging.getLogger(__name__)
-
-#: A deadline ends this many seconds before the endpoint's execution timeout, which would end the worker.
-DEADLINE_MARGIN = 30.0
 
 
 class Worker:
@@ -59,15 +52,9 @@ class Worker:
         self._library = ModelLibrary((*settings.models_dirs, self._cached_models))
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
-        # A preview's time is mostly fixed costs, so previews and videos are measured apart.
-        self._speeds = {True: StageSpeed(), False: StageSpeed()}
-        self._in_hand: set[Deadline] = set()
+        self._readiness = Readiness(settings, self._engine, self._library)
+        self._acceptance = Acceptance(settings, self._library, self._readiness)
         self._requests = RequestLocks()
-        self._lock = threading.Lock()
-        self._unfit: str | None = None
-        self._verdict = preflight.Verdict()
-        self._device = ""
-        self._warm = threading.Event()
 
     def start(self) -> None:
         """Start the engine and, in the background, its check, its warm-up, and the delivery of leftovers.
@@ -81,11 +68,11 @@ class Worker:
             # What a worker that was killed has left there belongs to nobody any more.
             shutil.rmtree(folder, ignore_errors=True)
         link_cached(manifest().values(), self._cached_models)
-        self._unfit = preflight.missing_engine(self._settings)
-        if self._unfit is None:
+        if self._readiness.has_engine():
             self._engine.start()
         threading.Thread(target=isolate.warm_up, daemon=True, name="media-warm-up").start()
-        threading.Thread(target=self._get_ready, daemon=True, name="get-ready").start()
+        get_ready = partial(self._readiness.get_ready, self._warm_up)
+        threading.Thread(target=get_ready, daemon=True, name="get-ready").start()
         threading.Thread(target=self._publisher.attend_outbox, daemon=True, name="outbox").start()
 
     def stop(self) -> None:
@@ -95,14 +82,11 @@ class Worker:
     @property
     def takes_jobs(self) -> bool:
         """Whether jobs may come: while the engine is up, once it was found fit and is warm."""
-        return self._unfit is None and self._warm.is_set() and self._engine.is_up
+        return self._readiness.is_ready and self._engine.is_up
 
     def wait_until_given_up(self) -> str:
         """Return, when it comes to that, why no job can be done here any more."""
-        while self._unfit is None:
-            if self._engine.gave_up.wait(1.0):
-                return "the engine crashed too often in a row"
-        return self._unfit
+        return self._readiness.wait_until_given_up()
 
     def take_ticket(self) -> Ticket:
         """The next place in the engine's order of jobs, for `accept`."""
@@ -123,47 +107,7 @@ class Worker:
             WorkerError: INVALID_INPUT, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
         """
         check_bounds(s3_config, "s3Config")
-        job, warnings = JobInput.parse(raw)
-        plan = make_plan(
-            job,
-            installed=self._library.has,
-            default_camera=self._settings.default_camera,
-            pro_guidance=self._settings.pro_guidance,
-        )
-        if not job.dry_run:
-            require_installed(plan, self._library.has)
-            self._verdict.require(plan.recipe)
-            if self._unfit is not None:
-                raise unfit()
-        destination = self._publisher.destination(s3_config)
-        plan, cut = readable(plan, self._library.find)
-        warnings += cut
-        computed = stage_seconds(plan)
-        deadline = Deadline(self._deadline(plan))
-        if (expected := sum(computed.values())) > deadline.seconds:
-            warnings += (
-                f"The job is expected to take about {expected:.0f} s, and this endpoint ends it after "
-                f"{deadline.seconds:.0f} s.",
-            )
-        with self._lock:
-            self._in_hand.add(deadline)
-        facts = {"job_id": job_id, **job_log.planned(plan), "deadline": round(deadline.seconds)}
-        log.info(
-            "dry run" if job.dry_run else "job accepted",
-            extra=facts | ({"prompt": plan.prompt} if self._settings.log_prompts else {}),
-        )
-        return AcceptedJob(
-            job_id=job_id,
-            job=job,
-            plan=plan,
-            warnings=warnings,
-            input_digest=input_digest(raw),
-            destination=destination,
-            computed=computed,
-            deadline=deadline,
-            progress=self._speeds[plan.preview].tracker(computed),
-            ticket=ticket,
-        )
+        return self._acceptance.accept(job_id, raw, ticket, lambda: self._publisher.destination(s3_config))
 
     def run(self, accepted: AcceptedJob) -> VideoResult | DryRunResult:
         """Do an accepted job, from its media to its delivered video.
@@ -239,14 +183,14 @@ class Worker:
             uploading = time.monotonic()
             delivery = self._publisher.deliver(artifacts, destination, accepted.deadline)
             upload_seconds = time.monotonic() - uploading
-        self._speeds[accepted.plan.preview].learn(accepted.computed, accepted.progress.timings)
+        self._acceptance.learn(accepted)
         facts = job_log.done(
             accepted.plan,
             product.record,
             delivery,
             accepted.deadline,
             upload_seconds=upload_seconds,
-            device=self._device,
+            device=self._readiness.device,
         )
         log.info("job done", extra=facts)
         return steps.reply(product.record, delivery)
@@ -268,39 +212,12 @@ class Worker:
         """The same job by the other recipes that can be run here, if their weights are to stay loaded."""
         if not self._settings.keep_models_loaded:
             return ()
-        others = (recipe for recipe in self._verdict.fit if recipe is not plan.recipe)
+        others = (recipe for recipe in self._readiness.fit if recipe is not plan.recipe)
         return tuple(by_recipe(plan, recipe, self._library.has) for recipe in others)
 
     def release(self, accepted: AcceptedJob) -> None:
         """Let go of an accepted job."""
-        accepted.ticket.release()
-        with self._lock:
-            self._in_hand.discard(accepted.deadline)
-
-    def _deadline(self, plan: Plan) -> float:
-        """Seconds for a job: what it may take itself, and what the jobs before it may still take."""
-        most = self._settings.execution_timeout - DEADLINE_MARGIN
-        if self._settings.job_timeout is not None:
-            return min(most, self._settings.job_timeout)
-        with self._lock:
-            ahead = max((deadline.remaining() for deadline in self._in_hand), default=0.0)
-        return min(most, ahead + deadline_seconds(plan))
-
-    def _get_ready(self) -> None:
-        """Check the engine, then load weights before the first job if the operator wants that."""
-        try:
-            if self._unfit is None:
-                self._verdict = preflight.judge(self._engine, self._library)
-                self._unfit = self._verdict.unfit
-                self._device = self._engine.device()
-            if self._settings.warmup and self._unfit is None:
-                self._warm_up()
-        except Exception:
-            # Perhaps a volume did not answer. The worker takes jobs nevertheless: a job that fails says why,
-            # and a worker that never took one would stand idle for good.
-            log.exception("worker not ready")
-        finally:
-            self._warm.set()
+        self._acceptance.release(accepted)
 
     def _warm_up(self) -> None:
         """Generate one preview and throw it away; its second stage loads what other jobs' will need."""
@@ -322,10 +239,3 @@ def _request_name(accepted: AcceptedJob) -> str | None:
     """Where the record of a job with a `request_id` lies once more."""
     request_id = accepted.job.request_id
     return None if request_id is None else request_name(request_id)
-
-
-def unfit() -> WorkerError:
-    """The error of every job that reaches a worker that cannot do any."""
-    return WorkerError(
-        ErrorCode.ENGINE_UNAVAILABLE, "This worker cannot generate videos; its operator must look at its log."
-    )

@@ -18,12 +18,13 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from ltx2_api.errors import EXPLANATIONS, RETRYABLE
-from ltx2_api.job import IGNORED_FIELDS, ControlInput, JobInput
+from ltx2_api.fields import ControlInput
+from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.prices import CREDITS
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.files import manifest
-from ltx2_worker.catalog.tables import Feature
+from ltx2_worker.catalog.inputs import Feature
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.estimate import deadline_seconds, stage_seconds
 from ltx2_worker.settings import Settings

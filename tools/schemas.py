@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from ltx2_api.job import CHOSEN, IGNORED_FIELDS, JobInput
+from ltx2_api.fields import CHOSEN
+from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.names import NAMES
 from ltx2_api.prices import CREDITS
 from ltx2_api.progress import Progress

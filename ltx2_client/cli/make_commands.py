@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ltx2_api.job import MAX_SEED
+from ltx2_api.fields import MAX_SEED
 
 from ..client import Client, Handle
 from ..errors import InvalidJob, JournalUnwritable

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .files import ModelFile
-from .tables import ALWAYS, GUIDANCE, POSE, VALUES_OF, Choice, FamilyTable, Feature, FileIds, Slot, Value
+from .inputs import ALWAYS, GUIDANCE, POSE, VALUES_OF, Choice, Feature, Slot, Value
+from .tables import FamilyTable, FileIds
 
 Graphs = Mapping[str, Mapping[str, dict[str, Any]]]
 

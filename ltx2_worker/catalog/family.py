@@ -8,12 +8,11 @@ from typing import Any
 from ltx2_api.progress import Stage
 
 from .files import ModelFile
+from .inputs import Choice, Feature, Slot, Value
 from .tables import (
     Arithmetic,
-    Choice,
     ChoiceTable,
     Detailing,
-    Feature,
     Guidances,
     Latent,
     Pose,
@@ -21,9 +20,7 @@ from .tables import (
     Refining,
     RoleTable,
     Shift,
-    Slot,
     Steps,
-    Value,
 )
 
 #: Tells whether a model file is on this machine.

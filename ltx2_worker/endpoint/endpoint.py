@@ -18,9 +18,10 @@ from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
 
 from .. import logs
 from ..accepted_job import AcceptedJob
+from ..readiness import unfit
 from ..run_mode import RunMode
 from ..settings import Settings
-from ..worker import Worker, unfit
+from ..worker import Worker
 from . import reporters, runpod_sdk
 from .jobs import JobsInHand, Result, Running
 from .terminal import show_outcome

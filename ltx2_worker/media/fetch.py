@@ -17,7 +17,8 @@ from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..deadline import Deadline
 from ..settings import MEGABYTE, Settings
-from ..storage.bucket import bucket_from_settings, presigned_url, s3_client
+from ..storage.bucket import bucket_from_settings
+from ..storage.s3_client import presigned_url, s3_client
 from .isolate import run_isolated
 
 CHUNK = 256 << 10

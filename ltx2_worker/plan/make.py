@@ -5,14 +5,15 @@ from dataclasses import replace
 from typing import Literal
 
 from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_api.job import MAX_SEED, JobInput
+from ltx2_api.fields import MAX_SEED
+from ltx2_api.job import JobInput
 from ltx2_api.names import Camera
 from ltx2_api.prices import credits_for
 
 from ..catalog.catalogue import Catalogue, catalogue
 from ..catalog.family import Installed, Recipe, preferred
 from ..catalog.files import ModelFile
-from ..catalog.tables import Feature
+from ..catalog.inputs import Feature
 from .geometry import DELIVERED, PREVIEW, PREVIEW_SECONDS, canvas_for, frames_to_generate
 from .plan import CameraPlan, ControlPlan, Plan
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ltx2_api.job import Mode
+from ltx2_api.fields import Mode
 from ltx2_api.names import ControlType
 
 from ..catalog.family import Family, Recipe
 from ..catalog.files import ModelFile
-from ..catalog.tables import Feature, Guidance
+from ..catalog.inputs import Feature
+from ..catalog.tables import Guidance
 from .geometry import Size, latent_tokens
 
 

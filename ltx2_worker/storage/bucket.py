@@ -1,20 +1,15 @@
-"""Which bucket, from the operator's BUCKET_* variables or from a job's own `s3Config`, and its boto3 client.
+"""Which bucket, from the operator's BUCKET_* variables or from a job's own `s3Config`.
 
 RunPod's users write the endpoint in several ways, with the bucket as the first label of the host
 (`https://NAME.s3.eu-west-1.amazonaws.com`), as the path, or not at all; all of them are understood.
 """
 
-import logging
 import re
 import socket
-import threading
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from runpod.serverless.utils import rp_ssrf
 
@@ -22,15 +17,6 @@ from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..settings import Settings
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-_CONNECT_SECONDS = 5
-_SILENCE_SECONDS = 8
-#: Parts in flight. s3transfer reads each from the file as it is sent, so this bounds sockets, not memory.
-PARALLEL_PARTS = 4
-#: A session makes one client at a time (boto3's guide on threads).
-_making_clients = threading.Lock()
 #: Stores without regions take any; the signature needs one.
 _ANY_REGION = "us-east-1"
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
@@ -143,52 +129,6 @@ def bucket_from_job(raw: object, settings: Settings) -> Bucket:
         url_lifetime=settings.bucket_url_lifetime,
         addressing="path",
         checksums=settings.bucket_checksums,
-    )
-
-
-def s3_client(bucket: Bucket, attempts: int) -> "S3Client":
-    """Return a boto3 client for a bucket, with its time-outs.
-
-    Arguments:
-        bucket: which, and how to reach it.
-        attempts: how often botocore itself sends one HTTP request.
-
-    Raises what boto3 does for an address or region that it does not take: `ValueError`, `BotoCoreError`.
-    """
-    # Their debug records hold signed headers and URLs, which are as good as keys while they last.
-    for name in ("boto3", "botocore", "s3transfer"):
-        logging.getLogger(name).setLevel(logging.INFO)
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": bucket.addressing},
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_SILENCE_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=PARALLEL_PARTS + 2,
-        request_checksum_calculation=bucket.checksums,
-        response_checksum_validation=bucket.checksums,
-    )
-    with _making_clients:
-        return _session().client(
-            "s3",
-            endpoint_url=bucket.endpoint_url,
-            region_name=bucket.region,
-            aws_access_key_id=bucket.access_key_id.get_secret_value(),
-            aws_secret_access_key=bucket.secret_access_key.get_secret_value(),
-            config=config,
-        )
-
-
-@cache
-def _session() -> boto3.session.Session:
-    """One for all clients: it reads S3's description once, which takes ten times as long as a client."""
-    return boto3.session.Session()
-
-
-def presigned_url(client: "S3Client", bucket: Bucket, key: str, seconds: int) -> str:
-    """Return a URL that fetches an object without keys for some seconds."""
-    return client.generate_presigned_url(
-        "get_object", Params={"Bucket": bucket.name, "Key": key}, ExpiresIn=seconds
     )
 
 

@@ -17,6 +17,7 @@ from ..settings import Settings
 from .destination import Destination, jobs_destination, nowhere, operators_destination, outbox_folder
 from .outbox import Outbox
 from .record import Artifacts, Delivery, EarlierResult, find_record, store_all
+from .redelivery import deliver_kept
 from .s3_requests import RetryPolicy
 from .store import Location, Store, StoreFault, digest_of
 
@@ -190,39 +191,9 @@ class Publisher:
         """
         if self._operators is None or self._operators.store is None:
             return 0
-        store, deadline = self._operators.store, deadline or Deadline(_OWN_LIMIT)
-        delivered = 0
-        for entry in self._outbox.entries():
-            if entry.for_job_bucket:
-                continue
-            facts = {"entry": entry.folder.name}
-            try:
-                name, input_digest = entry.artifacts.name, entry.artifacts.input_digest
-                if find_record(store, name, None, deadline) is None:
-                    if not store_all(store, entry.artifacts, deadline).complete:
-                        self._kept.set()
-                        break
-                    delivered += 1
-                elif find_record(store, name, input_digest, deadline) is None:
-                    # The id was used again with another input: the video that is there was promised too, so
-                    # this one goes there only when its job is sent again.
-                    log.info("video stays in the outbox", extra=facts | {"why": "another has its name"})
-                    continue
-            except StoreFault as fault:
-                log.warning("video stays in the outbox", extra=facts | {"why": f"the {store.noun} {fault}"})
-                if fault.transient:
-                    self._kept.set()
-                    break
-                continue
-            except WorkerError as error:
-                log.warning("videos stay in the outbox", extra={"why": error.message})
-                self._kept.set()
-                break
-            except OSError as error:
-                # Another worker that shares the outbox was quicker, or the disk cannot read this one.
-                log.warning("video stays in the outbox", extra=facts | {"why": error.strerror})
-                continue
-            self._outbox.forget(entry)
+        delivered, again = deliver_kept(self._outbox, self._operators.store, deadline or Deadline(_OWN_LIMIT))
+        if again:
+            self._kept.set()
         return delivered
 
     def _enqueue(self, artifacts: Artifacts, destination: Destination) -> bool:

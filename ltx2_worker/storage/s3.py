@@ -1,7 +1,6 @@
-"""A bucket as a store: boto3's managed upload, retried where that can help, verified, cancellable."""
+"""A bucket as a store: uploads are retried where that can help, and verified; objects are looked up."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -11,18 +10,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
-from s3transfer.futures import TransferFuture
-from s3transfer.subscribers import BaseSubscriber
 
 from ltx2_api.errors import Cancelled, WorkerError
 
 from ..deadline import Deadline
-from .bucket import PARALLEL_PARTS, Bucket, presigned_url, s3_client
+from .bucket import Bucket
+from .s3_client import presigned_url, s3_client
 from .s3_requests import RetryPolicy, code_of, fault_of, in_thread, result_of, retrying, within
-from .store import PART_BYTES, RECORD_BYTES, Digest, Location, StoreFault, digest_of
+from .store import RECORD_BYTES, Digest, Location, StoreFault, digest_of
+from .upload import upload
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -33,8 +31,6 @@ _REQUEST_SECONDS = 15.0
 _LOOK_UP_SECONDS = 10.0
 #: How much longer than the upload the digest may take, which is computed beside it.
 _DIGEST_SECONDS = 60.0
-#: How long a job waits until its cancelled upload has removed its parts; then that goes on in the background.
-_CLEAN_UP_SECONDS = 5.0
 _CHUNK_BYTES = 16 * 1024
 _PROBE_KEY = "ltx2-worker-check.txt"
 _CONTENT_TYPES = {
@@ -92,7 +88,7 @@ class S3Store:
         expected: Digest | None = None,
     ) -> Digest:
         """Upload a file in parts and make sure that the bucket has what was sent."""
-        extra = {
+        headers = {
             "ContentType": _content_type(name),
             "CacheControl": _CACHE_CONTROL,
             # Metadata travels as HTTP headers: ASCII only.
@@ -105,7 +101,9 @@ class S3Store:
         def attempt() -> Digest:
             if not source.exists() or (digesting.done() and digesting.exception()):
                 raise unreadable
-            self._upload(self._key(name), source, extra, deadline)
+            upload(
+                self._uploads, self._bucket.name, self._key(name), source, headers=headers, deadline=deadline
+            )
             try:
                 sent = result_of(digesting, _DIGEST_SECONDS, deadline)
             except OSError:
@@ -156,30 +154,6 @@ class S3Store:
 
     def _key(self, name: str) -> str:
         return self._bucket.key_prefix + name
-
-    def _upload(self, key: str, source: Path, extra: dict[str, Any], deadline: Deadline) -> None:
-        ended = threading.Event()
-        deadline.on_cancel(ended.set)
-        config = TransferConfig(
-            multipart_threshold=PART_BYTES,
-            multipart_chunksize=PART_BYTES,
-            max_concurrency=PARALLEL_PARTS,
-            preferred_transfer_client="classic",
-        )
-        manager = create_transfer_manager(self._uploads, config)
-        try:
-            future = manager.upload(str(source), self._bucket.name, key, extra, [_OnDone(ended)])
-            ended.wait(deadline.remaining())
-            if not future.done():
-                # Ends the multipart upload on the store's side too, after the parts in flight.
-                future.cancel()
-                deadline.check()
-            future.result()
-        finally:
-            # A silent store holds the parts in flight for longer than a job may wait for them.
-            ending = threading.Thread(target=manager.shutdown, daemon=True, name="end-upload")
-            ending.start()
-            ending.join(_CLEAN_UP_SECONDS)
 
     def _verify(self, name: str, sent: Digest, deadline: Deadline) -> None:
         """Make sure that the bucket holds what was sent; raises a transient `StoreFault` if it does not."""
@@ -241,13 +215,3 @@ def _read_small(body: StreamingBody, deadline: Deadline) -> bytes:
         if len(data) > RECORD_BYTES:
             raise StoreFault("holds something else under a record's name", transient=False)
     return data
-
-
-class _OnDone(BaseSubscriber):
-    """Wakes the thread that waits for an upload."""
-
-    def __init__(self, ended: threading.Event) -> None:
-        self._ended = ended
-
-    def on_done(self, future: TransferFuture, **_: Any) -> None:
-        self._ended.set()

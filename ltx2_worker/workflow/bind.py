@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..catalog.family import Recipe
 from ..catalog.files import ModelFile
-from ..catalog.tables import Choice, Feature, Slot, Value
+from ..catalog.inputs import Choice, Feature, Slot, Value
 from .graph import Graph, node_kinds
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ltx2_api.progress import Stage
 
-from ..catalog.tables import GUIDANCE, Choice, Value
+from ..catalog.inputs import GUIDANCE, Choice, Value
 from ..plan.plan import ControlPlan, Plan
 from .bind import Binding, bind
 from .graph import Graph, Prompt, node_kinds

@@ -7,7 +7,8 @@ import hashlib
 import json
 import sys
 
-from encoder.ring import FrameReceiver, accept, listen
+from encoder.connection import accept, listen
+from encoder.ring import FrameReceiver
 
 with listen(sys.argv[1]) as listening:
     receiver = FrameReceiver(accept(listening), lambda: None)

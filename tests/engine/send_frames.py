@@ -11,8 +11,9 @@ from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
+from encoder.connection import ReceiverLost
 from encoder.order import Order, Sound
-from encoder.ring import FrameSender, ReceiverLost
+from encoder.ring import FrameSender
 from look import Look
 
 GREEN = (0, 255, 0)

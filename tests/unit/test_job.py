@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_api.job import ControlInput, JobInput
+from ltx2_api.fields import ControlInput
+from ltx2_api.job import JobInput
 
 IMAGE = {"image_url": "https://example.com/cat.png"}
 

@@ -13,9 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .connection import SenderLost, accept, listen
 from .order import Files
 from .recorder import Recorded, Recorder
-from .ring import FrameReceiver, SenderLost, accept, listen
+from .ring import FrameReceiver
 
 #: The engine samples the next video meanwhile: where both want the same processor, it gets three quarters
 #: (nice 0 against 5 is 1024 to 335 in Linux's scheduler), and the encoder still gets on.

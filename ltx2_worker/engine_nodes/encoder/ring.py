@@ -5,8 +5,7 @@ The slots are the queue: when all are taken, the sender waits. Words are packets
 JSON with the shared memory, answered with READY, then FRAME for each frame, then LAST with JSON. A socket
 that closes before LAST means that the frames are not to be used.
 
-Linux only: the memory is a memfd, which no limit of /dev/shm bounds, and the address is in the abstract
-namespace, where nothing has to be removed.
+Linux only: the memory is a memfd, which no limit of /dev/shm bounds.
 """
 
 import contextlib
@@ -15,7 +14,6 @@ import mmap
 import os
 import select
 import socket
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -23,26 +21,13 @@ from typing import Any
 
 import numpy as np
 
+from .connection import SILENCE_SECONDS, TICK, ReceiverLost, SenderLost, connected
 from .order import Order
 
 READY, FRAME, LAST = b"r", b"f", b"l"
 _LONGEST_WORD = 64 * 1024
 #: So many words each way fit into a socket's buffer at once, so that neither end waits for the other to read.
 _MOST_SLOTS = 200
-#: How soon a wait notices that it is to end, in seconds.
-_TICK = 0.1
-_CONNECT_SECONDS = 20.0
-#: An encoder that takes no frame for so long hangs; the slowest takes a second for one.
-_SILENCE_SECONDS = 60.0
-_CREDENTIALS = struct.Struct("3i")
-
-
-class ReceiverLost(Exception):  # noqa: N818 - what happened to the other side
-    """The receiver is gone, or takes no frames."""
-
-
-class SenderLost(Exception):  # noqa: N818
-    """The sender is gone before its last frame."""
 
 
 class FrameSender:
@@ -80,7 +65,7 @@ class FrameSender:
             self._frames = np.frombuffer(self._memory, np.uint8, size).reshape(
                 self._slots, order.height, order.width, 3
             )
-            self._socket = _connected(address, check)
+            self._socket = connected(address, check)
             word = json.dumps({"order": order.to_json(), "slots": self._slots}).encode()
             socket.send_fds(self._socket, [word], [memory])
         finally:
@@ -127,8 +112,8 @@ class FrameSender:
 
     def _await_word(self) -> None:
         """Wait for a word of the receiver's: READY, or FRAME for a slot that is free again."""
-        until = time.monotonic() + _SILENCE_SECONDS
-        while not select.select([self._socket], [], [], _TICK)[0]:
+        until = time.monotonic() + SILENCE_SECONDS
+        while not select.select([self._socket], [], [], TICK)[0]:
             self._check()
             if time.monotonic() > until:
                 raise ReceiverLost
@@ -229,39 +214,3 @@ class FrameReceiver:
             if word[:1] == LAST:
                 self._on_complete()
         return self._words.popleft()
-
-
-def listen(address: str) -> socket.socket:
-    """A socket on which one sender after the other is accepted with `accept`."""
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listening.bind(f"\0{address}")
-    listening.listen(1)
-    return listening
-
-
-def accept(listening: socket.socket) -> socket.socket:
-    """The next connection of this very user; others are turned away."""
-    while True:
-        connection, _ = listening.accept()
-        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        if _CREDENTIALS.unpack(credentials)[1] == os.getuid():
-            return connection
-        connection.close()
-
-
-def _connected(address: str, check: Callable[[], None]) -> socket.socket:
-    """A connection to the receiver, which may still be starting."""
-    until = time.monotonic() + _CONNECT_SECONDS
-    while True:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            connection.connect(f"\0{address}")
-        except OSError as error:
-            connection.close()
-            if time.monotonic() > until:
-                raise ReceiverLost from error
-        else:
-            connection.settimeout(_SILENCE_SECONDS)
-            return connection
-        check()
-        time.sleep(_TICK / 10)

@@ -1,0 +1,75 @@
+"""What is wrong with a job's input, worded for its caller: the error, and each of pydantic's as a fault."""
+
+import difflib
+from typing import Any
+
+from pydantic import BaseModel
+
+from .bounds import MAX_NAME
+from .errors import MAX_FAULTS, ErrorCode, Fault, WorkerError
+
+
+def refused(faults: tuple[Fault, ...], unsaid: int = 0) -> WorkerError:
+    """The error for an input's faults, of which `MAX_FAULTS` are told and the rest are counted."""
+    told = faults[:MAX_FAULTS]
+    unsaid += len(faults) - len(told)
+    more = (f"There are {unsaid} more faults.",) if unsaid else ()
+    return WorkerError(
+        ErrorCode.INVALID_INPUT,
+        " ".join((*(fault.message for fault in told), *more)),
+        field=told[0].field,
+        faults=told,
+    )
+
+
+def worded(detail: Any, model: type[BaseModel]) -> Fault:
+    """Word one of pydantic's errors for a caller: the field, and what is allowed.
+
+    Arguments:
+        detail: one of `ValidationError.errors()`.
+        model: the object whose field it is.
+    """
+    path = [str(part) for part in detail["loc"]]
+    field = ".".join(path)
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = model.model_fields
+        near = difflib.get_close_matches(path[-1][:MAX_NAME], known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(known)}."
+        return Fault(printable(field), f"{printable(field)} is not a field of this job; {hint}")
+    if kind == "missing":
+        return Fault(field, f"{field} is required.")
+    if kind == "literal_error":
+        return Fault(field, f"{field} must be {context['expected']}.")
+    if kind in {"greater_than_equal", "less_than_equal"}:
+        return Fault(field, f"{field} must be {_range(path[-1], model)}.")
+    if kind == "model_type":
+        return Fault(field, f"{field} must be a JSON object.")
+    if kind == "string_pattern_mismatch":
+        return Fault(field, f"{field} must hold more than white space.")
+    requirement = str(detail["msg"]).removeprefix("Input should be ").removeprefix("Input should ")
+    if kind.startswith(("string_too", "string_unicode")):
+        requirement = str(detail["msg"])[0].lower() + str(detail["msg"])[1:]
+        return Fault(field, f"{field}: {requirement}.")
+    return Fault(field, f"{field} must be {requirement}.")
+
+
+def _range(name: str, model: type[BaseModel]) -> str:
+    """The range of a number, as its JSON Schema has it: both ends, whichever was passed."""
+    field = model.model_json_schema()["properties"][name]
+    number = next(option for option in field.get("anyOf", [field]) if "minimum" in option)
+    most = number.get("maximum")
+    return f"{number['minimum']} or more" if most is None else f"{number['minimum']} to {most}"
+
+
+def is_text(name: object) -> bool:
+    """Whether a field's name is text that can be written: JSON allows halves of surrogate pairs."""
+    try:
+        return isinstance(name, str) and name.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
+def printable(name: str) -> str:
+    """A caller's own field name, safe to show and to log: short, and without control characters."""
+    return "".join(character if character.isprintable() else "?" for character in name[:MAX_NAME])

@@ -1,0 +1,141 @@
+"""The fields that a caller may send, each with what is allowed and what it means."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from .names import NAMES, Camera, ControlType, Precision, Quality
+from .prices import Duration, Resolution
+
+Mode = Literal["t2v", "i2v"]
+
+#: Largest integer that JSON clients written in JavaScript keep exact.
+MAX_SEED = 2**53 - 1
+
+#: What each recipe is, for the caller; steps that a job may ask for, which recipes take them, which do not.
+QUALITIES = "; ".join(f"{name}: {recipe.description}" for name, recipe in NAMES.recipes.items())
+STEPS = NAMES.chosen_steps
+CHOSEN = " or ".join(filter(NAMES.takes_steps, NAMES.qualities))
+FIXED = " and ".join(name for name in NAMES.qualities if not NAMES.takes_steps(name))
+
+
+def _whole(value: object) -> object:
+    """30.0 is an integer in JSON Schema (2020-12, Validation 6.1.1), and what some clients write for 30."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+Strength = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+#: A URL or base64 text; how long the decoded file may be is a matter of settings.
+MediaText = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Input(BaseModel):
+    """An object of a job: strict, without unknown fields."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def given(self, field: str) -> bool:
+        """Whether the caller wrote this field."""
+        return field in self.model_fields_set
+
+
+class ControlInput(Input):
+    """The structure that the video follows."""
+
+    type: ControlType = Field(description="What is followed: depth map, canny edges or human pose.")
+    video_url: MediaText | None = Field(
+        None, description="http(s) URL of the control video, or s3:// as for the image."
+    )
+    video_base64: MediaText | None = Field(None, description="The control video as base64 or data URI.")
+    strength: Strength = Field(1.0, description="How closely the structure is followed.")
+    preprocessed: bool = Field(
+        False, description="The video already shows edges, depth or pose; false: the worker derives them."
+    )
+
+    @property
+    def has_video(self) -> bool:
+        """Whether a control video was sent; without one, the start image's structure is followed."""
+        return self.video_url is not None or self.video_base64 is not None
+
+
+class JobFields(Input):
+    """The fields of a job, each checked by itself."""
+
+    mode: Mode | None = Field(None, description="t2v or i2v; default: i2v if an image is given.")
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")] = Field(
+        description="What is seen and heard, over time; 1 to 4,000 characters. The model reads 1,024 tokens; "
+        "a warning says where a longer one was cut."
+    )
+    quality: Quality = Field(NAMES.qualities[0], description=f"{QUALITIES}.")
+    steps: Annotated[int, Field(ge=STEPS.least, le=STEPS.most), WHOLE] | None = Field(
+        None,
+        description=f"Sampling steps of the {CHOSEN} recipe (default {STEPS.default}); "
+        f"an error with {FIXED}.",
+    )
+    precision: Precision = Field(
+        NAMES.precisions[0],
+        description="Weights of the checkpoint; full needs the larger file installed, and takes the "
+        "larger text encoder where that is.",
+    )
+    resolution: Resolution = Field("720p", description="Delivered exactly: 1280x720 or 1920x1080, landscape.")
+    duration: Duration = Field(
+        10, description="Seconds, delivered exactly: 240, 360 or 480 frames at 24 fps."
+    )
+    camera: Camera | None = Field(
+        None,
+        description="Camera-control LoRA; none: the prompt moves it. Default: static, or the operator's; "
+        "none beside a control.",
+    )
+    camera_strength: Annotated[float, Field(ge=0, le=1.5, allow_inf_nan=False)] = Field(
+        1.0, description="Strength of the camera-control LoRA."
+    )
+    spatial_upscaler: bool = Field(
+        True,
+        description="true: half-size base, x2 latent upscaler, refining pass; false: one stage at full size. "
+        "Default of a preview: false.",
+    )
+    temporal_upscaler: bool = Field(
+        False, description="x2 latent upscaler in time and a refining pass: 48 fps, the same duration."
+    )
+    detailer: bool = Field(False, description="The detailer IC-LoRA refines the video.")
+    image_url: MediaText | None = Field(
+        None,
+        description="http(s) URL of the start image, or s3://BUCKET/KEY in the endpoint's own bucket.",
+    )
+    image_base64: MediaText | None = Field(None, description="The start image as base64 or data URI.")
+    image_strength: Strength = Field(
+        1.0, description="How hard the first stage holds on to the image (lower moves more)."
+    )
+    control: ControlInput | None = Field(
+        None,
+        description="Structure to follow, beside a start image; without a video, the image's own structure.",
+    )
+    audio: bool = Field(True, description="false: no audio stream in the file.")
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED), WHOLE] | None = Field(
+        None, description="Default: random; always in the reply."
+    )
+    preview: bool = Field(
+        False, description="Exactly 1 s at 448x256, for trying a prompt in seconds; free of charge."
+    )
+    max_credits: Annotated[int, Field(ge=0), WHOLE] | None = Field(
+        None, description="Refuse the job if it costs more than this."
+    )
+    dry_run: bool = Field(
+        False, description="Answer plan, price, files needed and expected time; generate nothing."
+    )
+
+    request_id: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = Field(
+        None,
+        description="The caller's name for this request: the same input with it again is not made twice.",
+    )
+
+    @property
+    def has_image(self) -> bool:
+        """Whether a start image was sent."""
+        return self.image_url is not None or self.image_base64 is not None
+
+    @property
+    def effective_mode(self) -> Mode:
+        """The mode asked for, or the one that the start image implies."""
+        return self.mode or ("i2v" if self.has_image else "t2v")

@@ -1,0 +1,116 @@
+"""A job that comes in is checked, planned and given its deadline."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from ltx2_api.job import JobInput
+
+from . import job_log
+from .accepted_job import AcceptedJob, input_digest
+from .catalog.files import ModelLibrary
+from .deadline import Deadline
+from .engine import Ticket
+from .plan import Plan, make_plan
+from .plan.estimate import deadline_seconds, stage_seconds
+from .plan.prompt import readable
+from .progress import StageSpeed
+from .readiness import Readiness
+from .settings import Settings
+from .storage.destination import Destination
+from .workflow import require_installed
+
+log = logging.getLogger(__name__)
+
+#: A deadline ends this many seconds before the endpoint's execution timeout, which would end the worker.
+DEADLINE_MARGIN = 30.0
+
+
+class Acceptance:
+    """Accepts jobs, and knows the deadlines of those in hand and how fast stages are here.
+
+    Arguments:
+        settings: the operator's.
+        library: the model files that are here.
+        readiness: which recipes can be run.
+    """
+
+    def __init__(self, settings: Settings, library: ModelLibrary, readiness: Readiness) -> None:
+        self._settings = settings
+        self._library = library
+        self._readiness = readiness
+        # A preview's time is mostly fixed costs, so previews and videos are measured apart.
+        self._speeds = {True: StageSpeed(), False: StageSpeed()}
+        self._in_hand: set[Deadline] = set()
+        self._lock = threading.Lock()
+
+    def accept(
+        self, job_id: str, raw: object, ticket: Ticket, find_destination: Callable[[], Destination | None]
+    ) -> AcceptedJob:
+        """Check and plan a job; `release` must follow.
+
+        Arguments:
+            job_id, raw, ticket: see `Worker.accept`.
+            find_destination: says where its video goes; may raise `WorkerError`.
+
+        Raises:
+            WorkerError: INVALID_INPUT, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
+        """
+        job, warnings = JobInput.parse(raw)
+        plan = make_plan(
+            job,
+            installed=self._library.has,
+            default_camera=self._settings.default_camera,
+            pro_guidance=self._settings.pro_guidance,
+        )
+        if not job.dry_run:
+            require_installed(plan, self._library.has)
+            self._readiness.require(plan.recipe)
+        destination = find_destination()
+        plan, cut = readable(plan, self._library.find)
+        warnings += cut
+        computed = stage_seconds(plan)
+        deadline = Deadline(self._deadline(plan))
+        if (expected := sum(computed.values())) > deadline.seconds:
+            warnings += (
+                f"The job is expected to take about {expected:.0f} s, and this endpoint ends it after "
+                f"{deadline.seconds:.0f} s.",
+            )
+        with self._lock:
+            self._in_hand.add(deadline)
+        facts = {"job_id": job_id, **job_log.planned(plan), "deadline": round(deadline.seconds)}
+        log.info(
+            "dry run" if job.dry_run else "job accepted",
+            extra=facts | ({"prompt": plan.prompt} if self._settings.log_prompts else {}),
+        )
+        return AcceptedJob(
+            job_id=job_id,
+            job=job,
+            plan=plan,
+            warnings=warnings,
+            input_digest=input_digest(raw),
+            destination=destination,
+            computed=computed,
+            deadline=deadline,
+            progress=self._speeds[plan.preview].tracker(computed),
+            ticket=ticket,
+        )
+
+    def learn(self, accepted: AcceptedJob) -> None:
+        """Remember how long the stages of a finished job took, for the next one's estimate."""
+        self._speeds[accepted.plan.preview].learn(accepted.computed, accepted.progress.timings)
+
+    def release(self, accepted: AcceptedJob) -> None:
+        """Let go of an accepted job: its place at the engine, and the time that it holds up others."""
+        accepted.ticket.release()
+        with self._lock:
+            self._in_hand.discard(accepted.deadline)
+
+    def _deadline(self, plan: Plan) -> float:
+        """Seconds for a job: what it may take itself, and what the jobs before it may still take."""
+        most = self._settings.execution_timeout - DEADLINE_MARGIN
+        if self._settings.job_timeout is not None:
+            return min(most, self._settings.job_timeout)
+        with self._lock:
+            ahead = max((deadline.remaining() for deadline in self._in_hand), default=0.0)
+        return min(most, ahead + deadline_seconds(plan))
