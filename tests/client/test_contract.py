@@ -17,7 +17,12 @@ from tests.emulator.receiver import receiver
 
 ROOT = Path(ltx2_client.__file__).parent
 #: What the client's distribution asks for, and its two extras.
-ALLOWED = {"httpx2", "anyio", "pydantic", "filelock", "rich", "boto3", "botocore", "av"}
+ALLOWED = {
+    *("httpx2", "anyio", "pydantic", "filelock", "rich"),
+    *("boto3", "botocore"),  # [bucket]
+    *("av", "numpy"),  # [film]
+    "opentimelineio",  # [otio]
+}
 SECRET = "a secret of sixteen"
 
 

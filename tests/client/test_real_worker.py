@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from local.runpod import Emulator
 from ltx2_api.errors import ErrorCode
 from ltx2_client import Bucket, Client, JobFailed, Journal, Scene, State
-from ltx2_client.events import Event, Running
+from ltx2_client.events import Done, Event
 from ltx2_client.last_frame import last_frame
 from tests.platform.conftest import HANDLER, worker_environment
 from tests.platform.jobs import BOOT_SECONDS, JOB_SECONDS, in_stage, long_preview, preview
@@ -58,13 +58,14 @@ def frames(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def test_a_video_comes_with_progress_and_is_found_in_the_bucket_when_runpod_has_forgotten_it(
+def test_a_video_comes_and_is_found_in_the_bucket_when_runpod_has_forgotten_it(
     endpoint: Endpoint, client: Client, tmp_path: Path
 ) -> None:
     events: list[Event] = []
     video = client.run(preview(), on=events.append, timeout=BOOT_SECONDS + JOB_SECONDS)
     assert frames(video.download(tmp_path / "a.mp4")) == 24
-    assert any(isinstance(event, Running) for event in events)
+    # Progress is posted every 1.5 s; a preview on a quiet machine may be done before.
+    assert isinstance(events[-1], Done)
     endpoint.runpod.forget(endpoint.runpod.jobs[video.job_id])
     again = client.handle(video.job_id).wait()
     assert (again.sha256, again.seed, again.timings) == (video.sha256, video.seed, video.timings)
