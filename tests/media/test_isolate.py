@@ -184,7 +184,7 @@ def test_no_secret_was_ever_in_the_environment_of_the_process_that_opens_strange
 
 
 def meet_a_full_disk() -> list[str]:
-    raise OSError(errno.ENOSPC, "No space left on device", "/work/secret")
+    raise OSError(errno.ENOSPC, "No space left on device", "/srv/secret")
 
 
 def test_a_full_disk_is_no_fault_of_the_file_and_may_be_tried_again() -> None:
