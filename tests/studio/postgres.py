@@ -24,7 +24,7 @@ def postgres(folder: Path) -> Iterator[str]:
     bin_ = programs()
     assert bin_ is not None
     # Postgres refuses to run as root.
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    as_user = "postgres" if os.geteuid() == 0 else None
     data, socket = folder / "data", folder / "socket"
     for made in (data, socket):
         made.mkdir()
@@ -36,7 +36,14 @@ def postgres(folder: Path) -> Iterator[str]:
 
     def run(*command: str) -> None:
         subprocess.run(
-            [*as_user, *command], check=True, env=environment, cwd="/", timeout=60, stdout=subprocess.DEVNULL
+            command,
+            check=True,
+            env=environment,
+            cwd="/",
+            timeout=60,
+            stdout=subprocess.DEVNULL,
+            user=as_user,
+            group=as_user,
         )
 
     run(str(bin_ / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync")
