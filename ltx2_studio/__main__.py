@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from ltx2_client import AsyncClient, Bucket, NotConfigured
 
 from . import ledger
-from .app import Backend, create_app
+from .app import create_app
+from .backend import Backend
 from .bucket_links import BucketLinks
 from .database import connect
 from .ports import EndpointQueue, ReplyLinks, TokenAuth

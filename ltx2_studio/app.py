@@ -2,78 +2,26 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 
 from . import problems
-from .dispatching import Dispatcher
-from .events import Changes
-from .ports import Auth, Links, Queue
+from .backend import Backend
 from .problems import ProblemError
 from .routes import account, generations, hooks, operations, stream, uploads
-from .settings import Settings
 
 log = logging.getLogger(__name__)
 
 TITLE = "AI Video"
 VERSION = "1"
 
-#: Seconds between two rounds where nothing was due, and after one that failed.
-PAUSE = 0.5
-PAUSE_AFTER_FAULT = 5.0
 #: Seconds for a round to end in order; every state is written, so that nothing is lost with one that is cut.
 END_SECONDS = 5.0
-
-
-@dataclass
-class Backend:
-    """Everything that a request may need.
-
-    Attributes:
-        clock: seconds since 1970.
-    """
-
-    settings: Settings
-    engine: sa.Engine
-    auth: Auth
-    queue: Queue
-    links: Links
-    clock: Callable[[], float] = time.time
-
-    def __post_init__(self) -> None:
-        self.changes = Changes(self.engine)
-        self.dispatcher = Dispatcher(
-            self.engine, self.queue, self.links, self.settings, self.clock, self.changes.wake
-        )
-        self.started = asyncio.Event()
-
-    async def run(self) -> None:
-        """Submit, reconcile and tell of changes until cancelled."""
-        self.started.set()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.changes.watch())
-            tasks.create_task(_again_and_again(self.dispatcher.submit_due))
-            tasks.create_task(_again_and_again(self.dispatcher.reconcile_due))
-
-
-async def _again_and_again(step: Callable[[], Awaitable[int]]) -> None:
-    while True:
-        try:
-            handled = await step()
-        except Exception:
-            # The database is away, say: it may come back, and what is due is still due then.
-            log.exception("round failed")
-            await asyncio.sleep(PAUSE_AFTER_FAULT)
-        else:
-            await asyncio.sleep(0.0 if handled else PAUSE)
 
 
 def create_app(backend: Backend) -> FastAPI:

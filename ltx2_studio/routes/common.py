@@ -2,21 +2,19 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import sqlalchemy as sa
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from ..backend import Backend
 from ..problems import ProblemError
-
-if TYPE_CHECKING:
-    from ..app import Backend
 
 T = TypeVar("T")
 
 
-def backend_of(connection: HTTPConnection) -> "Backend":
+def backend_of(connection: HTTPConnection) -> Backend:
     """The backend of the application that got the request."""
     backend: Backend = connection.app.state.backend
     return backend
@@ -40,7 +38,7 @@ def account_of(connection: HTTPConnection) -> str:
 Account = Annotated[str, Depends(account_of)]
 
 
-def within(backend: "Backend", work: Callable[[sa.Connection], T]) -> T:
+def within(backend: Backend, work: Callable[[sa.Connection], T]) -> T:
     """Do something in one transaction."""
     with backend.engine.begin() as db:
         return work(db)

@@ -16,7 +16,8 @@ import uvicorn
 from local.runpod import Emulator
 from ltx2_client import AsyncClient
 from ltx2_studio import ledger
-from ltx2_studio.app import Backend, create_app
+from ltx2_studio.app import create_app
+from ltx2_studio.backend import Backend
 from ltx2_studio.database import connect
 from ltx2_studio.ports import EndpointQueue, Links, ReplyLinks, TokenAuth
 from ltx2_studio.settings import Settings
