@@ -100,10 +100,11 @@ def _go_on(job_id: str, out: Path | None, endpoint: str | None) -> str:
 
 
 def _interrupted(handle: Handle, output: Output, go_on: str) -> Exit:
-    output.stop_bars()
-    output.say(f"\nThe job goes on. Come back to it with:\n  {go_on}")
-    output.say(f"Ctrl-C again within {SECOND_PRESS:.0f} s cancels it.")
     try:
+        output.stop_bars()
+        output.say(f"\nThe job goes on. Come back to it with:\n  {go_on}")
+        # Inside the `try`: a second press may come as soon as this line can be read.
+        output.say(f"Ctrl-C again within {SECOND_PRESS:.0f} s cancels it.")
         time.sleep(SECOND_PRESS)
     except KeyboardInterrupt:
         with interrupts_held():
