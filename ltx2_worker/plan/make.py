@@ -100,7 +100,7 @@ def make_plan(
 
 
 def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
-    """Return the same job by another recipe: of all that this might be, it shares the most with the plan.
+    """Return the plan of the same job by another recipe.
 
     A recipe of another family has neither the plan's camera nor its control, whose files are of one family.
     """
