@@ -194,15 +194,27 @@ class Ltx2Studio extends LitElement {
     const { account } = session;
     return html`<header>
       <h1>AI Video</h1>
-      ${session.models.length > 1
-        ? html`<span class="select"><select aria-label="Model" @change=${(event) => session.draft.set(".model", event.target.value)}>
-            ${session.models.map((model) => html`<option value=${model.id} ?selected=${model === session.model}>${model.id.toUpperCase()}</option>`)}
-          </select></span>`
-        : html`<span class="dim">${session.model?.id.toUpperCase()}</span>`}
+      ${session.status === "ready" ? this.#models() : nothing}
       ${account && session.status === "ready"
         ? html`<div class="balance"><b>${account.available.toLocaleString()}</b> credits${account.held ? html` <span class="dim">(${account.held} held)</span>` : nothing}</div>`
         : nothing}
     </header>`;
+  }
+
+  /** Which model: one of the API's, or one of the generations that a job of it may name. */
+  #models() {
+    const { session } = this;
+    const { draft, fields, model, models } = session;
+    const field = fields.find((each) => each.name === "model");
+    const [name, options, chosen] = field
+      ? ["model", field.options, draft.values.model ?? field.default ?? field.options[0]]
+      : [".model", models.map(({ id }) => id), model.id];
+    if (options.length < 2) return html`<span class="dim">${model.id.toUpperCase()}</span>`;
+    return html`<span class="select"
+      ><select aria-label="Model" @change=${(event) => draft.set(name, event.target.value)}>
+        ${options.map((option) => html`<option value=${option} ?selected=${option === chosen}>${option.toUpperCase()}</option>`)}
+      </select></span
+    >`;
   }
 
   #body() {

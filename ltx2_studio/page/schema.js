@@ -17,8 +17,9 @@
 const BY_BUTTONS = new Set(["preview", "mode"]);
 
 export const PLACES = [
+  { id: "head", fields: ["model"] },
   { id: "words", fields: ["prompt"] },
-  { id: "basics", fields: ["model", "quality", "resolution", "duration", "camera"] },
+  { id: "basics", fields: ["quality", "resolution", "duration", "camera"] },
   { id: "files", fields: ["image"] },
   { id: "quality", title: "Finish", fields: ["spatial_upscaler", "temporal_upscaler", "detailer", "steps", "precision"] },
   { id: "control", title: "Control", fields: ["control"] },
@@ -38,7 +39,8 @@ export function fieldsOf(schema, root = schema, within = "") {
     const field = file ? fileField(name, given) : fieldOf(name, resolved(given, root), root, within);
     field.path = within + field.name;
     field.required = required.has(name);
-    fields.push(field);
+    // One choice is none; a group that must name it does so by itself.
+    if (field.kind !== "choice" || field.options.length > 1 || field.required) fields.push(field);
   }
   for (const field of fields) {
     const owner = fields.find((other) => other !== field && field.name.startsWith(`${other.name}_`));

@@ -57,7 +57,11 @@ export class Session extends EventTarget {
     this.films.clear();
     this.live = new Live(this.api, {
       since: () => this.seq,
-      change: (kind, data) => (kind === "film" ? this.#film(data) : this.#heard(data)),
+      change: (kind, data) => {
+        this.seq = Math.max(this.seq, data.seq);
+        if (kind === "film") this.#film(data);
+        else this.#heard(data);
+      },
       connected: (is) => this.#connected(is),
     });
   }
@@ -148,7 +152,7 @@ export class Session extends EventTarget {
     const page = await this.api.get(`/api/generations?${query}`);
     if (!afresh) this.cursors.set(list, page.next);
     for (const item of page.items) this.#put(item);
-    if (list === "all " && !cursor) this.seq = Math.max(this.seq, page.items[0]?.seq ?? 0);
+    if (list === "all " && !cursor && !afresh) this.seq = Math.max(this.seq, page.items[0]?.seq ?? 0);
     if (!this.items.has(this.selected) && list === "all ") this.selected = this.list("all", "")[0]?.id ?? null;
     this.changed();
   }
@@ -274,7 +278,6 @@ export class Session extends EventTarget {
   }
 
   #heard(item) {
-    this.seq = Math.max(this.seq, item.seq);
     const known = this.#put(item);
     if (known && OPEN.includes(known.state) && !OPEN.includes(item.state)) {
       if (item.state === "succeeded") this.tell("done", item);
@@ -307,7 +310,6 @@ export class Session extends EventTarget {
   cancelFilm = (id) => this.#act(async () => this.#film(await this.api.post(`/api/films/${id}/cancel`)));
 
   #film(film) {
-    this.seq = Math.max(this.seq, film.seq);
     const known = this.films.get(film.id);
     if (!known || film.seq > known.seq) this.films.set(film.id, film);
     this.changed();

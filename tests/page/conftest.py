@@ -1,4 +1,4 @@
-"""A real browser, and a studio for it to look at: scripted workers that deliver real clips into a real bucket."""
+"""A real browser, and a studio for it to look at: scripted workers deliver real clips into a real bucket."""
 
 import time
 from collections.abc import Callable, Iterator
