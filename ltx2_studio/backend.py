@@ -12,6 +12,7 @@ from .dispatching import Dispatcher
 from .events import Changes
 from .ports import Auth, Links, Queue
 from .settings import Settings
+from .store import Store
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +38,8 @@ class Backend:
 
     def __post_init__(self) -> None:
         self.changes = Changes(self.engine)
-        self.dispatcher = Dispatcher(
-            self.engine, self.queue, self.links, self.settings, self.clock, self.changes.wake
-        )
+        self.store = Store(self.engine, self.clock, self.changes.wake)
+        self.dispatcher = Dispatcher(self.store, self.queue, self.links, self.settings)
         self.started = asyncio.Event()
 
     async def run(self) -> None:

@@ -143,10 +143,21 @@ def change(
     return get(db, row.id) if changed.rowcount else None
 
 
-def finish(db: sa.Connection, row: Row, state: State, at: float, **values: Any) -> Row | None:
+def finish(
+    db: sa.Connection,
+    row: Row,
+    state: State,
+    at: float,
+    *,
+    only_from: Collection[State] | None = None,
+    **values: Any,
+) -> Row | None:
     """End a generation, and its hold: a video is paid for, anything else is not.
 
     A video that comes after the credits went back is given, and not charged.
+
+    Arguments:
+        only_from: the states that it may be in; all but the final ones, if left out.
 
     Returns:
         The row, or None if it had ended before.
@@ -156,7 +167,7 @@ def finish(db: sa.Connection, row: Row, state: State, at: float, **values: Any) 
     ended = change(
         db,
         row,
-        only_from=[*opened, *late],
+        only_from=only_from if only_from is not None else [*opened, *late],
         state=state,
         finished_at=at,
         progress=None,
