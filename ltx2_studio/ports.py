@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -65,6 +66,22 @@ class Links(Protocol):
 
     def uploaded(self, key: str) -> str | None:
         """A link to a file that was put there; None where there is no bucket."""
+
+    def own_upload(self, account: str, url: str) -> str | None:
+        """The key of an account's upload, by what a job names it; None if it is anything else."""
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether there is a bucket: for uploads, and for films."""
+
+    def keep_film(self, film: str, path: Path) -> None:
+        """Put a rendered film into the bucket; the same one may be put there again."""
+
+    def film(self, film: str, name: str | None) -> str | None:
+        """A link to a film; with a name it is downloaded under that name."""
+
+    def remove_film(self, film: str) -> None:
+        """Delete a film; one that is not there is deleted already."""
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -147,6 +164,26 @@ class ReplyLinks:
     def uploaded(self, key: str) -> str | None:
         """See `Links`."""
         return None
+
+    def own_upload(self, account: str, url: str) -> str | None:
+        """See `Links`."""
+        return None
+
+    @property
+    def keeps_files(self) -> bool:
+        """See `Links`."""
+        return False
+
+    def keep_film(self, film: str, path: Path) -> None:
+        """See `Links`."""
+        raise NotImplementedError("there is no bucket")
+
+    def film(self, film: str, name: str | None) -> str | None:
+        """See `Links`."""
+        return None
+
+    def remove_film(self, film: str) -> None:
+        """See `Links`."""
 
     @property
     def origins(self) -> tuple[str, ...]:

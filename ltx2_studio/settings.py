@@ -1,6 +1,6 @@
 """What an operator sets: variables that begin with `STUDIO_`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -38,4 +38,20 @@ class Settings(BaseSettings):
     )
     previews_per_minute: Annotated[int, Field(ge=0)] = Field(
         6, description="Previews that one account may ask for in a minute; they are free GPU time."
+    )
+    requests_per_minute: Annotated[int, Field(ge=1)] = Field(
+        600, description="Requests that one account may make in a minute, counted by each process."
+    )
+    streams: Annotated[int, Field(ge=1)] = Field(
+        20, description="Event streams that one account may have open, counted by each process."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Of the log, in JSON."
+    )
+    open_films: Annotated[int, Field(ge=0)] = Field(
+        3, description="Films that one account may have under way; they are free. 0: no films."
+    )
+    film_seconds: Annotated[int, Field(ge=1)] = Field(600, description="Seconds that a film may last.")
+    film_timeout: Annotated[float, Field(gt=0)] = Field(
+        3600.0, description="Seconds after which a film that is still being rendered is given up."
     )

@@ -16,18 +16,16 @@ from ltx2_api.job import JobInput
 from ltx2_api.prices import CREDITS
 from ltx2_api.reply import VideoResult
 
-from .. import contract, generations, last_frames, orders, views
+from .. import contract, finding, generations, last_frames, orders, own_files, views
 from ..contract import FINAL, State
 from ..generations import New, Row
 from ..problems import ProblemError, not_found
-from .common import Account, Viewer, backend_of, cursor, within
+from .common import Account, Key, Viewer, backend_of, cursor, reading, within
 
 router = APIRouter(prefix="/api/generations", tags=["generations"])
 
 #: What can be asked for. RunPod's endpoint may offer more; each is a contract of its own.
 MODEL = "ltx-2"
-
-Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 
 
 @router.get("/models")
@@ -46,7 +44,7 @@ def models(request: Request, account: Account) -> list[contract.Model]:
 def quote(request: Request, account: Account, asked: contract.QuoteRequest) -> contract.Quote:
     """What a job would cost; a job that is wrong is answered with its faults, and is no error."""
     _require_model(asked.model)
-    return within(backend_of(request), lambda db: orders.quote(db, account, asked.input))
+    return reading(backend_of(request), lambda db: orders.quote(db, account, asked.input))
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses={200: {"model": contract.Generation}})
@@ -72,8 +70,8 @@ def listed(
 ) -> contract.Page:
     """The caller's generations, the newest change first: in these states, with this in their prompts."""
     backend = backend_of(request)
-    wanted = generations.Wanted(account, state, tag, q, cursor(cursor_))
-    rows = within(backend, lambda db: generations.page(db, wanted, limit + 1))
+    wanted = finding.Wanted(account, state, tag, q, cursor(cursor_))
+    rows = reading(backend, lambda db: finding.page(db, wanted, limit + 1))
     items = [views.generation(row, backend.clock()) for row in rows[:limit]]
     return contract.Page(items=items, next=str(items[-1].seq) if len(rows) > limit else None)
 
@@ -147,6 +145,10 @@ def hide(request: Request, account: Account, generation: str) -> None:
 
 def _take(request: Request, response: Response, new: New) -> contract.Generation:
     backend = backend_of(request)
+    if strange := list(own_files.faults(backend.links, new.account, dict(new.input))):
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input", strange[0].message, faults=strange
+        )
     row, known = orders.take(backend.engine, new, backend.settings, backend.clock())
     if known:
         response.status_code = HTTPStatus.OK
@@ -156,7 +158,7 @@ def _take(request: Request, response: Response, new: New) -> contract.Generation
 
 def _owned(request: Request, account: str, generation: str) -> Row:
     try:
-        row = within(backend_of(request), lambda db: generations.get(db, generation))
+        row = reading(backend_of(request), lambda db: generations.get(db, generation))
     except LookupError:
         raise not_found() from None
     if row.account != account or row.hidden_at is not None:

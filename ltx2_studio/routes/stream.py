@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
+from starlette.requests import HTTPConnection
 
 from .. import contract, events, views
 from ..problems import ProblemError
@@ -35,11 +37,21 @@ async def server_sent(
     since: Annotated[int | None, Query(ge=0)] = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> StreamingResponse:
-    """Every change of the caller's generations; with Last-Event-ID those that were missed, once."""
+    """Every change of the caller's generations and films; with Last-Event-ID those that were missed, once."""
     account = await asyncio.to_thread(viewer_of, request, ticket)
+    _require_room(request, account)
     seen = int(last_event_id) if last_event_id and last_event_id.isdigit() else since
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_lines(request, account, seen), media_type="text/event-stream", headers=headers)
+
+
+def _require_room(connection: HTTPConnection, account: str) -> None:
+    backend = backend_of(connection)
+    most = backend.settings.streams
+    if backend.changes.count(account) >= most:
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS, "too_many_streams", f"{most} streams may be open.", retry_after=30
+        )
 
 
 async def _lines(request: Request, account: str, since: int | None) -> AsyncIterator[str]:
@@ -49,8 +61,8 @@ async def _lines(request: Request, account: str, since: int | None) -> AsyncIter
         if row is None:
             yield ": still here\n\n"
         else:
-            shown = views.generation(row, backend.clock()).model_dump_json()
-            yield f"id: {row.seq}\nevent: generation\ndata: {shown}\n\n"
+            shown = views.changed(row, backend.clock())
+            yield f"id: {row.seq}\nevent: {shown.object}\ndata: {shown.model_dump_json()}\n\n"
 
 
 @router.websocket("/ws")
@@ -60,8 +72,9 @@ async def web_socket(
     """The same objects, one in each message; `since` is the `seq` of the last one that was seen."""
     try:
         account = await asyncio.to_thread(viewer_of, socket, ticket)
-    except ProblemError:
-        await socket.close(code=4401)
+        _require_room(socket, account)
+    except ProblemError as error:
+        await socket.close(code=4000 + error.problem.status)
         return
     await socket.accept()
     sending = asyncio.create_task(_send(socket, account, since))
@@ -76,4 +89,4 @@ async def _send(socket: WebSocket, account: str, since: int | None) -> None:
     backend = backend_of(socket)
     async for row in backend.changes.of(account, since, HEARTBEAT):
         if row is not None:
-            await socket.send_text(views.generation(row, backend.clock()).model_dump_json())
+            await socket.send_text(views.changed(row, backend.clock()).model_dump_json())
