@@ -13,9 +13,7 @@ from typing import Any
 import jsonschema
 import requests
 
-CONTRACT = json.loads(
-    (Path(__file__).parents[1] / "schema" / "studio.json").read_text(encoding="utf-8")
-)
+CONTRACT = json.loads((Path(__file__).parents[1] / "schema" / "studio.json").read_text(encoding="utf-8"))
 JOB = {"prompt": "Waves roll onto a dark beach, and a gull calls."}
 FINAL = {"succeeded", "failed", "cancelled", "expired"}
 #: Words of the platform behind the API: an answer that holds one says too much.
@@ -53,10 +51,8 @@ class Target:
 
     def order(self, given: Mapping[str, Any] | None = None, key: str | None = None) -> requests.Response:
         """Ask for a video."""
-        body = {"model": self.model["id"], "input": dict(given or JOB)}
-        return self.call(
-            "POST", "/api/generations", headers={"Idempotency-Key": key or new_key()}, json=body
-        )
+        body = {"model": self.model["id"], "input": dict(JOB if given is None else given)}
+        return self.call("POST", "/api/generations", headers={"Idempotency-Key": key or new_key()}, json=body)
 
     @property
     def model(self) -> dict[str, Any]:
@@ -95,6 +91,17 @@ class Target:
             assert time.monotonic() < end, f"{shown['state']} after {seconds} s, and not {states}"
             time.sleep(0.25)
         return shown
+
+    def wait_film(self, film: str, seconds: float) -> dict[str, Any]:
+        """A film once it has ended."""
+        end = time.monotonic() + seconds
+        while True:
+            shown: dict[str, Any] = self.call("GET", f"/api/films/{film}").json()
+            matches("Film", shown)
+            if shown["state"] in FINAL:
+                return shown
+            assert time.monotonic() < end, f"{shown['state']} after {seconds} s"
+            time.sleep(0.25)
 
     @contextmanager
     def stream(self, last: int | None = None) -> Iterator[Iterator[dict[str, Any]]]:

@@ -49,7 +49,7 @@ def test_pages_hold_every_generation_once(api: Target) -> None:
     for generation in made:
         api.cancel(generation)
     found: list[str] = []
-    cursor = ""
+    cursor: str | None = ""
     while cursor is not None:
         page = api.call("GET", f"/api/generations?limit=2{cursor}").json()
         matches("Page", page)
@@ -80,7 +80,7 @@ def test_a_retry_is_only_for_what_has_no_video(api: Target) -> None:
 
 
 def test_markup_in_a_prompt_stays_text(api: Target) -> None:
-    prompt = "<img src=x onerror=alert(1)> \u202e\u0007 \"quoted\" 漢字"
+    prompt = '<img src=x onerror=alert(1)> \u202e\u0007 "quoted" 漢字'
     made = api.order({"prompt": prompt, "preview": True})
     assert made.headers["Content-Type"].startswith("application/json")
     assert made.json()["input"]["prompt"] == prompt

@@ -86,7 +86,9 @@ def test_fifty_at_once_are_as_many_as_there_are_credits_for(api: Target) -> None
         (JOB | {"image_url": "file:///etc/passwd"}, "image_url"),
     ],
 )
-def test_a_wrong_job_is_refused_with_the_field_at_fault(api: Target, job: dict[str, object], field: str) -> None:
+def test_a_wrong_job_is_refused_with_the_field_at_fault(
+    api: Target, job: dict[str, object], field: str
+) -> None:
     before = api.balance()
     answer = api.order(job)
     if field == "image_url" and answer.status_code == 201:

@@ -46,7 +46,9 @@ class Backend:
         self.reader = reader_of(self.engine)
         self.changes = Changes(self.reader)
         self.store = Store(self.engine, self.clock, self.changes.wake)
-        self.dispatcher = Dispatcher(self.store, self.queue, self.links, self.settings)
+        self.dispatcher = Dispatcher(
+            self.store, self.queue, self.links, self.settings, lambda account: self.changes.count(account) > 0
+        )
         self.renderer = Renderer(self.engine, self.links, self.settings, self.clock, self.changes.wake)
 
     async def run(self) -> None:

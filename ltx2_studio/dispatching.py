@@ -9,10 +9,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from . import generations
+from . import finding, generations
 from .contract import FINAL, State
 from .following import Follower
 from .generations import Row
+from .pace import Pace
 from .ports import Links, Queue
 from .sending import LEASE, Sender
 from .settings import Settings
@@ -26,16 +27,22 @@ AT_ONCE = 32
 
 @dataclass
 class Dispatcher:
-    """Carries generations through their states."""
+    """Carries generations through their states.
+
+    Attributes:
+        watched: whether an account has a stream open.
+    """
 
     store: Store
     queue: Queue
     links: Links
     settings: Settings
+    watched: Callable[[str], bool] = lambda _account: False
 
     def __post_init__(self) -> None:
+        self._pace = Pace(self.watched, {})
         self._sender = Sender(self.store, self.queue, self.settings)
-        self._follower = Follower(self.store, self.queue, self.links, self.settings)
+        self._follower = Follower(self.store, self.queue, self.links, self._pace, self.settings.job_ttl)
 
     async def submit_due(self) -> int:
         """Send what is held, and what was sent without an answer; returns how many were handled."""
@@ -43,6 +50,7 @@ class Dispatcher:
 
     async def reconcile_due(self) -> int:
         """Ask after what was sent, and end what has ended; returns how many were handled."""
+        self._pace.jobs = await self.store.within(finding.count_by_state)
         return await self._each([State.QUEUED, State.RUNNING], self._follower.reconcile)
 
     async def heard(self, generation: str, job_id: str) -> None:

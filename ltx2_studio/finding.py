@@ -19,6 +19,16 @@ def count_open(db: sa.Connection, account: str) -> int:
     return int(counted or 0)
 
 
+def count_by_state(db: sa.Connection) -> dict[State, int]:
+    """How many generations are in each state that is not final."""
+    counted = db.execute(
+        sa.select(generations.c.state, sa.func.count())
+        .where(generations.c.state.not_in([str(state) for state in FINAL]))
+        .group_by(generations.c.state)
+    )
+    return {State(state): int(count) for state, count in counted}
+
+
 def previews_since(db: sa.Connection, account: str, at: float) -> int:
     """How many free previews an account has asked for since a time."""
     made = db.scalars(

@@ -11,15 +11,17 @@ from ltx2_client.outcome import failure, outcome, running
 
 from .contract import FINAL, Error, State
 from .generations import Row
+from .pace import Pace
 from .ports import Links, Queue
 from .sending import AFTER_TTL, quietly
-from .settings import Settings
 from .store import Store
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at a job, where there are few.
-LOOK_EVERY = 5.0
+#: Seconds after which a job is looked at again that RunPod did not tell of, or has begun anew.
+LOOK_AGAIN = 10.0
+#: Seconds for which it is believed why jobs wait: it is the same for all of them.
+WHY_SECONDS = 10.0
 #: Codes after which RunPod's own retry delivers the kept video, without generating it again.
 KEPT = frozenset({"storage_unavailable"})
 #: Codes after which the same job would take as long again.
@@ -35,7 +37,13 @@ class Follower:
     store: Store
     queue: Queue
     links: Links
-    settings: Settings
+    pace: Pace
+    job_ttl: float
+
+    def __post_init__(self) -> None:
+        self._why: str | None = None
+        self._why_until = 0.0
+        self._asking = asyncio.Lock()
 
     async def reconcile(self, row: Row) -> None:
         """Ask after a generation's job, and write what is new."""
@@ -48,13 +56,13 @@ class Follower:
             return
         except errors.Ltx2Error as error:
             log.warning("status not known", extra={"generation": row.id, "error": type(error).__name__})
-            await self.store.postpone(row, self.store.later(LOOK_EVERY * 2))
+            await self.store.postpone(row, self.store.later(LOOK_AGAIN))
             return
         if status.state is JobState.COMPLETED:
             await self._completed(row, status)
         elif status.state.final:
             await self._failed(row, status)
-        elif self.store.clock() > row.created_at + self.settings.job_ttl + AFTER_TTL:
+        elif self.store.clock() > row.created_at + self.job_ttl + AFTER_TTL:
             await self._expired(row)
         else:
             if row.cancelling:
@@ -81,8 +89,8 @@ class Follower:
                 "steps": seen.steps,
                 "seconds_left": None if seen.seconds_left is None else round(seen.seconds_left),
             }
-        waiting = await quietly(self.queue.why_waiting()) if state is State.QUEUED else None
-        next_look = self.store.later(LOOK_EVERY)
+        waiting = await self._why_waiting() if state is State.QUEUED else None
+        next_look = self.store.later(self.pace.seconds(row.account, state))
         if (row.state, row.progress, row.waiting) == (state, progress, waiting):
             await self.store.postpone(row, next_look)
             return
@@ -95,6 +103,13 @@ class Follower:
             started_at=started,
             next_check_at=next_look,
         )
+
+    async def _why_waiting(self) -> str | None:
+        async with self._asking:
+            if self.store.clock() >= self._why_until:
+                self._why = await quietly(self.queue.why_waiting())
+                self._why_until = self.store.clock() + WHY_SECONDS
+            return self._why
 
     async def _completed(self, row: Row, status: Status) -> None:
         try:
@@ -133,7 +148,7 @@ class Follower:
             await self.queue.retry(row.job_id)
         except errors.Ltx2Error:
             return False
-        next_look = self.store.later(LOOK_EVERY)
+        next_look = self.store.later(LOOK_AGAIN)
         changed = await self.store.change(row, state=State.QUEUED, runs=row.runs + 1, next_check_at=next_look)
         return changed is not None
 

@@ -199,7 +199,8 @@ def lease(db: sa.Connection, states: Collection[State], at: float, seconds: floa
         due = due.with_for_update(skip_locked=True)
     taken = list(db.scalars(due))
     db.execute(sa.update(generations).where(generations.c.id.in_(taken)).values(lease_until=at + seconds))
-    return [get(db, generation) for generation in taken]
+    chosen = sa.select(generations).where(generations.c.id.in_(taken)).order_by(generations.c.next_check_at)
+    return [row_of(found) for found in db.execute(chosen)]
 
 
 def due_at(db: sa.Connection, row: Row, at: float) -> None:

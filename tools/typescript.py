@@ -1,4 +1,4 @@
-"""Writes schema/studio.ts, the API's types for a front-end, from schema/studio.json: `python -m tools.typescript`.
+"""Writes schema/studio.ts, the API's types for a front-end: `python -m tools.typescript`, from studio.json.
 
 The generator (openapi-typescript, pinned in tools/npm) needs node and npm, which the tests' machine need not
 have. So the file says in its first lines of what it was made and what it holds: whether it is out of date,
@@ -80,9 +80,7 @@ def main() -> int:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(  # noqa: S603 - our own lock's programs
-        command, cwd=NPM, capture_output=True, text=True, timeout=_SECONDS, check=False
-    )
+    done = subprocess.run(command, cwd=NPM, capture_output=True, text=True, timeout=_SECONDS, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command[1:])} failed:\n{done.stdout}{done.stderr}")
 

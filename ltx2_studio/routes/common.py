@@ -1,6 +1,7 @@
 """What every route needs: the backend, the caller's account, a transaction."""
 
 import math
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, TypeVar
@@ -11,9 +12,12 @@ from starlette.requests import HTTPConnection
 
 from .. import events
 from ..backend import Backend
-from ..problems import ProblemError
+from ..problems import ProblemError, not_found
 
 T = TypeVar("T")
+
+#: What ids look like here.
+_ID = re.compile(r"[0-9a-f-]{36}")
 
 
 def backend_of(connection: HTTPConnection) -> Backend:
@@ -84,6 +88,12 @@ def within(backend: Backend, work: Callable[[sa.Connection], T]) -> T:
     """Do something in one transaction."""
     with backend.engine.begin() as db:
         return work(db)
+
+
+def require_id(text: str, what: str) -> None:
+    """Make sure that a text can be an id, before a database is asked; raises ProblemError."""
+    if not _ID.fullmatch(text):
+        raise not_found(what)
 
 
 def cursor(text: str | None) -> int | None:

@@ -10,7 +10,7 @@ from .. import film_contract, film_orders, films, views
 from ..film_contract import FILM_FINAL, FilmState
 from ..films import FilmOrder, FilmRow
 from ..problems import ProblemError, not_found
-from .common import Account, Key, Viewer, backend_of, cursor, reading, within
+from .common import Account, Key, Viewer, backend_of, cursor, reading, require_id, within
 
 router = APIRouter(prefix="/api/films", tags=["films"])
 
@@ -82,6 +82,7 @@ def remove(request: Request, account: Account, film: str) -> None:
 
 
 def _owned(request: Request, account: str, film: str) -> FilmRow:
+    require_id(film, "film")
     try:
         row = reading(backend_of(request), lambda db: films.get(db, film))
     except LookupError:

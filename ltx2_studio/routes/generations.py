@@ -20,7 +20,7 @@ from .. import contract, finding, generations, last_frames, orders, own_files, v
 from ..contract import FINAL, State
 from ..generations import New, Row
 from ..problems import ProblemError, not_found
-from .common import Account, Key, Viewer, backend_of, cursor, reading, within
+from .common import Account, Key, Viewer, backend_of, cursor, reading, require_id, within
 
 router = APIRouter(prefix="/api/generations", tags=["generations"])
 
@@ -157,6 +157,7 @@ def _take(request: Request, response: Response, new: New) -> contract.Generation
 
 
 def _owned(request: Request, account: str, generation: str) -> Row:
+    require_id(generation, "generation")
     try:
         row = reading(backend_of(request), lambda db: generations.get(db, generation))
     except LookupError:
