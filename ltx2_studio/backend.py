@@ -17,12 +17,15 @@ from .rates import Rates
 from .rendering import Renderer
 from .settings import Settings
 from .store import Store
+from .sweeping import Sweeper
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two rounds where nothing was due, and after one that failed.
 PAUSE = 0.5
 PAUSE_AFTER_FAULT = 5.0
+#: Seconds between two looks for what was deleted.
+SWEEP_EVERY = 5.0
 
 
 @dataclass
@@ -57,6 +60,8 @@ class Backend:
             tasks.create_task(_again_and_again(self.changes.tell_new, pause=0.0))
             tasks.create_task(_again_and_again(self.dispatcher.submit_due))
             tasks.create_task(_again_and_again(self.dispatcher.reconcile_due))
+            if self.links.keeps_files:
+                tasks.create_task(_again_and_again(Sweeper(self.store, self.links).sweep_due, SWEEP_EVERY))
             if self.links.keeps_files and self.settings.open_films:
                 tasks.create_task(_again_and_again(self.renderer.render_due))
 

@@ -10,7 +10,7 @@ import boto3
 import requests
 from botocore.config import Config
 
-from ltx2_api.record import object_name
+from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import VideoResult
 from ltx2_client import Bucket
 from ltx2_client.wire import Reply
@@ -99,6 +99,12 @@ class BucketLinks:
     def keeps_files(self) -> bool:
         """See `Links`."""
         return True
+
+    def remove_video(self, job_id: str, request_id: str) -> None:
+        """See `Links`."""
+        record = f"{self._bucket.prefix}{request_name(request_id)}.json"
+        for key in (record, *(self._key(job_id, suffix) for suffix in (".json", ".mp4", ".jpg", ".webp"))):
+            self._client.delete_object(Bucket=self._bucket.name, Key=key)
 
     def keep_film(self, film: str, path: Path) -> None:
         """See `Links`."""

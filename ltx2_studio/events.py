@@ -72,6 +72,7 @@ class Changes:
         self._newest = 0
         self._woken = asyncio.Event()
         self._listeners: dict[str, set[_Listener]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def listeners(self) -> int:
@@ -83,11 +84,13 @@ class Changes:
         return len(self._listeners.get(account, ()))
 
     def wake(self) -> None:
-        """Look now: this process has changed something. Call it on the event loop."""
-        self._woken.set()
+        """Look now: this process has changed something. Any thread may say so."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._woken.set)
 
     async def begin(self) -> None:
         """Tell of what is new from now on; call it before anybody listens."""
+        self._loop = asyncio.get_running_loop()
         self._newest = await asyncio.to_thread(self._read, numbering.newest)
 
     async def tell_new(self) -> int:

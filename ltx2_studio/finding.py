@@ -23,10 +23,20 @@ def count_by_state(db: sa.Connection) -> dict[State, int]:
     """How many generations are in each state that is not final."""
     counted = db.execute(
         sa.select(generations.c.state, sa.func.count())
-        .where(generations.c.state.not_in([str(state) for state in FINAL]))
+        .where(generations.c.state.in_([str(state) for state in State if state not in FINAL]))
         .group_by(generations.c.state)
     )
     return {State(state): int(count) for state, count in counted}
+
+
+def to_sweep(db: sa.Connection, limit: int) -> list[Row]:
+    """Deleted generations whose files may still be there."""
+    chosen = sa.select(generations).where(
+        generations.c.hidden_at.is_not(None),
+        generations.c.removed_at.is_(None),
+        generations.c.job_id.is_not(None),
+    )
+    return [row_of(row) for row in db.execute(chosen.order_by(generations.c.hidden_at).limit(limit))]
 
 
 def previews_since(db: sa.Connection, account: str, at: float) -> int:

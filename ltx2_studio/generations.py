@@ -51,6 +51,7 @@ class Row:
     started_at: float | None
     finished_at: float | None
     hidden_at: float | None
+    removed_at: float | None
 
 
 @dataclass(frozen=True)
@@ -208,6 +209,11 @@ def due_at(db: sa.Connection, row: Row, at: float) -> None:
     db.execute(
         sa.update(generations).where(generations.c.id == row.id).values(next_check_at=at, lease_until=0.0)
     )
+
+
+def swept(db: sa.Connection, row: Row, at: float) -> None:
+    """A deleted generation's files are deleted too."""
+    db.execute(sa.update(generations).where(generations.c.id == row.id).values(removed_at=at))
 
 
 def row_of(found: Any) -> Row:

@@ -13,11 +13,9 @@ from ltx2_api.prices import credits_for
 from . import finding, generations, ledger
 from .contract import Fault, Quote
 from .generations import KeyReused, New, Row
+from .offered import OURS
 from .problems import ProblemError, key_reused
 from .settings import Settings
-
-#: Fields of a job that this backend fills in itself.
-OURS = ("request_id", "max_credits", "dry_run")
 
 
 def quote(db: sa.Connection, account: str, given: dict[str, object]) -> Quote:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ltx2_api.reply import VideoResult
 from ltx2_client import AsyncClient, Policy, Status
 
+from .database import reader_of
 from .tables import tokens
 
 
@@ -74,6 +75,9 @@ class Links(Protocol):
     def keeps_files(self) -> bool:
         """Whether there is a bucket: for uploads, and for films."""
 
+    def remove_video(self, job_id: str, request_id: str) -> None:
+        """Delete all that was delivered for a job; what is not there is deleted already."""
+
     def keep_film(self, film: str, path: Path) -> None:
         """Put a rendered film into the bucket; the same one may be put there again."""
 
@@ -92,12 +96,12 @@ class TokenAuth:
     """Bearer tokens in a table, as digests."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._engine, self._reader = engine, reader_of(engine)
 
     def account(self, token: str) -> str | None:
         """See `Auth`."""
         digest = sha256(token.encode()).hexdigest()
-        with self._engine.begin() as db:
+        with self._reader.begin() as db:
             return db.scalar(sa.select(tokens.c.account).where(tokens.c.digest == digest))
 
     def add(self, token: str, account: str) -> None:
@@ -173,6 +177,9 @@ class ReplyLinks:
     def keeps_files(self) -> bool:
         """See `Links`."""
         return False
+
+    def remove_video(self, job_id: str, request_id: str) -> None:
+        """See `Links`."""
 
     def keep_film(self, film: str, path: Path) -> None:
         """See `Links`."""

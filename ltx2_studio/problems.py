@@ -93,11 +93,19 @@ async def answer_invalid(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
+#: Codes of what Starlette answers; the names of the statuses differ between versions of Python.
+_CODES = {
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+}
+
+
 async def answer_http(_request: Request, error: Exception) -> JSONResponse:
     """What Starlette says of an address, a method or a size, as a problem."""
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    code = status.name.lower()
+    code = _CODES.get(status, "refused")
     detail = error.detail if error.detail != status.phrase else f"{status.phrase}."
     problem = Problem(title=status.phrase, status=status, code=code, detail=detail)
     return _json(problem, dict(error.headers) if error.headers else None)

@@ -1,5 +1,6 @@
 """How often an account may ask: a bucket of requests each, that fills up again; counted by each process."""
 
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,7 +10,7 @@ MOST_ACCOUNTS = 10_000
 
 
 class Rates:
-    """Counts requests.
+    """Counts requests; any thread may ask.
 
     Arguments:
         per_minute: how many an account may make; as many at once.
@@ -18,6 +19,7 @@ class Rates:
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most, self._clock = per_minute, clock
+        self._lock = threading.Lock()
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, account: str) -> float:
@@ -26,6 +28,10 @@ class Rates:
         Returns:
             Seconds after which to ask again; 0.0 if it may be served now.
         """
+        with self._lock:
+            return self._take(account)
+
+    def _take(self, account: str) -> float:
         now = self._clock()
         left, at = self._left.pop(account, (float(self._most), now))
         left = min(float(self._most), left + (now - at) * self._most / 60)

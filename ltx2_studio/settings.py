@@ -2,8 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, StringConstraints, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from . import offered
 
 #: A secret that cannot be guessed.
 Secret = Annotated[SecretStr, Field(min_length=16)]
@@ -21,6 +23,11 @@ class Settings(BaseSettings):
     secret: Secret = Field(description="Signs webhooks' addresses and tickets; 16 characters at least.")
     public_url: Annotated[str, StringConstraints(pattern="^https?://.*[^/]$")] | None = Field(
         None, description="This backend's address as RunPod reaches it; without it no webhooks are asked for."
+    )
+    offer: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="What the endpoint offers, as its own LTX2_OFFER says; default: every model, and no way "
+        "beyond the plain job.",
     )
     origins: tuple[str, ...] = Field(
         (), description="Origins of pages that may call the API, as a JSON list."
@@ -55,3 +62,15 @@ class Settings(BaseSettings):
     film_timeout: Annotated[float, Field(gt=0)] = Field(
         3600.0, description="Seconds after which a film that is still being rendered is given up."
     )
+
+    @field_validator("offer", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        return tuple(name.strip() for name in value.split(",") if name) if isinstance(value, str) else value
+
+    @field_validator("offer")
+    @classmethod
+    def _can_be_offered(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - set(offered.names()):
+            raise ValueError(f"{sorted(unknown)[0]!r} is none of {', '.join(offered.names())}")
+        return value

@@ -50,9 +50,17 @@ generations = sa.Table(
     sa.Column("started_at", sa.Float),
     sa.Column("finished_at", sa.Float),
     sa.Column("hidden_at", sa.Float),
+    sa.Column("removed_at", sa.Float),
     sa.UniqueConstraint("account", "key", name="one_generation_for_a_key"),
     sa.Index("generations_by_account", "account", "seq"),
     sa.Index("generations_by_change", "seq"),
+    sa.Index("generations_by_state", "account", "state"),
+    sa.Index(
+        "generations_to_sweep",
+        "hidden_at",
+        sqlite_where=sa.text("hidden_at is not null and removed_at is null"),
+        postgresql_where=sa.text("hidden_at is not null and removed_at is null"),
+    ),
     sa.Index("generations_due", "state", "next_check_at"),
 )
 

@@ -85,9 +85,11 @@ def reading(backend: Backend, look: Callable[[sa.Connection], T]) -> T:
 
 
 def within(backend: Backend, work: Callable[[sa.Connection], T]) -> T:
-    """Do something in one transaction."""
+    """Change something in one transaction, and tell of it."""
     with backend.engine.begin() as db:
-        return work(db)
+        done = work(db)
+    backend.changes.wake()
+    return done
 
 
 def require_id(text: str, what: str) -> None:

@@ -24,6 +24,7 @@ def create(
     film_orders.require_bucket(backend.links)
     order = FilmOrder(account, key, edit)
     row, known = film_orders.take(backend.engine, backend.links, order, backend.settings, backend.clock())
+    backend.changes.wake()
     if known:
         response.status_code = HTTPStatus.OK
         response.headers["Idempotency-Replayed"] = "true"

@@ -1,22 +1,17 @@
 """`/api/generations`: asking for videos, looking at them, ending them."""
 
 import asyncio
-import json
 import re
 import uuid
-from functools import cache
 from http import HTTPStatus
-from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ltx2_api.job import JobInput
-from ltx2_api.prices import CREDITS
 from ltx2_api.reply import VideoResult
 
-from .. import contract, finding, generations, last_frames, orders, own_files, views
+from .. import contract, finding, generations, last_frames, offered, orders, own_files, views
 from ..contract import FINAL, State
 from ..generations import New, Row
 from ..problems import ProblemError, not_found
@@ -36,7 +31,13 @@ def models(request: Request, account: Account) -> list[contract.Model]:
         open_generations=settings.open_generations, previews_per_minute=settings.previews_per_minute
     )
     return [
-        contract.Model(id=MODEL, input_schema=_schema(), prices=_prices(), presets=_presets(), limits=limits)
+        contract.Model(
+            id=MODEL,
+            input_schema=offered.schema(settings.offer),
+            prices=offered.prices(),
+            presets=offered.presets(),
+            limits=limits,
+        )
     ]
 
 
@@ -145,11 +146,14 @@ def hide(request: Request, account: Account, generation: str) -> None:
 
 def _take(request: Request, response: Response, new: New) -> contract.Generation:
     backend = backend_of(request)
-    if strange := list(own_files.faults(backend.links, new.account, dict(new.input))):
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input", strange[0].message, faults=strange
-        )
+    faults = [
+        *offered.faults(backend.settings.offer, new.input),
+        *own_files.faults(backend.links, new.account, dict(new.input)),
+    ]
+    if faults:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input", faults[0].message, faults=faults)
     row, known = orders.take(backend.engine, new, backend.settings, backend.clock())
+    backend.changes.wake()
     if known:
         response.status_code = HTTPStatus.OK
         response.headers["Idempotency-Replayed"] = "true"
@@ -196,27 +200,3 @@ def _require_model(model: str) -> None:
             f"There is no such model here; there is {MODEL}.",
             faults=[contract.Fault(field="model", message=f"must be {MODEL}.")],
         )
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    """The job's schema, without what this API fills in itself."""
-    schema = JobInput.model_json_schema()
-    fields = {name: field for name, field in schema["properties"].items() if name not in orders.OURS}
-    return schema | {"properties": fields}
-
-
-@cache
-def _presets() -> dict[str, Any]:
-    """Named sets of options, as the command line has them."""
-    presets: dict[str, Any] = json.loads(files("ltx2_client").joinpath("presets.json").read_text("utf-8"))
-    return presets
-
-
-@cache
-def _prices() -> list[contract.Price]:
-    return [
-        contract.Price(quality=quality, resolution=resolution, duration=duration, credits=price)
-        for duration, prices in CREDITS.items()
-        for (quality, resolution), price in prices.items()
-    ]

@@ -3,9 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 
 from local.runpod import Emulator
 from ltx2_studio.database import connect
+from ltx2_studio.tables import METADATA
 from tests.studio.conftest import makes_a_video
 from tests.studio.databases import both_databases
 from tests.studio.small_studio import running
@@ -32,3 +35,12 @@ def test_the_tables_are_made_once_and_found_again(database: str) -> None:
         engine = connect(database)
         assert "one_end_of_a_hold" in {i["name"] for i in sa.inspect(engine).get_indexes("ledger")}
         engine.dispose()
+
+
+@both_databases
+def test_the_migrations_make_the_tables_that_the_code_knows(database: str) -> None:
+    engine = connect(database)
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), METADATA)
+    engine.dispose()
+    assert found == []

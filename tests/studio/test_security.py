@@ -146,7 +146,7 @@ def test_a_body_that_is_too_large_is_refused_announced_or_not(studio: Studio) ->
             answer = studio.call("POST", "/api/generations", headers=headers, data=body)
         except requests.ConnectionError:
             continue  # refused before all of it was sent
-        assert (answer.status_code, answer.json()["code"]) == (413, "request_entity_too_large")
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert studio.rows() == 0
 
 

@@ -125,3 +125,19 @@ def test_a_prompt_may_say_what_it_wants(studio: Studio) -> None:
     assert studio.ask("first-order", {"prompt": "s3://videos/uploads/bob/0.png on a wall"}).status_code == 201
     own = announce(studio).json()["url"]
     assert studio.ask("second-order", JOB | {"image_url": own}).status_code == 201
+
+
+def test_what_is_deleted_is_deleted_in_the_bucket_too(
+    studio: Studio, runpod: Emulator, bucket: S3Client, tmp_path: Path
+) -> None:
+    runpod.play(small_bucket.Deliveries(bucket, tmp_path).script())
+    kept, deleted = (studio.ask(f"order-number-{number}").json()["id"] for number in range(2))
+    for generation in (kept, deleted):
+        studio.wait_for(generation, "succeeded")
+    assert studio.call("DELETE", f"/api/generations/{deleted}").status_code == 204
+
+    def files() -> int:
+        return int(bucket.list_objects_v2(Bucket=BUCKET)["KeyCount"])
+
+    runpod.wait_for(lambda: files() == 2, "a video and a poster are left", 20)
+    assert studio.call("GET", f"/api/generations/{kept}/video").status_code == 302

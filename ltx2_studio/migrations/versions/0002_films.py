@@ -1,4 +1,4 @@
-"""Films; and changes of all accounts found by their number."""
+"""Films; changes of all accounts found by their number; files of what was deleted."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -34,4 +34,10 @@ def upgrade() -> None:
     op.create_index("films_by_account", "films", ["account", "seq"])
     op.create_index("films_by_change", "films", ["seq"])
     op.create_index("films_due", "films", ["state", "lease_until"])
+    op.add_column("generations", sa.Column("removed_at", sa.Float))
+    deleted = sa.text("hidden_at is not null and removed_at is null")
+    op.create_index(
+        "generations_to_sweep", "generations", ["hidden_at"], sqlite_where=deleted, postgresql_where=deleted
+    )
+    op.create_index("generations_by_state", "generations", ["account", "state"])
     op.create_index("generations_by_change", "generations", ["seq"])
