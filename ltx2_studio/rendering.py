@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ LEASE = 30.0
 RENEW_EVERY = 1.0
 #: How often a film is begun: a machine may fail under it, or it may fail the machine.
 MOST_TRIES = 3
+#: What the names of films' folders begin with, in the folder of temporary files.
+PREFIX = "ltx2-film-"
 _OPEN = [state for state in FilmState if state not in FILM_FINAL]
 
 
@@ -57,6 +60,9 @@ class Renderer:
     settings: Settings
     clock: Callable[[], float]
     changed: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self._done = 0
 
     async def render_due(self) -> int:
         """Render the film that has waited longest; returns how many there were."""
@@ -82,7 +88,8 @@ class Renderer:
         return await self._within(lambda db: films.get(db, row.id))
 
     async def _render(self, row: FilmRow) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="ltx2-film-"))
+        await asyncio.to_thread(self._remove_left)
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         work = asyncio.create_task(self._made(row, folder))
         watch = asyncio.create_task(self._watch(row, work))
         try:
@@ -113,7 +120,6 @@ class Renderer:
         """Fetch, render and keep a film; its facts."""
         edit = NewFilm.model_validate(row.edit)
         await asyncio.to_thread(self._fetch, row, edit, folder)
-        self._done = 0
 
         def on(done: int) -> None:
             self._done = done
@@ -128,6 +134,14 @@ class Renderer:
             return {"bytes": film.stat().st_size, "sha256": digest}
 
         return report | await asyncio.to_thread(keep)
+
+    def _remove_left(self) -> None:
+        """Remove the folders of backends that were killed."""
+        oldest = time.time() - self.settings.film_timeout - 3600
+        for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+            with suppress(OSError):
+                if folder.stat().st_mtime < oldest:
+                    shutil.rmtree(folder)
 
     def _fetch(self, row: FilmRow, edit: NewFilm, folder: Path) -> None:
         """Bring clips and music into the folder, and write `film.json` beside them."""
