@@ -1,16 +1,21 @@
 """An upload is just the file that was announced, of an allowed type and size, in its owner's folder."""
 
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import requests
+import sqlalchemy as sa
 from mypy_boto3_s3 import S3Client
 
 from local.runpod import Emulator
 from ltx2_studio.limits import MOST_IMAGE_BYTES, MOST_MUSIC_BYTES, MOST_VIDEO_BYTES
+from ltx2_studio.tables import generations
 from tests.storage.s3_server import BUCKET
 from tests.studio import small_bucket
 from tests.studio.small_studio import JOB, Studio, running, sqlite
@@ -141,3 +146,20 @@ def test_what_is_deleted_is_deleted_in_the_bucket_too(
 
     runpod.wait_for(lambda: files() == 2, "a video and a poster are left", 20)
     assert studio.call("GET", f"/api/generations/{kept}/video").status_code == 302
+
+
+def test_each_look_at_a_video_makes_a_fresh_link(
+    studio: Studio, runpod: Emulator, bucket: S3Client, tmp_path: Path
+) -> None:
+    """So a video of last week plays: its generation is older than any link."""
+    runpod.play(small_bucket.Deliveries(bucket, tmp_path).script())
+    made = studio.ask("first-order").json()["id"]
+    studio.wait_for(made, "succeeded")
+    with studio.backend.engine.begin() as db:
+        week_ago = time.time() - 7 * 86_400
+        db.execute(sa.update(generations).values(created_at=week_ago, finished_at=week_ago))
+    link = studio.call("GET", f"/api/generations/{made}/video").headers["Location"]
+    query = dict(parse_qsl(urlsplit(link).query))
+    signed = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    assert abs(datetime.now(UTC) - signed) < timedelta(minutes=1)
+    assert requests.get(link, timeout=10).status_code == 200
