@@ -91,4 +91,5 @@ class Dispatcher:
                 log.exception("step failed", extra={"generation": row.id})
 
         await asyncio.gather(*(one(row) for row in rows))
+        await self.store.write_postponed()
         return len(rows)

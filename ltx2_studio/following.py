@@ -56,7 +56,7 @@ class Follower:
             return
         except errors.Ltx2Error as error:
             log.warning("status not known", extra={"generation": row.id, "error": type(error).__name__})
-            await self.store.postpone(row, self.store.later(LOOK_AGAIN))
+            self.store.postpone(row, self.store.later(LOOK_AGAIN))
             return
         if status.state is JobState.COMPLETED:
             await self._completed(row, status)
@@ -92,7 +92,7 @@ class Follower:
         waiting = await self._why_waiting() if state is State.QUEUED else None
         next_look = self.store.later(self.pace.seconds(row.account, state))
         if (row.state, row.progress, row.waiting) == (state, progress, waiting):
-            await self.store.postpone(row, next_look)
+            self.store.postpone(row, next_look)
             return
         started = row.started_at or (self.store.clock() if state is State.RUNNING else None)
         await self.store.change(

@@ -204,11 +204,14 @@ def lease(db: sa.Connection, states: Collection[State], at: float, seconds: floa
     return [row_of(found) for found in db.execute(chosen)]
 
 
-def due_at(db: sa.Connection, row: Row, at: float) -> None:
-    """Look at a generation again at a time; nobody has to hear of it."""
-    db.execute(
-        sa.update(generations).where(generations.c.id == row.id).values(next_check_at=at, lease_until=0.0)
+def due_at(db: sa.Connection, times: Mapping[str, float]) -> None:
+    """Look at generations again at their times; nobody has to hear of it."""
+    again = (
+        sa.update(generations)
+        .where(generations.c.id == sa.bindparam("generation"))
+        .values(next_check_at=sa.bindparam("at"), lease_until=0.0)
     )
+    db.execute(again, [{"generation": generation, "at": at} for generation, at in times.items()])
 
 
 def swept(db: sa.Connection, row: Row, at: float) -> None:

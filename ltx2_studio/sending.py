@@ -50,7 +50,7 @@ class Sender:
             return
         if row.state is State.SUBMITTING and row.submits > self.settings.resubmits:
             # Only a webhook can bring this one back; or its time ends.
-            await self.store.postpone(row, now + UNKNOWN_PATIENCE)
+            self.store.postpone(row, now + UNKNOWN_PATIENCE)
             return
         # Written before the call: whoever dies in it leaves a row that says that the job may be there.
         sent = await self.store.within(
@@ -100,7 +100,7 @@ class Sender:
             )
         except errors.SubmitUnknown:
             log.warning("submit without an answer", extra={"generation": row.id, "submits": row.submits})
-            await self.store.postpone(row, self.store.clock() + UNKNOWN_PATIENCE)
+            self.store.postpone(row, self.store.clock() + UNKNOWN_PATIENCE)
         except (errors.Unreachable, errors.RateLimited, errors.Unauthorized, errors.NotFound) as error:
             # Nothing was taken. A wrong key is the operator's to mend, and no reason to fail a customer.
             log.warning("submit refused", extra={"generation": row.id, "error": type(error).__name__})

@@ -34,6 +34,9 @@ class Store:
     clock: Callable[[], float]
     changed: Callable[[], None] = lambda: None
 
+    def __post_init__(self) -> None:
+        self._postponed: dict[str, float] = {}
+
     async def within(self, work: Callable[[sa.Connection], T]) -> T:
         """Do something in one transaction."""
 
@@ -53,9 +56,19 @@ class Store:
         """See `generations.change`; whoever holds the row's lease gives it back."""
         return await self.within(lambda db: generations.change(db, row, lease_until=0.0, **values))
 
-    async def postpone(self, row: Row, at: float) -> None:
-        """Look at a generation again at a time; nobody has to hear of it."""
-        await self.within(lambda db: generations.due_at(db, row, at))
+    def postpone(self, row: Row, at: float) -> None:
+        """Look at a generation again at a time; nobody has to hear of it.
+
+        It is written with the others of its round, by `write_postponed`: most looks at a job find nothing
+        new, and a commit for each of them would keep orders waiting. Until then the row's lease holds.
+        """
+        self._postponed[row.id] = at
+
+    async def write_postponed(self) -> None:
+        """Write when what was postponed is due again."""
+        postponed, self._postponed = self._postponed, {}
+        if postponed:
+            await self.within(lambda db: generations.due_at(db, postponed))
 
     async def finish(self, row: Row, state: State, **values: Any) -> Row | None:
         """End a generation and its hold; None if it had ended before."""
