@@ -19,7 +19,7 @@ from ltx2_client import webhook
 from tests.studio.small_studio import JOB, KEY, SECRET, VIDEO, sqlite
 
 #: Seconds that the first video takes: until after the kill.
-FIRST = 6.0
+FIRST = 10.0
 
 
 @dataclass

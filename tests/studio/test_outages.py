@@ -50,6 +50,11 @@ class World:
             ledger.grant(db, "ada", 100, self.now)
         new = New("ada", "first-order", "ltx-2", {"prompt": "A calm sea."}, (), 0)
         row, _ = orders.take(self.engine, new, chosen, self.now)
+        return await self.follow(row, *steps)
+
+    async def follow(self, row: Row, *steps: Any) -> Row:
+        """Do the steps with a dispatcher that begins now."""
+        chosen = studio_settings("unused", job_ttl=6 * 3600.0, resubmits=self.resubmits)
         async with AsyncClient(
             "an-endpoint", KEY, url=self.runpod.base_url, journal=None, timeout=5
         ) as client:
@@ -154,11 +159,13 @@ def test_a_cancel_in_the_moment_of_completion_leaves_the_video_and_its_price(wor
     assert (row.state, world.balance()) == (State.SUCCEEDED, (70, 0))
 
 
-def test_runpod_s_refusals_wait_and_charge_nothing_meanwhile(world: World) -> None:
+def test_a_key_that_runpod_refuses_is_the_operator_s_to_mend_and_fails_no_customer(world: World) -> None:
     plays(world)
-    world.runpod.inject(Route.RUN, *[refused(429)] * 12)
-    row = asyncio.run(world.live("round"))
+    world.runpod.inject(Route.RUN, *[refused(401)] * 2)
+    row = asyncio.run(world.live("round", 61, "round"))
     assert (row.state, row.submits, world.balance()) == (State.HELD, 0, (70, 30))
+    row = asyncio.run(world.follow(row, "round", 61, "round", 61, "round", 61, "round"))
+    assert (row.state, world.balance()) == (State.SUCCEEDED, (70, 0))
 
 
 def test_three_webhooks_and_a_round_settle_once(world: World) -> None:
