@@ -123,7 +123,7 @@ class Follower:
 
     async def _succeed(self, row: Row, reply: VideoResult) -> None:
         kept = reply.model_dump(mode="json", exclude={"video_base64"})
-        if row.state in FINAL:
+        if row.state in FINAL and row.state is not State.SUCCEEDED:
             log.warning("video after its release, given free", extra={"generation": row.id})
         await self.store.finish(row, State.SUCCEEDED, reply=kept)
 

@@ -30,7 +30,8 @@ class Records(ReplyLinks):
         self.of: set[str] = set()
 
     def record(self, job_id: str) -> VideoResult | None:
-        return VideoResult.model_validate(VIDEO | {"job_id": job_id}) if job_id in self.of else None
+        made = VIDEO | {"job_id": job_id}
+        return VideoResult.model_validate(made, extra="ignore") if job_id in self.of else None
 
 
 @dataclass
