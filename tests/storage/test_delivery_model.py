@@ -9,6 +9,7 @@ and what is said to be a job's video is that job's video, byte for byte.
 
 import errno
 import hashlib
+import json
 import shutil
 import tempfile
 import time
@@ -40,6 +41,22 @@ ERRORS = st.sampled_from([errno.ENOSPC, errno.EROFS, errno.EIO])
 FAULTS = st.sampled_from(
     ["none"] * 3 + ["down", "down after the video", "refuses the poster", "refuses the record"]
 )
+
+
+#: A rule's arguments where a kept run does not name them.
+NOTHING_FAILS: dict[str, dict[str, Any]] = {
+    "send_job": {
+        "worker": 0,
+        "job": "one",
+        "input_": "input",
+        "fault": "none",
+        "kill": None,
+        "fail": None,
+        "error": 28,
+    },
+    "restart": {"worker": 0, "fault": "none", "kill": None, "fail": None, "error": 28},
+    "set_clock": {},
+}
 
 
 class FailingStore(FolderStore):
@@ -108,10 +125,13 @@ class Delivery(RuleBasedStateMachine):
         try:
             with patch("time.time", lambda: time.monotonic() + self.clock), machine.running():
                 publisher = self.workers[worker]
+                if self.promised.get(job) != input_:
+                    # The id is used for another input: what was said of the earlier one is void from here on.
+                    self.promised.pop(job, None)
                 found = publisher.find(job, input_, destination, Deadline(60))
                 delivered = None
                 if found is None:
-                    # Where the job is generated anew, an older promise about this id is void from here on.
+                    # Where the job is generated anew, an older promise about it is void too.
                     self.promised.pop(job, None)
                     delivered = publisher.deliver(artifacts, destination, Deadline(60))
         except Killed:
@@ -188,6 +208,23 @@ class Delivery(RuleBasedStateMachine):
 def _content(path: Path | None) -> str:
     assert path is not None
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+#: Runs that once ended in a lie, kept: each a sentence, and its rules with their arguments.
+CORPUS = json.loads(Path(__file__).with_name("delivery_corpus.json").read_text())
+
+
+@pytest.mark.parametrize("run", CORPUS, ids=[run["why"] for run in CORPUS])
+def test_a_run_that_once_ended_in_a_lie_does_not_again(run: dict[str, Any]) -> None:
+    machine = Delivery()
+    try:
+        machine.start_workers()
+        for name, arguments in run["rules"]:
+            getattr(machine, name)(**NOTHING_FAILS[name] | arguments)
+            machine.what_is_believed_is_right()
+            machine.what_was_promised_is_there()
+    finally:
+        machine.teardown()
 
 
 BUDGET = settings(
