@@ -17,6 +17,8 @@ from .wire import Fetch, NotSent, Pause, Procedure, Reply, Unclear
 
 #: Tries in a row that bring nothing, after which a download is given up.
 TRIES = 6
+#: What a try has to bring not to count as one that brought nothing: a line may drip for ever.
+ENOUGH_BYTES = 64 << 10
 #: Answers of a store to a link that has stopped working (or never worked).
 _STALE = {400, 401, 403, 404, 410}
 
@@ -130,7 +132,7 @@ def _fetched(
                         f"{target.name} was refused, twice: {error}.", job_id=file.job_id
                     ) from error
             except (NotSent, Unclear) as error:
-                failures = 0 if part.size > before else failures + 1
+                failures = 0 if part.size - before >= ENOUGH_BYTES else failures + 1
                 if failures >= TRIES:
                     raise BadDownload(
                         f"{target.name} could not be fetched: {error}. The next try goes on from here.",

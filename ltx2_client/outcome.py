@@ -13,6 +13,7 @@ from ltx2_api.reply import DryRunResult, VideoResult
 from .errors import BadReply, Cancelled, JobFailed, Ltx2Error
 from .events import Running
 from .models import State, Status
+from .strangers import on_one_line
 
 Outcome = VideoResult | DryRunResult
 
@@ -81,13 +82,17 @@ def failure(status: Status) -> Ltx2Error:
     except ValidationError:
         # Not this worker's own words: a traceback of the SDK, or RunPod's. The first line is enough.
         text = (status.error or "").strip().splitlines()
-        said = f": {text[0][:200]}" if text and not text[0].startswith(("{", "Traceback")) else "."
+        said = f": {on_one_line(text[0][:200])}" if text and not text[0].startswith(("{", "Traceback")) else "."
         return JobFailed(f"The job failed without a code{said}", job_id=status.id, code="unknown")
     return JobFailed(
-        status.error or "The job failed.",
+        on_one_line(status.error or "The job failed."),
         job_id=status.id,
         code=told.code,
         field=told.field,
-        faults=[Fault(str(fault.get("field")), str(fault.get("message"))) for fault in told.faults],
+        faults=[Fault(_text(fault, "field"), _text(fault, "message")) for fault in told.faults],
         retryable=told.retryable,
     )
+
+
+def _text(fault: dict[str, Any], name: str) -> str:
+    return on_one_line(str(fault.get(name)))

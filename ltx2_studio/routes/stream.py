@@ -10,12 +10,16 @@ from fastapi import APIRouter, Header, Query, Request, WebSocket, WebSocketDisco
 from fastapi.responses import StreamingResponse
 from starlette.requests import HTTPConnection
 
+from ltx2_client.strangers import whole_number
+
 from .. import contract, events, views
 from ..problems import ProblemError
 from .common import Account, account_of, backend_of
 
 router = APIRouter(prefix="/api/generations", tags=["events"])
 
+#: The largest number that a database holds.
+MOST_SEQ = 2**63 - 1
 #: Seconds of silence after which a comment is sent: proxies end what they take for dead.
 HEARTBEAT = 15.0
 #: Milliseconds after which a browser connects again.
@@ -34,14 +38,15 @@ def ticket(request: Request, account: Account) -> contract.Ticket:
 async def server_sent(
     request: Request,
     ticket: str | None = None,
-    since: Annotated[int | None, Query(ge=0)] = None,
+    since: Annotated[int | None, Query(ge=0, le=MOST_SEQ)] = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> StreamingResponse:
     """Every change of the caller's generations; with Last-Event-ID those that were missed, once."""
     account = await asyncio.to_thread(_listener, request, ticket)
-    seen = int(last_event_id) if last_event_id and last_event_id.isdigit() else since
+    seen = whole_number(last_event_id) if last_event_id else None
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_lines(request, account, seen), media_type="text/event-stream", headers=headers)
+    lines = _lines(request, account, since if seen is None else seen)
+    return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
 
 async def _lines(request: Request, account: str, since: int | None) -> AsyncIterator[str]:
@@ -57,7 +62,7 @@ async def _lines(request: Request, account: str, since: int | None) -> AsyncIter
 
 @router.websocket("/ws")
 async def web_socket(
-    socket: WebSocket, ticket: str | None = None, since: Annotated[int | None, Query(ge=0)] = None
+    socket: WebSocket, ticket: str | None = None, since: Annotated[int | None, Query(ge=0, le=MOST_SEQ)] = None
 ) -> None:
     """The same objects, one in each message; `since` is the `seq` of the last one that was seen."""
     try:
