@@ -107,16 +107,21 @@ def _each_once(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+#: What an endpoint can offer beyond the plain job, by the names that LTX2_OFFER and a dry run have for it.
+WAYS: tuple[str, ...] = ()
+
 #: Read once; the same for every caller of this package.
 NAMES = Names.model_validate_json(Path(__file__).with_name("names.json").read_text(encoding="utf-8"))
 
 if TYPE_CHECKING:
+    Model = str
     Quality = str
     Precision = str
     Camera = str
     ControlType = str
 else:
     # What pydantic and JSON Schema know as an enumeration; a type checker cannot read a file.
+    Model = Literal[tuple(NAMES.families)]
     Quality = Literal[NAMES.qualities]
     Precision = Literal[NAMES.precisions]
     Camera = Literal[(*NAMES.cameras, "none")]
