@@ -87,12 +87,14 @@ def status_of(reply: Reply) -> Status:
     body = _json(reply)
     try:
         return read_status(body)
-    except ValidationError as error:
+    except ValueError as error:
         raise BadReply("RunPod's answer is not a job's status.") from error
 
 
 def read_status(body: Mapping[str, Any]) -> Status:
-    """A status out of RunPod's JSON, as `/status` answers it and a webhook brings it."""
+    """A status out of RunPod's JSON, as `/status` answers it and a webhook brings it; raises `ValueError`."""
+    if not is_job_id(body.get("id")):
+        raise ValueError("it is no job's")
     named = str(body.get("status", ""))
     state = State(named) if named in State.__members__ else State.IN_PROGRESS
     error = body.get("error")

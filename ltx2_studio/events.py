@@ -7,6 +7,7 @@ the last number that it saw gets everything newer, once.
 import asyncio
 import hashlib
 import hmac
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -17,6 +18,8 @@ from ltx2_client.strangers import whole_number
 
 from . import generations
 from .generations import Row
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -48,7 +51,12 @@ class Changes:
     async def watch(self) -> None:
         """Look for changes until cancelled; run it once in each process."""
         while True:
-            newest = await asyncio.to_thread(self._read, generations.newest)
+            try:
+                newest = await asyncio.to_thread(self._read, generations.newest)
+            except sa.exc.SQLAlchemyError:
+                # The database is away: with this watch would end what submits and reconciles beside it.
+                log.exception("no look for changes")
+                newest = self._newest
             if newest > self._newest:
                 self._newest = newest
                 new, self._new = self._new, asyncio.Event()

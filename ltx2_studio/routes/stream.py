@@ -60,7 +60,9 @@ async def _lines(request: Request, account: str, since: int | None) -> AsyncIter
 
 @router.websocket("/ws")
 async def web_socket(
-    socket: WebSocket, ticket: str | None = None, since: Annotated[int | None, Query(ge=0, le=MOST_SEQ)] = None
+    socket: WebSocket,
+    ticket: str | None = None,
+    since: Annotated[int | None, Query(ge=0, le=MOST_SEQ)] = None,
 ) -> None:
     """The same objects, one in each message; `since` is the `seq` of the last one that was seen."""
     try:

@@ -104,3 +104,9 @@ def test_flattening_keeps_every_value_that_is_not_too_deep(value: Any, levels: i
     parsed = json.loads(flattened(text))
     assert (parsed["before"], parsed["after"]) == (value, value)
     assert json.loads(flattened(flattened(text))) == parsed
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("text", ['{"a":"' + '\\"' * 500_000, '"' + "\\" * 1_000_001, '"' * 1_000_001])
+def test_an_answer_that_breaks_off_in_a_text_is_looked_at_once(text: str) -> None:
+    assert len(flattened(text)) == len(text)
