@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,9 @@ def environment(runpod: Emulator, seed: int) -> dict[str, str]:
     ],
 )
 def test_no_job_is_lost_or_taken_twice_over_takes_with_holds_cancels_time_outs_and_sigterm(
-    runpod: Emulator, start: StartWorker, lives: int
+    runpod: Emulator, start: StartWorker, record_property: Callable[[str, object], None], lives: int
 ) -> None:
+    record_property("cases", lives * JOBS_PER_LIFE)
     chance = random.Random(16)
     runpod.hold(0.5)
     jobs: list[Job] = []

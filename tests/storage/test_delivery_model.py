@@ -13,6 +13,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -236,11 +237,18 @@ BUDGET = settings(
 )
 
 
-def test_a_finished_video_is_delivered_or_kept_and_what_is_said_of_it_is_true() -> None:
+def test_a_finished_video_is_delivered_or_kept_and_what_is_said_of_it_is_true(
+    record_property: Callable[[str, object], None],
+) -> None:
+    record_property("cases", BUDGET.max_examples)
     run_state_machine_as_test(Delivery, settings=BUDGET)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_finished_video_is_delivered_or_kept_over_thousands_of_runs() -> None:
-    run_state_machine_as_test(Delivery, settings=settings(BUDGET, max_examples=3000, stateful_step_count=30))
+def test_a_finished_video_is_delivered_or_kept_over_thousands_of_runs(
+    record_property: Callable[[str, object], None],
+) -> None:
+    runs = 3000
+    record_property("cases", runs)
+    run_state_machine_as_test(Delivery, settings=settings(BUDGET, max_examples=runs, stateful_step_count=30))

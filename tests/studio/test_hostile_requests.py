@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,12 +58,17 @@ def anywhere(runpod: Emulator, database: str) -> Studio:  # type: ignore[misc]
         yield studio
 
 
-def test_no_address_is_a_server_s_fault(anywhere: Studio) -> None:
+def test_no_address_is_a_server_s_fault(
+    anywhere: Studio, record_property: Callable[[str, object], None]
+) -> None:
+    record_property("cases", len(ADDRESSES) * len(TEXTS))
     statuses = {path + text[:20]: send(anywhere, "GET", path + text) for path in ADDRESSES for text in TEXTS}
     assert {path: status for path, status in statuses.items() if status >= 500} == {}
 
 
-def test_no_body_is_a_server_s_fault_or_breaks_the_list(anywhere: Studio) -> None:
+def test_no_body_is_a_server_s_fault_or_breaks_the_list(
+    anywhere: Studio, record_property: Callable[[str, object], None]
+) -> None:
     bodies = [
         body % value
         for value in VALUES
@@ -74,6 +80,7 @@ def test_no_body_is_a_server_s_fault_or_breaks_the_list(anywhere: Studio) -> Non
             '{"input":{"prompt":"x"},"tags":[%s]}',
         )
     ]
+    record_property("cases", 2 * len(bodies))
     for number, body in enumerate(bodies):
         for path in ("", "/quote"):
             status = send(
