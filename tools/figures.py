@@ -1,4 +1,4 @@
-"""How many cases of each class were tried and survived, out of pytest's own reports, into docs/reliability.md.
+"""Cases that were tried and survived, by class, out of pytest's own reports, into docs/reliability.md.
 
     python3 -m local test --junitxml report.xml -m "slow or not slow" tests/faults tests/media ...
     python -m tools.figures report.xml [another.xml ...]

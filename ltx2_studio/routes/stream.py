@@ -72,15 +72,19 @@ async def web_socket(
         return
     await socket.accept()
     sending = asyncio.create_task(_send(socket, account, since))
-    with suppress(WebSocketDisconnect):
-        while not sending.done():
-            await socket.receive_text()  # nothing is expected; this ends when the browser goes
-    sending.cancel()
-    await asyncio.wait({sending})
+    try:
+        # Nothing is expected; this ends when the browser goes.
+        while not sending.done() and (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+    finally:
+        sending.cancel()
+        await asyncio.wait({sending})
 
 
 async def _send(socket: WebSocket, account: str, since: int | None) -> None:
     backend = backend_of(socket)
-    async for row in backend.changes.of(account, since, HEARTBEAT):
-        if row is not None:
+    with suppress(WebSocketDisconnect):
+        async for row in backend.changes.of(account, since, HEARTBEAT):
+            if row is None:
+                continue
             await socket.send_text(views.generation(row, backend.clock()).model_dump_json())

@@ -2,11 +2,13 @@
 
 import asyncio
 import http.client
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import websocket
 
 from local.runpod import Emulator, Job, Script
 from ltx2_studio import body_limit, generations
@@ -150,3 +152,13 @@ def test_a_database_that_is_away_for_a_moment_ends_no_round(tmp_path: Path) -> N
         patch.setattr(generations, "newest", newest)
         asyncio.run(watch())
     engine.dispose()
+
+
+def test_a_web_socket_that_is_sent_what_it_does_not_expect_goes_on(studio: Studio) -> None:
+    ticket = studio.call("POST", "/api/generations/ticket").json()["ticket"]
+    address = f"{studio.url.replace('http', 'ws', 1)}/api/generations/ws?ticket={ticket}&since=0"
+    socket = websocket.create_connection(address, timeout=20, http_no_proxy=["127.0.0.1"])
+    socket.send_binary(b"\xff" * 1000)
+    made = studio.ask("an-order").json()
+    assert json.loads(socket.recv())["id"] == made["id"]
+    socket.close()

@@ -9,7 +9,9 @@ from tools.figures import BEGIN, END, PAGE, Figures, count, table, written
 
 STATISTICS = b64encode(b"- 20 passing, 0 failing\n- 5 passing, 1 failing").decode()
 REPORT = f"""<testsuites><testsuite>
-<properties><property name="hypothesis-statistics-tests/unit/test_job.py::test_any" value="{STATISTICS}"/></properties>
+<properties>
+  <property name="hypothesis-statistics-tests/unit/test_job.py::test_any" value="{STATISTICS}"/>
+</properties>
 <testcase classname="tests.unit.test_job" name="test_any"/>
 <testcase classname="tests.unit.test_job" name="test_one"><failure>x</failure></testcase>
 <testcase classname="tests.storage.test_kill" name="test_killed"/>
