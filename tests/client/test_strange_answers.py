@@ -11,8 +11,11 @@ import anyio
 import httpx2
 import pytest
 
-from ltx2_client import AsyncClient, Client, Journal, body, submitting
-from ltx2_client.errors import BadReply, Ltx2Error
+from local.runpod import Emulator
+from ltx2_api.reply import VideoResult
+from ltx2_client import AsyncClient, Client, Journal, Video, body, submitting
+from ltx2_client.downloading import place_of
+from ltx2_client.errors import BadDownload, BadReply, Ltx2Error
 from ltx2_client.models import State, Status
 from ltx2_client.outcome import failure, outcome, running
 from ltx2_client.part_file import PartFile
@@ -146,3 +149,25 @@ def test_what_a_worker_says_moves_no_terminal_s_cursor() -> None:
 def test_a_webhook_with_an_id_that_is_none_is_none(job_id: str) -> None:
     with pytest.raises(BadReply):
         parse(b'{"id":"%s","status":"COMPLETED"}' % job_id.encode())
+
+
+@pytest.mark.parametrize(
+    "job_id", ["../../etc/x", "/etc/x", "a" * 5000, "", ".", "a\x00b", "\u2028", "..\\x"]
+)
+def test_no_job_s_id_leads_out_of_the_folder(job_id: str, tmp_path: Path) -> None:
+    result = VideoResult.model_validate(video_output("job", b"video") | {"job_id": job_id})
+    place = place_of(result, tmp_path, poster=False)
+    assert place.parent == tmp_path
+    place.write_bytes(b"video")
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]
+
+
+def test_a_reply_that_names_a_file_of_this_machine_gets_none(tmp_path: Path, runpod: Emulator) -> None:
+    secret = tmp_path / "id_rsa"
+    secret.write_bytes(b"a key")
+    output = video_output("job", b"video") | {"poster_path": str(secret)}
+    with Client("ep", "key", url=runpod.base_url, journal=None) as client:
+        video = Video.of(VideoResult.model_validate(output), client.handle("job"))
+        with pytest.raises(BadDownload):
+            video.download(tmp_path / "here.jpg", poster=True)
+    assert not (tmp_path / "here.jpg").exists()
