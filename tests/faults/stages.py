@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from ltx2_worker.engine import Engine
 from tests.engine import graphs
 
 ALL = ("loading", "prompt", "sampling", "sound", "decoding")
+#: Decoders, where ComfyUI has answers of its own to memory that runs out; the others on demand.
+OFTEN = [
+    pytest.param(stage, marks=() if stage in {"sound", "decoding"} else pytest.mark.slow) for stage in ALL
+]
 
 
 def mark(engine: Engine, stage: str, kind: str, times: int) -> Path:

@@ -11,7 +11,7 @@ from tests.faults import stages
 pytestmark = pytest.mark.engine
 
 
-@pytest.mark.parametrize("stage", stages.ALL)
+@pytest.mark.parametrize("stage", stages.OFTEN)
 def test_memory_that_runs_out_once_costs_no_job_and_no_engine(
     engine: Engine, start_job: StartJob, prefix: str, stage: str
 ) -> None:
@@ -22,6 +22,7 @@ def test_memory_that_runs_out_once_costs_no_job_and_no_engine(
     assert engine.pid == pid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", stages.ALL)
 def test_a_device_that_fails_in_a_stage_costs_an_engine_and_no_job(
     engine: Engine, start_job: StartJob, prefix: str, stage: str
@@ -35,6 +36,7 @@ def test_a_device_that_fails_in_a_stage_costs_an_engine_and_no_job(
     assert engine.pid != pid
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", stages.ALL)
 def test_memory_that_is_too_small_for_a_stage_is_one_sentence_and_the_next_job_a_video(
     engine: Engine, start_job: StartJob, prefix: str, stage: str

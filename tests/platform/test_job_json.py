@@ -77,7 +77,10 @@ def test_only_what_lies_deeper_than_the_bound_is_replaced(depth: int) -> None:
 @pytest.mark.parametrize(
     "job",
     [None, "x", [], {}, {"id": "a"}, {"id": None, "input": {}}, {"id": 1, "input": {}}]
-    + [{"id": job_id, "input": {}} for job_id in ("", "a b", "a\nb", "a/b", "a?b", "a#b", "é", "a" * 300)],
+    + [
+        {"id": job_id, "input": {}}
+        for job_id in ("", ".", "..", "a b", "a\nb", "a/b", "a?b", "a#b", "é", "a" * 300)
+    ],
 )
 def test_what_the_sdk_cannot_run_or_report_on_is_no_job(job: object) -> None:
     assert not is_job(job)
