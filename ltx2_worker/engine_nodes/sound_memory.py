@@ -1,7 +1,7 @@
 """Memory that runs out in the sound's decoder is said to have run out.
 
-ComfyUI 0.30.0's `VAE.decode` (comfy/sd.py) answers it by decoding in tiles, for pictures. The sound of LTX is a
-latent of as many dimensions as a picture's, and its decoder takes no tiles: the job would end with whatever
+ComfyUI 0.30.0's `VAE.decode` (comfy/sd.py) answers it by decoding in tiles, for pictures. The sound of LTX is
+a latent of as many dimensions as a picture's, and its decoder takes no tiles: the job would end with whatever
 exception that comes to, in place of being run again with all memory free.
 """
 
