@@ -16,8 +16,8 @@ from .common import Account, backend_of, viewer_of
 
 router = APIRouter(prefix="/api/generations", tags=["events"])
 
-#: The largest number that a database holds.
-MOST_SEQ = 2**63 - 1
+#: The largest whole number that a page in a browser has exactly.
+MOST_SEQ = 2**53 - 1
 #: Seconds of silence after which a comment is sent: proxies end what they take for dead.
 HEARTBEAT = 15.0
 #: Milliseconds after which a browser connects again.
