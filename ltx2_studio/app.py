@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from . import problems
 from .backend import Backend
+from .body_limit import BodyLimit
 from .contract import Problem
 from .guard import Guard
 from .problems import ProblemError
@@ -50,6 +51,7 @@ def create_app(backend: Backend) -> FastAPI:
     app.add_exception_handler(RequestValidationError, problems.answer_invalid)
     app.add_exception_handler(HTTPException, problems.answer_http)
     app.add_exception_handler(Exception, problems.answer_fault)
+    app.add_middleware(BodyLimit)
     app.add_middleware(Guard, registry=backend.metrics)
     if backend.settings.origins:
         app.add_middleware(

@@ -57,16 +57,17 @@ class Backend:
     async def run(self) -> None:
         """Submit, reconcile and tell of changes until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_again_and_again(self.changes.tell_new, pause=0.0))
-            tasks.create_task(_again_and_again(self.dispatcher.submit_due))
-            tasks.create_task(_again_and_again(self.dispatcher.reconcile_due))
+            tasks.create_task(again_and_again(self.changes.tell_new, pause=0.0))
+            tasks.create_task(again_and_again(self.dispatcher.submit_due))
+            tasks.create_task(again_and_again(self.dispatcher.reconcile_due))
             if self.links.keeps_files:
-                tasks.create_task(_again_and_again(Sweeper(self.store, self.links).sweep_due, SWEEP_EVERY))
+                tasks.create_task(again_and_again(Sweeper(self.store, self.links).sweep_due, SWEEP_EVERY))
             if self.links.keeps_files and self.settings.open_films:
-                tasks.create_task(_again_and_again(self.renderer.render_due))
+                tasks.create_task(again_and_again(self.renderer.render_due))
 
 
-async def _again_and_again(step: Callable[[], Awaitable[int]], pause: float = PAUSE) -> None:
+async def again_and_again(step: Callable[[], Awaitable[int]], pause: float = PAUSE) -> None:
+    """Do a step whenever it is due, until cancelled; `step` says how much there was."""
     while True:
         try:
             handled = await step()

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from ltx2_client.strangers import whole_number
+
 from . import films, finding, numbering
 from .films import FilmRow
 from .generations import Row
@@ -161,9 +163,11 @@ def account_of(secret: str, given: str, at: float) -> str | None:
     """The account of a ticket; None if it is forged or old."""
     signed, _, signature = given.rpartition(".")
     account, _, until = signed.rpartition(".")
-    if not until.isdigit() or int(until) < at:
+    moment = whole_number(until)
+    if moment is None or moment < at:
         return None
-    return account if hmac.compare_digest(signature, _signature(secret, account, int(until))) else None
+    right = _signature(secret, account, moment)
+    return account if hmac.compare_digest(signature.encode(), right.encode()) else None
 
 
 def _signature(secret: str, account: str, until: int) -> str:

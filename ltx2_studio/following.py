@@ -56,13 +56,16 @@ class Follower:
             return
         except errors.Ltx2Error as error:
             log.warning("status not known", extra={"generation": row.id, "error": type(error).__name__})
-            self.store.postpone(row, self.store.later(LOOK_AGAIN))
+            if self._is_over(row):
+                await self._expired(row)
+            else:
+                self.store.postpone(row, self.store.later(LOOK_AGAIN))
             return
         if status.state is JobState.COMPLETED:
             await self._completed(row, status)
         elif status.state.final:
             await self._failed(row, status)
-        elif self.store.clock() > row.created_at + self.job_ttl + AFTER_TTL:
+        elif self._is_over(row):
             await self._expired(row)
         else:
             if row.cancelling:
@@ -75,6 +78,10 @@ class Follower:
         status = await quietly(self.queue.cancel(row.job_id))
         if status is not None and status.state is JobState.CANCELLED:
             await self.store.finish(row, State.CANCELLED)
+
+    def _is_over(self, row: Row) -> bool:
+        """Whether RunPod has deleted the job for certain."""
+        return self.store.clock() > row.created_at + self.job_ttl + AFTER_TTL
 
     async def _moved(self, row: Row, status: Status) -> None:
         """A job that goes on: what is new is written, and nothing else."""

@@ -1,18 +1,11 @@
-"""Around every request: its size is bounded, its answer carries what browsers need, one line and one number
-are written of it."""
+"""Around every request: its answer carries what browsers need; one line and one number are written of it."""
 
 import logging
 import time
-from http import HTTPStatus
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Histogram
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from ltx2_client.webhook import MOST_BODY_BYTES as MOST_HOOK_BYTES
-
-from .limits import MOST_BODY_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +17,7 @@ HEADERS = {
     b"referrer-policy": b"no-referrer",
     b"x-content-type-options": b"nosniff",
 }
-_API, _HOOKS = "/api/", "/api/generations/hooks/"
+_API = "/api/"
 #: Seconds; the last bucket but one is what a POST may take at most.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0)
 
@@ -63,7 +56,7 @@ class Guard:
                     message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
-        await self._app(scope, _bounded(scope, receive), answering)
+        await self._app(scope, receive, answering)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         # The route, and not the address: that may hold a ticket or a webhook's token.
@@ -76,20 +69,3 @@ class Guard:
             "ms": round(1000 * seconds, 1),
         }
         log.info("request", extra=fields)
-
-
-def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """The request's body, up to what is allowed; more ends it with 413."""
-    most = MOST_HOOK_BYTES if scope["path"].startswith(_HOOKS) else MOST_BODY_BYTES
-    told = dict(scope["headers"]).get(b"content-length", b"0")
-    seen = 0
-
-    async def part() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > most or (told.isdigit() and int(told) > most):
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A request has {most} bytes at most.")
-        return message
-
-    return part

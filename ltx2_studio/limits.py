@@ -25,9 +25,6 @@ TYPES = {
     ".ogg": "audio/ogg",
 }
 
-#: Bytes of a request: RunPod takes jobs of 10 MB (RunPod's documentation, "Send API requests").
-MOST_BODY_BYTES = 10 * MEGABYTE
-
 
 def most_bytes(media_type: str) -> int:
     """How large an upload of a type may be."""

@@ -3,7 +3,7 @@
 The worker opens every s3:// address in the endpoint's bucket: there lie other accounts' videos and uploads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .contract import Fault
 from .ports import Links
@@ -12,22 +12,22 @@ from .ports import Links
 _TEXTS = frozenset({"prompt"})
 
 
-def faults(links: Links, account: str, given: object, field: str = "") -> Iterator[Fault]:
+def faults(links: Links, account: str, given: Mapping[str, object]) -> Iterator[Fault]:
     """Every address in the bucket that is not an upload of the account.
 
     Arguments:
-        given: a job, or a part of it, whatever its fields are.
-        field: where in the job it stands.
+        given: a job, whatever its fields are.
     """
-    if isinstance(given, dict):
-        for name, value in given.items():
-            if name not in _TEXTS:
-                yield from faults(links, account, value, f"{field}.{name}" if field else str(name))
-    elif isinstance(given, list):
-        for number, value in enumerate(given):
-            yield from faults(links, account, value, f"{field}.{number}")
-    elif isinstance(given, str) and _in_bucket(given) and links.own_upload(account, given) is None:
-        yield Fault(field=field, message=f"{field} must be what an upload of yours is to be named by.")
+    # Not by recursion: how deeply a stranger's job is nested is checked later.
+    left: list[tuple[str, object]] = [(name, value) for name, value in given.items() if name not in _TEXTS]
+    while left:
+        field, value = left.pop()
+        if isinstance(value, dict):
+            left += [(f"{field}.{name}", part) for name, part in value.items() if name not in _TEXTS]
+        elif isinstance(value, list):
+            left += [(f"{field}.{number}", part) for number, part in enumerate(value)]
+        elif isinstance(value, str) and _in_bucket(value) and links.own_upload(account, value) is None:
+            yield Fault(field=field, message=f"{field} must be what an upload of yours is to be named by.")
 
 
 def _in_bucket(given: str) -> bool:

@@ -65,7 +65,7 @@ def listed(
     *,
     state: Annotated[tuple[State, ...], Query()] = (),
     tag: str | None = None,
-    q: Annotated[str | None, Query(max_length=200)] = None,
+    q: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
     cursor_: Annotated[str | None, Query(alias="cursor")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> contract.Page:
@@ -148,7 +148,7 @@ def _take(request: Request, response: Response, new: New) -> contract.Generation
     backend = backend_of(request)
     faults = [
         *offered.faults(backend.settings.offer, new.input),
-        *own_files.faults(backend.links, new.account, dict(new.input)),
+        *own_files.faults(backend.links, new.account, new.input),
     ]
     if faults:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input", faults[0].message, faults=faults)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.runpod import Emulator, Job, Options, Script, sampling
-from tests.studio.postgres import postgres
+from tests.studio.postgres import postgres, programs
 from tests.studio.small_studio import KEY, VIDEO, Studio, running, sqlite
 
 
@@ -28,9 +28,11 @@ def studio(runpod: Emulator, tmp_path: Path) -> Iterator[Studio]:
         yield studio
 
 
-@pytest.fixture
+needs_postgres = pytest.mark.skipif(programs() is None, reason="no Postgres here (Debian: postgresql)")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_postgres)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a new database: sqlite or postgres."""
     if request.param == "sqlite":
         yield sqlite(tmp_path)
         return

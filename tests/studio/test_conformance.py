@@ -10,14 +10,12 @@ from mypy_boto3_s3 import S3Client
 
 from local.runpod import Emulator
 from tests.studio import small_bucket
-from tests.studio.databases import both_databases
 from tests.studio.small_studio import KEY, running
 from tests.studio.strict_bucket import strict_before
 
 ROOT = Path(__file__).parents[2]
 
 
-@both_databases
 def test_the_reference_conforms(
     runpod: Emulator, database: str, s3_server: str, bucket: S3Client, tmp_path: Path
 ) -> None:

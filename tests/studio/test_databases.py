@@ -10,11 +10,9 @@ from local.runpod import Emulator
 from ltx2_studio.database import connect
 from ltx2_studio.tables import METADATA
 from tests.studio.conftest import makes_a_video
-from tests.studio.databases import both_databases
 from tests.studio.small_studio import running
 
 
-@both_databases
 def test_an_order_is_made_and_paid_for_once(runpod: Emulator, database: str) -> None:
     runpod.play(makes_a_video)
     with running(runpod, database, grant=100) as studio, ThreadPoolExecutor(8) as pool:
@@ -29,7 +27,6 @@ def test_an_order_is_made_and_paid_for_once(runpod: Emulator, database: str) -> 
         assert len(runpod.jobs) == 3
 
 
-@both_databases
 def test_the_tables_are_made_once_and_found_again(database: str) -> None:
     for _ in range(2):
         engine = connect(database)
@@ -37,7 +34,6 @@ def test_the_tables_are_made_once_and_found_again(database: str) -> None:
         engine.dispose()
 
 
-@both_databases
 def test_the_migrations_make_the_tables_that_the_code_knows(database: str) -> None:
     engine = connect(database)
     with engine.connect() as connection:

@@ -12,7 +12,6 @@ from ltx2_studio.database import connect
 from ltx2_studio.generations import New, Row
 from ltx2_studio.tables import accounts
 from ltx2_studio.tables import ledger as table
-from tests.studio.databases import both_databases
 from tests.studio.small_studio import settings
 
 
@@ -34,7 +33,6 @@ def write(engine: sa.Engine, row: Row, kind: str) -> None:
         db.execute(sa.insert(table).values(**entry))
 
 
-@both_databases
 def test_an_order_has_one_hold_and_one_end(books: tuple[sa.Engine, Row]) -> None:
     engine, row = books
     with pytest.raises(IntegrityError):
@@ -45,7 +43,6 @@ def test_an_order_has_one_hold_and_one_end(books: tuple[sa.Engine, Row]) -> None
             write(engine, row, kind)
 
 
-@both_databases
 def test_no_account_goes_below_nothing_and_no_entry_is_of_another_kind(books: tuple[sa.Engine, Row]) -> None:
     engine, row = books
     with pytest.raises(IntegrityError), engine.begin() as db:
@@ -56,7 +53,6 @@ def test_no_account_goes_below_nothing_and_no_entry_is_of_another_kind(books: tu
         db.execute(sa.insert(table).values(account="ada", kind="grant", amount=-5, at=0.0))
 
 
-@both_databases
 def test_a_settled_order_is_not_released_by_the_code_either(books: tuple[sa.Engine, Row]) -> None:
     engine, row = books
     with engine.begin() as db:

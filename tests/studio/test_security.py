@@ -10,7 +10,7 @@ import requests
 
 from local.runpod import Emulator
 from ltx2_client import webhook
-from ltx2_studio.limits import MOST_BODY_BYTES
+from ltx2_studio.body_limit import MOST_BODY_BYTES
 from ltx2_studio.logs import JsonLines
 from ltx2_studio.rates import Rates
 from tests.studio.conftest import makes_a_video
