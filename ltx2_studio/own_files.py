@@ -27,7 +27,8 @@ def faults(links: Links, account: str, given: Mapping[str, object]) -> Iterator[
         elif isinstance(value, list):
             left += [(f"{field}.{number}", part) for number, part in enumerate(value)]
         elif isinstance(value, str) and _in_bucket(value) and links.own_upload(account, value) is None:
-            yield Fault(field=field, message=f"{field} must be what an upload of yours is to be named by.")
+            shown = field.encode("ascii", "replace").decode()[:80]
+            yield Fault(field=shown, message=f"{shown} must be what an upload of yours is to be named by.")
 
 
 def _in_bucket(given: str) -> bool:
