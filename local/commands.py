@@ -155,11 +155,12 @@ def _test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
 
 def _browser_for_tests() -> dict[str, str]:
     """Bring a browser; without one the tests of the page fail, and the others run all the same."""
-    try:
-        with alone():
-            browser.bring(Steps())
-    except Problem as problem:
-        print(problem, file=sys.stderr)
+    if not browser.find():
+        try:
+            with alone():
+                browser.bring(Steps())
+        except Problem as problem:
+            print(problem, file=sys.stderr)
     named = os.environ.get(browser.VARIABLE)
     return {browser.VARIABLE: named} if named else {}
 

@@ -51,10 +51,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.studio", description=__doc__, allow_abbrev=False)
     parser.add_argument("--port", type=int, default=8080, help=f"of the page, on {HOST}; 0 takes a free one")
     parser.add_argument("--credits", type=int, default=1000, help="on your account")
+    parser.add_argument("--logs", type=Path, default=LOGS, help="folder for what worker and backend write")
     options = parser.parse_args()
-    # A worker's log and the backend's: the terminal says only what a person wants to know.
-    LOGS.mkdir(parents=True, exist_ok=True)
-    logging.basicConfig(filename=LOGS / "studio.log", filemode="w", level=logging.INFO)
+    # The terminal says only what a person wants to know.
+    options.logs.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(filename=options.logs / "studio.log", filemode="w", level=logging.INFO)
     try:
         with local_bucket() as bucket, tempfile.TemporaryDirectory(prefix="studio-") as folder:
             return asyncio.run(_serve(options, bucket, Path(folder)))
@@ -75,12 +76,12 @@ async def _serve(options: argparse.Namespace, bucket: LocalBucket, folder: Path)
         platform.workers.register(worker_id)
         url = f"http://{HOST}:{runpod_port}/v2/{ENDPOINT}"
         variables = environment(url, worker_id, WORKER_KEY, HOST_NAME) | _QUIET | bucket.environment
-        log = LOGS / "worker.log"
+        log = options.logs / "worker.log"
         worker = await WorkerProcess.start(variables, log, _grace())
         progress = Progress()
         platform.on_status.append(lambda job: progress.say(_line(job)))
         print(f"The studio is at {address}")
-        logs = f"{shown(log)}, {shown(LOGS / 'studio.log')}"
+        logs = f"{shown(log)}, {shown(options.logs / 'studio.log')}"
         print(f"Videos are kept in memory, and end with Ctrl-C as everything does. Logs: {logs}")
         sys.stdout.flush()
         status = await until_the_end(worker, heard, platform)

@@ -171,8 +171,10 @@ class FieldElement extends LitElement {
     ${fault ? html`<p class="fault" id="${this.#id}-fault">${fault}</p>` : nothing}`;
   }
 
-  #described(fault = this.#fault) {
-    return fault ? `${this.#id}-fault` : nothing;
+  /** What is read aloud after the name: the fault, or else a hint. */
+  #described(hint = null) {
+    if (this.#fault) return `${this.#id}-fault`;
+    return hint ? `${this.#id}-${hint}` : nothing;
   }
 
   #choice(field, value) {
@@ -206,8 +208,8 @@ class FieldElement extends LitElement {
 
   #switch(field, value) {
     return html`<label class="switch"
-      ><span><b>${label(field)}</b><span class="note">${field.hint?.replace(/^(true|false): /, "")}</span></span
-      ><input type="checkbox" role="switch" aria-describedby=${this.#described()} .checked=${live(Boolean(value))} @change=${(event) => this.#choose(event.target.checked)}
+      ><span><b>${label(field)}</b><span class="note" id="${this.#id}-hint">${field.hint?.replace(/^(true|false): /, "")}</span></span
+      ><input type="checkbox" role="switch" aria-label=${label(field)} aria-describedby=${this.#described("hint")} .checked=${live(Boolean(value))} @change=${(event) => this.#choose(event.target.checked)}
     /></label>`;
   }
 
@@ -250,8 +252,8 @@ class FieldElement extends LitElement {
   #group(field, value) {
     const is = value !== null && value !== undefined;
     return html`<label class="switch"
-        ><span><b>${label(field)}</b><span class="note">${field.hint}</span></span
-        ><input type="checkbox" role="switch" aria-describedby=${this.#described()} .checked=${live(is)} @change=${(event) => this.#choose(event.target.checked ? {} : undefined)}
+        ><span><b>${label(field)}</b><span class="note" id="${this.#id}-hint">${field.hint}</span></span
+        ><input type="checkbox" role="switch" aria-label=${label(field)} aria-describedby=${this.#described("hint")} .checked=${live(is)} @change=${(event) => this.#choose(event.target.checked ? {} : undefined)}
       /></label>
       ${is ? this.#entries(field, value, (changed) => this.#choose(changed)) : nothing}`;
   }

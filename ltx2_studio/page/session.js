@@ -279,6 +279,8 @@ export class Session extends EventTarget {
 
   #heard(item) {
     const known = this.#put(item);
+    // Ordered in another tab, while nothing was looked at here.
+    if (!this.items.has(this.selected)) this.selected = item.id;
     if (known && OPEN.includes(known.state) && !OPEN.includes(item.state)) {
       if (item.state === "succeeded") this.tell("done", item);
       else this.tell("failed", item);

@@ -18,7 +18,7 @@ from tests.studio.small_studio import KEY, Studio, running, sqlite
 PATIENCE = 15_000
 
 #: Written down by every document before its scripts run: what its policy refused.
-_VIOLATIONS = """
+VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error(`refused by the policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
 """
@@ -48,7 +48,7 @@ class Visitor:
     def open(self, path: str = "", *, width: int = 1280, height: int = 860, **options: object) -> Page:
         """A page in a browser profile of its own, signed in as ada."""
         context = self.browser.new_context(viewport={"width": width, "height": height}, **options)  # type: ignore[arg-type]
-        context.add_init_script(_VIOLATIONS)
+        context.add_init_script(VIOLATIONS)
         return self.tab(context.new_page(), path or "/#token=token-of-ada")
 
     def tab(self, page: Page, path: str = "/") -> Page:

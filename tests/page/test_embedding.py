@@ -1,6 +1,8 @@
 """Other pages take the element in: a bare one and a React one, of another origin, with looks of their own."""
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,6 @@ from tests.page.screen import make_preview, write
 from tests.studio import small_bucket
 from tests.studio.small_studio import running, sqlite
 
-HOST = "http://mivo.test"
 VENDOR = Path(__file__).with_name("vendor")
 HEAD = """<!doctype html><html lang="en"><title>Mivo</title><style>
 h1 {{ color: rgb(1, 2, 3); font: 30px serif; }} button {{ background: rgb(9, 9, 9); }}
@@ -36,13 +37,39 @@ createRoot(document.getElementById("root")).render(createElement(Host));
 </script>"""
 
 
+class _Pages(BaseHTTPRequestHandler):
+    """Serves the host's page, and React."""
+
+    html = ""
+
+    def do_GET(self) -> None:
+        content = (VENDOR / "react.js").read_text() if self.path == "/react.js" else self.html
+        self.send_response(204 if self.path == "/favicon.ico" else 200)
+        self.send_header("Content-Type", "text/javascript" if self.path == "/react.js" else "text/html")
+        self.end_headers()
+        self.wfile.write(content.encode() if self.path != "/favicon.ico" else b"")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def origin() -> Iterator[str]:
+    """Another origin than the backend's: the same host, another port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.fixture
 def host(
-    browser: Browser, runpod: Emulator, s3_server: str, bucket: S3Client, tmp_path: Path
+    browser: Browser, runpod: Emulator, delivered: small_bucket.Deliveries, tmp_path: Path, origin: str
 ) -> Iterator[Visitor]:
     """A visitor of pages on another origin than the backend's."""
-    links = small_bucket.links(s3_server)
-    with running(runpod, sqlite(tmp_path), links=links, origins=(HOST,)) as studio:
+    links = small_bucket.links(delivered.s3.meta.endpoint_url)
+    with running(runpod, sqlite(tmp_path), links=links, origins=(origin,)) as studio:
         visitor = Visitor(browser, studio)
         yield visitor
         for context in browser.contexts:
@@ -51,16 +78,11 @@ def host(
 
 
 def _page(host: Visitor, body: str) -> Page:
-    context = host.browser.new_context(viewport={"width": 1280, "height": 900})
     url = host.studio.url
-    html = HEAD.format(studio=url) + f"<script>{LISTEN}</script>" + body.replace("{studio}", url)
-    context.route(f"{HOST}/", lambda request: request.fulfill(body=html, content_type="text/html"))
-    react = (VENDOR / "react.js").read_text()
-    context.route(
-        f"{HOST}/react.js", lambda request: request.fulfill(body=react, content_type="text/javascript")
-    )
-    context.route(f"{HOST}/favicon.ico", lambda request: request.fulfill(status=204))
-    return host.tab(context.new_page(), f"{HOST}/")
+    _Pages.html = HEAD.format(studio=url) + f"<script>{LISTEN}</script>" + body.replace("{studio}", url)
+    page = host.browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    (origin,) = host.studio.backend.settings.origins
+    return host.tab(page, f"{origin}/")
 
 
 def test_a_bare_page_takes_it_in_with_its_own_colours_and_keeps_its_looks(

@@ -59,7 +59,7 @@ def test_nothing_keeps_anybody_out_and_all_fits_a_phone(
     expect(page.locator("ltx2-stage b")).to_be_visible()
     assert serious(page) == []
     runpod.play(delivered.script())
-    page.evaluate("localStorage.clear()")
+    page.evaluate("localStorage.removeItem('ltx2-studio:draft')")
     page.reload()
     expect(page.locator("video")).to_be_visible()
     assert serious(page) == []

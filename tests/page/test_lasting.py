@@ -52,7 +52,8 @@ def test_an_order_whose_answer_was_lost_is_the_same_order_after_a_reload(
     page.route("**/api/generations", lose)
     page.locator("#generate").click()
     expect(page.get_by_text("Sending…")).to_be_visible()
-    until(lambda: studio.rows() == 1, "the order is written")
+    expect(page.get_by_text("The connection is lost.")).to_be_visible()
+    assert studio.rows() == 1
     page.unroute("**/api/generations")
     page.reload()
     expect(page.locator("ltx2-stage b")).to_have_text("In the queue")
@@ -159,8 +160,8 @@ def test_what_the_contract_adds_appears_in_the_form(
     page.get_by_label("Retake").check()
     page.get_by_label("What", exact=True).select_option("Audio")
     page.get_by_role("button", name="Add one").click()
-    page.get_by_label("At").fill("3")
-    page.get_by_label("At").blur()
+    page.get_by_label("At", exact=True).fill("3")
+    page.get_by_label("At", exact=True).blur()
     wanted = {
         "prompt": "A calm sea.",
         "model": "ltx-9",
