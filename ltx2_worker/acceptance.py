@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 from ltx2_api.job import JobInput
+from ltx2_api.offers import require
 
 from . import job_log
 from .accepted_job import AcceptedJob, input_digest
@@ -54,9 +55,10 @@ class Acceptance:
             find_destination: says where its video goes; may raise `WorkerError`.
 
         Raises:
-            WorkerError: INVALID_INPUT, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
+            WorkerError: INVALID_INPUT, NOT_OFFERED, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
         """
         job, warnings = JobInput.parse(raw)
+        require(job, ())
         plan = make_plan(
             job,
             installed=self._library.has,

@@ -13,26 +13,28 @@ from fractions import Fraction
 from pathlib import Path
 
 from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
 from ltx2_api.reply import VideoRecord, VideoResult
 
 from . import __version__
 from .accepted_job import AcceptedJob
+from .catalog.inputs import Value
 from .deadline import Deadline
 from .engine import Encoded, EncoderFiles
 from .generation import encoder_address
 from .media import video
-from .media.fetch import Source
-from .media.fit import Frame
-from .media.prepare import Prepared, prepare_control, prepare_image, still_as_control
+from .media.prepare import Prepared
+from .media.roles import Order, derived, sent_with
 from .plan import Plan
 from .settings import Settings
 from .storage.record import Delivery
 from .storage.store import Location
-from .workflow.build import BuiltGraph, Media, Output, build
+from .workflow.build import BuiltGraph, Output, build
 
 log = logging.getLogger(__name__)
+
+#: Files of one job that are fetched side by side.
+_FETCHERS = 2
 
 
 @dataclass(frozen=True)
@@ -58,38 +60,32 @@ def prepare(
         The graph, and warnings about the media.
     """
     job, plan, deadline = accepted.job, accepted.plan, accepted.deadline
-    frame = Frame(plan.delivered.width, plan.delivered.height, plan.canvas.width, plan.canvas.height)
-    image_source, control_source = _image_source(job), _control_source(job)
+    files: dict[Value, list[Prepared]] = {}
     with _ended_together(deadline) as (pool, shared):
         # Each with a context of its own, in which log lines have the job's id.
-        fetching_image = image_source and pool.submit(
-            copy_context().run, prepare_image, image_source, frame, inputs, shared, settings
-        )
-        fetching_control = control_source and pool.submit(
-            copy_context().run,
-            prepare_control,
-            control_source,
-            _first_frame(plan),
-            inputs,
-            shared,
-            settings,
-            fps=plan.base_fps,
-            frames=plan.base_frames,
-        )
-        fetching = [future for future in (fetching_image, fetching_control) if future]
-        for future in as_completed(fetching):
+        fetching = [
+            (
+                sent.role,
+                pool.submit(
+                    copy_context().run,
+                    sent.role.prepare,
+                    Order(sent.source, sent.name, plan, inputs, shared, settings),
+                ),
+            )
+            for sent in sent_with(job)
+        ]
+        for future in as_completed(future for _, future in fetching):
             future.result()
-    image = fetching_image.result() if fetching_image else None
-    control = fetching_control.result() if fetching_control else None
-    if job.control is not None and control is None and image is not None:
-        control = still_as_control(image.path, inputs, deadline, settings, fps=plan.base_fps)
+    for role, future in fetching:
+        files.setdefault(role.value, []).append(future.result())
+    files |= derived(plan, files, inputs, deadline, settings)
     graph = build(
         plan,
-        Media(_name(image, inputs), _name(control, inputs)),
+        {value: tuple(_name(file, inputs) for file in prepared) for value, prepared in files.items()},
         Output(settings.video_crf, encoder_address(inputs), buffer_bytes=settings.encode_buffer_bytes),
         resident=resident,
     )
-    return graph, tuple(warning for media in (image, control) if media for warning in media.warnings)
+    return graph, tuple(warning for each in files.values() for file in each for warning in file.warnings)
 
 
 def finish(
@@ -145,17 +141,6 @@ def _versions(settings: Settings, engine: str, plan: Plan) -> dict[str, str]:
     return {"worker": __version__, **revision, "engine": engine, **models}
 
 
-def _first_frame(plan: Plan) -> Frame:
-    """The size at which the first stage works, and looks at the control video: a quarter of the pixels."""
-    halves = plan.canvas.width // plan.first_canvas.width
-    return Frame(
-        plan.delivered.width // halves,
-        plan.delivered.height // halves,
-        plan.first_canvas.width,
-        plan.first_canvas.height,
-    )
-
-
 def _seen(encoded: Encoded) -> tuple[str, ...]:
     """What was noticed while the frames passed that the caller should know."""
     frozen = "The video does not move: all its frames are one picture." if encoded.facts.frozen else None
@@ -187,7 +172,7 @@ def _ended_together(deadline: Deadline) -> Iterator[tuple[ThreadPoolExecutor, De
     """Threads for work side by side, and their deadline: when one fails, or the job ends, all end at once."""
     shared = Deadline(deadline.remaining())
     deadline.on_cancel(shared.cancel)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(_FETCHERS) as pool:
         try:
             yield pool, shared
         except BaseException:
@@ -196,28 +181,13 @@ def _ended_together(deadline: Deadline) -> Iterator[tuple[ThreadPoolExecutor, De
             raise
 
 
-def _image_source(job: JobInput) -> Source | None:
-    if not job.has_image:
-        return None
-    field = "image_url" if job.image_url is not None else "image_base64"
-    return Source(field, job.image_url, job.image_base64)
-
-
-def _control_source(job: JobInput) -> Source | None:
-    control = job.control
-    if control is None or not control.has_video:
-        return None
-    field = "control.video_url" if control.video_url is not None else "control.video_base64"
-    return Source(field, control.video_url, control.video_base64)
-
-
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _name(prepared: Prepared | None, inputs: Path) -> str | None:
+def _name(prepared: Prepared, inputs: Path) -> str:
     """A prepared file as the engine knows it: below its input folder."""
-    return f"{inputs.name}/{prepared.path.name}" if prepared else None
+    return f"{inputs.name}/{prepared.path.name}"
 
 
 def _check_exact(plan: Plan, facts: video.VideoFacts) -> None:

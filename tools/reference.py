@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from ltx2_api.errors import EXPLANATIONS, RETRYABLE
-from ltx2_api.fields import ControlInput
+from ltx2_api.faults import object_in
 from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.prices import CREDITS
 from ltx2_worker.catalog.catalogue import catalogue
@@ -95,9 +95,11 @@ def _job_table() -> str:
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
     schema = model.model_json_schema()
     for name, field in schema["properties"].items():
-        if name == "control" and not prefix:
-            yield ("`control`", "object", "", field["description"])
-            yield from _fields(ControlInput, "control.")
+        if inner := object_in(model.model_fields[name].annotation):
+            many = any(option.get("type") == "array" for option in field.get("anyOf", [field]))
+            kind, path = ("list of objects", f"{name}[].") if many else ("object", f"{name}.")
+            yield (f"`{prefix}{name}`", kind, "", field["description"])
+            yield from _fields(inner, prefix + path)
             continue
         required = name in schema.get("required", ())
         default = "required" if required else _default(field.get("default"))

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ltx2_api.job import JobInput
+from ltx2_api.offers import offered_schema
 from ltx2_api.prices import CREDITS
 from ltx2_api.reply import VideoResult
 
@@ -191,7 +192,7 @@ def _require_model(model: str) -> None:
 @cache
 def _schema() -> dict[str, Any]:
     """The job's schema, without what this API fills in itself."""
-    schema = JobInput.model_json_schema()
+    schema = offered_schema(JobInput.model_json_schema(), ())
     fields = {name: field for name, field in schema["properties"].items() if name not in orders.OURS}
     return schema | {"properties": fields}
 

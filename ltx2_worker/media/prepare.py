@@ -26,9 +26,15 @@ class Prepared:
 
 
 def prepare_image(
-    source: Source, frame: Frame, into: Path, deadline: Deadline, settings: Settings
+    source: Source,
+    frame: Frame,
+    into: Path,
+    deadline: Deadline,
+    settings: Settings,
+    *,
+    name: str = "start_image",
 ) -> Prepared:
-    """Fetch the start image and fit it to the canvas.
+    """Fetch a picture and fit it to the canvas.
 
     Arguments:
         source: where it comes from.
@@ -36,15 +42,16 @@ def prepare_image(
         into: an existing folder of the job's own.
         deadline: the job's.
         settings: how large it may be, and how long it may take.
+        name: of the file, without its suffix.
 
     Returns:
-        `start_image.png` in `into`: 8-bit RGB, exactly the canvas's size.
+        The PNG in `into`: 8-bit RGB, exactly the canvas's size.
 
     Raises:
         WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
         Cancelled: the job was cancelled; no file is left.
     """
-    with _files(into, "start_image", ".png") as (raw, fitted):
+    with _files(into, name, ".png") as (raw, fitted):
         fetch(source, raw, settings.max_image_bytes, deadline, settings)
         work = partial(fit_image, raw, fitted, source.field, frame, settings.max_image_pixels)
         return Prepared(fitted, _decode(work, source.field, deadline, settings))

@@ -8,7 +8,6 @@ from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.fields import MAX_SEED
 from ltx2_api.job import JobInput
 from ltx2_api.names import Camera
-from ltx2_api.prices import credits_for
 
 from ..catalog.catalogue import Catalogue, catalogue
 from ..catalog.family import Installed, Recipe, preferred
@@ -41,7 +40,7 @@ def make_plan(
         WorkerError: OVER_BUDGET if the job costs more than its max_credits; INVALID_INPUT for what the recipe
             does not have, and for a camera_strength without a camera.
     """
-    price = credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
+    price = job.credits
     if job.max_credits is not None and price > job.max_credits:
         raise WorkerError(
             ErrorCode.OVER_BUDGET,
@@ -57,7 +56,7 @@ def make_plan(
     temporal = _switch(job, recipe, Feature.TEMPORAL_UPSCALER)
     camera = _camera(job, recipe, default_camera)
     control = _control(job, recipe, installed)
-    delivered = PREVIEW if job.preview else DELIVERED[job.resolution]
+    delivered = PREVIEW[job.aspect] if job.preview else DELIVERED[job.resolution, job.aspect]
     seconds = PREVIEW_SECONDS if job.preview else job.duration
     latent, base_fps = recipe.family.latent, recipe.family.rates.base
     fps = 2 * base_fps if temporal else base_fps

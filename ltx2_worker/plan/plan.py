@@ -8,7 +8,7 @@ from ltx2_api.names import ControlType
 
 from ..catalog.family import Family, Recipe
 from ..catalog.files import ModelFile
-from ..catalog.inputs import Feature
+from ..catalog.inputs import Feature, Value
 from ..catalog.tables import Guidance
 from .geometry import Size, latent_tokens
 
@@ -133,6 +133,15 @@ class Plan:
     def generated_frames(self) -> int:
         """Frames that come out of the last stage; the temporal upscaler makes 2F-1 of F."""
         return 2 * self.base_frames - 1 if self.temporal_upscaler else self.base_frames
+
+    @property
+    def media(self) -> dict[Value, int]:
+        """How many files each value of the graph needs."""
+        needed = {
+            Value.IMAGE: int(self.image_strength is not None),
+            Value.CONTROL_VIDEO: int(self.control is not None),
+        }
+        return {value: count for value, count in needed.items() if count}
 
     @property
     def features(self) -> frozenset[Feature]:

@@ -19,17 +19,13 @@ from .resident import unconnected_loaders
 PREPROCESSED = "preprocessed"
 
 
-@dataclass(frozen=True)
-class Media:
-    """The job's media as file names in the engine's input folder.
+#: The job's media as file names in the engine's input folder, by what takes them; of most there is one.
+Media = Mapping[Value, Sequence[str]]
 
-    Attributes:
-        image: the start image, a still picture fitted to the plan's canvas.
-        control: the control video, fitted to the first stage's canvas, at its rate, one frame or more.
-    """
 
-    image: str | None = None
-    control: str | None = None
+def stand_ins(plan: Plan) -> Media:
+    """Return names for the files that a plan needs, for a graph that is looked at and not run."""
+    return {value: (value,) * count for value, count in plan.media.items()}
 
 
 @dataclass(frozen=True)
@@ -76,9 +72,7 @@ def build(plan: Plan, media: Media, output: Output, *, resident: Sequence[Plan] 
     Raises:
         ValueError: `media` is not what the plan needs.
     """
-    if (media.image is None) != (plan.image_strength is None) or (media.control is None) != (
-        plan.control is None
-    ):
+    if {value: len(files) for value, files in media.items()} != plan.media:
         raise ValueError("the media are not those of the plan")
     graph = bound(plan, media, output)
     prompt = graph.prompt()
@@ -118,9 +112,7 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.CROP_X: (plan.canvas.width - plan.delivered.width) // 2,
         Value.CROP_Y: (plan.canvas.height - plan.delivered.height) // 2,
         Value.FRAMES: plan.frames,
-        Value.IMAGE: media.image,
         Value.IMAGE_STRENGTH: plan.image_strength,
-        Value.CONTROL_VIDEO: media.control,
         Value.CONTROL_STRENGTH: plan.control.strength if plan.control else None,
         Value.CONTROL_REPEATS: _repeats(plan),
         Value.CAMERA_STRENGTH: plan.camera.strength if plan.camera else None,
@@ -129,10 +121,11 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.ENCODER: output.encoder,
         Value.BUFFER_MB: max(1, output.buffer_bytes // 1_000_000),
     }
+    values |= {value: files[0] for value, files in media.items()}
     if detailing:
         values |= {Value.DETAILER_WINDOW: detailing.window, Value.DETAILER_OVERLAP: detailing.overlap}
     if pose:
-        side = plan.first_canvas.width
+        side = max(plan.first_canvas.width, plan.first_canvas.height)
         values[Value.POSE_STICK_WIDTH] = pose.scaled(pose.stick_width, side)
         values[Value.POSE_POINT_SIZE] = pose.scaled(pose.point_size, side)
     if plan.guidance is not None:

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from ltx2_api.job import JobInput
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.files import ModelFile
+from ltx2_worker.catalog.inputs import Value
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, NodeStarted
 from ltx2_worker.plan import Plan, by_recipe, make_plan
@@ -118,7 +119,8 @@ class Studio:
             write_video(
                 self._engine.input_dir / control, [scene(plan.canvas, time) for time in range(frames)]
             )
-        return Media(image, control)
+        files = {Value.IMAGE: image, Value.CONTROL_VIDEO: control}
+        return {value: (file,) for value, file in files.items() if file is not None}
 
     def run(self, prompt: Prompt) -> Made:
         """Run a graph and measure the video that it saves."""

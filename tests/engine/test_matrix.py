@@ -19,7 +19,7 @@ from ltx2_worker.catalog.files import ModelFile, manifest
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
 from ltx2_worker.plan import Plan, make_plan
-from ltx2_worker.workflow import Media, Output, build, needs
+from ltx2_worker.workflow import Output, build, needs, stand_ins
 from ltx2_worker.workflow.graph import NODE_KINDS, Prompt
 from tests.engine.definitions import Definitions
 from tools.node_kinds import node_kinds as kinds_of
@@ -93,11 +93,7 @@ def plan_of(raw: Raw, *, union: bool = False) -> Plan:
 
 
 def graph_of(plan: Plan) -> Prompt:
-    media = Media(
-        image="job/image.png" if plan.mode == "i2v" else None,
-        control="job/control.mp4" if plan.control else None,
-    )
-    return build(plan, media, Output(18.0)).prompt
+    return build(plan, stand_ins(plan), Output(18.0)).prompt
 
 
 def files_named(prompt: Prompt) -> set[str]:

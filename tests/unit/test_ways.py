@@ -1,0 +1,110 @@
+"""The ways beyond the plain job: their part of the contract, and what an endpoint does not offer."""
+
+from typing import Any
+
+import pytest
+
+from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.job import JobInput
+from ltx2_api.offers import offered_schema, require
+from ltx2_api.ways import NAMES_OF_WAYS, WAYS
+from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.plan import Plan, make_plan
+from ltx2_worker.plan.geometry import DELIVERED, PREVIEW, Size
+from tests.ways import JOBS
+
+
+def job_of(raw: dict[str, Any]) -> JobInput:
+    return JobInput.parse({"prompt": "a cat", "seed": 5} | raw)[0]
+
+
+def plan_of(**raw: Any) -> Plan:
+    return make_plan(job_of(raw), installed=lambda _: True)
+
+
+def test_every_way_has_a_job_to_try_it_with() -> None:
+    assert set(JOBS) == set(NAMES_OF_WAYS)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+def test_a_way_that_is_not_offered_is_refused_with_one_sentence(way: Any) -> None:
+    job = job_of(JOBS[way.name])
+    require(job, NAMES_OF_WAYS)
+    with pytest.raises(WorkerError) as refused:
+        require(job, [name for name in NAMES_OF_WAYS if name != way.name])
+    assert refused.value.code is ErrorCode.NOT_OFFERED
+    assert not refused.value.retryable
+    assert [fault.field for fault in refused.value.faults] == [way.asked_by(job)]
+    assert f"does not offer {way.name}" in refused.value.message
+
+
+def test_a_plain_job_needs_no_offer() -> None:
+    require(job_of({}), ())
+    require(job_of({"duration": 20, "aspect": "16:9"}), ())
+
+
+def test_what_is_not_offered_is_not_shown() -> None:
+    schema = JobInput.model_json_schema()
+    plain = offered_schema(schema, ())["properties"]
+    assert not {field for way in WAYS for field in way.fields} & set(plain)
+    assert plain["duration"]["enum"] == [10, 15, 20]
+    assert offered_schema(schema, NAMES_OF_WAYS) == schema
+
+
+def test_every_field_of_a_way_is_one_of_the_job() -> None:
+    assert {field for way in WAYS for field in way.fields} <= set(JobInput.model_fields)
+
+
+@pytest.mark.parametrize("aspect", ["16:9", "9:16", "1:1", "21:9"])
+@pytest.mark.parametrize("resolution", ["720p", "1080p"])
+def test_a_shape_is_delivered_exactly_from_a_canvas_that_the_model_can_make(
+    aspect: Any, resolution: Any
+) -> None:
+    for control in (False, True):
+        union = {"image_url": "https://e.com/a.png", "control": {"type": "canny"}} if control else {}
+        plan = make_plan(
+            job_of({"aspect": aspect, "resolution": resolution} | union),
+            installed=lambda file: not file.id.startswith("control_") or file.id == "control_union",
+        )
+        assert plan.delivered == DELIVERED[resolution, aspect]
+        assert plan.canvas.width % 64 == plan.canvas.height % 64 == 0
+        # What the first stage looks at is cut out of the middle of its canvas, to the pixel.
+        halves = plan.canvas.width // plan.first_canvas.width
+        assert (plan.canvas.height - plan.delivered.height) // halves % 2 == 0
+        assert (plan.canvas.width - plan.delivered.width) // halves % 2 == 0
+    across, down = map(int, aspect.split(":"))
+    assert plan.delivered.width / plan.delivered.height == pytest.approx(across / down, rel=0.003)
+    assert PREVIEW[aspect].width / PREVIEW[aspect].height == pytest.approx(across / down, rel=0.03)
+
+
+@pytest.mark.parametrize("seconds", range(1, 21))
+def test_any_whole_second_is_made_of_one_frame_more(seconds: int) -> None:
+    plan = plan_of(duration=seconds)
+    assert (plan.frames, plan.base_frames, plan.seconds) == (24 * seconds, 24 * seconds + 1, seconds)
+    recipe = catalogue().recipe("ltx-2", "fast")
+    assert recipe is plan.recipe
+
+
+@pytest.mark.parametrize(
+    ("seconds", "quality", "resolution", "price"),
+    [
+        (1, "fast", "720p", 3),
+        (1, "fast", "1080p", 4),
+        (7, "fast", "1080p", 31),
+        (19, "pro", "1080p", 114),
+        *((s, q, r, p) for (q, r), row in {
+            ("fast", "720p"): (30, 45, 60), ("fast", "1080p"): (45, 67, 90),
+            ("pro", "720p"): (45, 67, 90), ("pro", "1080p"): (60, 90, 120),
+        }.items() for s, p in zip((10, 15, 20), row, strict=True)),
+    ],
+)  # fmt: skip
+def test_a_second_costs_what_it_costs_on_the_card(
+    seconds: int, quality: str, resolution: str, price: int
+) -> None:
+    raw = {"duration": seconds, "quality": quality, "resolution": resolution}
+    assert job_of(raw).credits == plan_of(**raw).credits == price
+
+
+def test_a_preview_has_the_shape_asked_for_and_is_free() -> None:
+    plan = plan_of(aspect="9:16", duration=3, preview=True)
+    assert (plan.delivered, plan.frames, plan.credits) == (Size(256, 448), 24, 0)
