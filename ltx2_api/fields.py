@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from .inputs import WHOLE, Input, MediaText, Strength
-from .names import NAMES, Camera, ControlType, Precision, Quality
+from .names import NAMES, Camera, ControlType, Model, Precision, Quality
 from .prices import CARD_SECONDS, Resolution
 from .ways.shapes import ShapesFields
 
@@ -16,6 +16,8 @@ MAX_SEED = 2**53 - 1
 #: The longest video that is generated in one piece, in seconds.
 MAX_SECONDS = 20
 
+#: The models, by what a job calls them.
+MODELS = "; ".join(f"{name}: {family.title}" for name, family in NAMES.families.items())
 #: What each recipe is, for the caller; steps that a job may ask for, which recipes take them, which do not.
 QUALITIES = "; ".join(f"{name}: {recipe.description}" for name, recipe in NAMES.recipes.items())
 STEPS = NAMES.chosen_steps
@@ -49,6 +51,10 @@ class PlainFields(Input):
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")] = Field(
         description="What is seen and heard, over time; 1 to 4,000 characters. The model reads 1,024 tokens; "
         "a warning says where a longer one was cut."
+    )
+    model: Model | None = Field(
+        None,
+        description=f"Generation of the model. {MODELS}. Default: the first of these that the endpoint has.",
     )
     quality: Quality = Field(NAMES.qualities[0], description=f"{QUALITIES}.")
     steps: Annotated[int, Field(ge=STEPS.least, le=STEPS.most), WHOLE] | None = Field(

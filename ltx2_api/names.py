@@ -111,12 +111,14 @@ def _each_once(names: Iterable[str]) -> tuple[str, ...]:
 NAMES = Names.model_validate_json(Path(__file__).with_name("names.json").read_text(encoding="utf-8"))
 
 if TYPE_CHECKING:
+    Model = str
     Quality = str
     Precision = str
     Camera = str
     ControlType = str
 else:
     # What pydantic and JSON Schema know as an enumeration; a type checker cannot read a file.
+    Model = Literal[tuple(NAMES.families)]
     Quality = Literal[NAMES.qualities]
     Precision = Literal[NAMES.precisions]
     Camera = Literal[(*NAMES.cameras, "none")]

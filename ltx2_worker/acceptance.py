@@ -9,9 +9,11 @@ from ltx2_api.offers import require
 
 from . import job_log
 from .accepted_job import AcceptedJob, input_digest
+from .catalog.catalogue import catalogue
 from .catalog.files import ModelLibrary
 from .deadline import Deadline
 from .engine import Ticket
+from .offer import Offer
 from .plan import Plan, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.prompt import readable
@@ -40,6 +42,7 @@ class Acceptance:
         self._settings = settings
         self._library = library
         self._readiness = readiness
+        self._offer = Offer.of(settings.offer)
         # A preview's time is mostly fixed costs, so previews and videos are measured apart.
         self._speeds = {True: StageSpeed(), False: StageSpeed()}
         self._in_hand: set[Deadline] = set()
@@ -58,15 +61,16 @@ class Acceptance:
             WorkerError: INVALID_INPUT, NOT_OFFERED, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
         """
         job, warnings = JobInput.parse(raw)
-        require(job, ())
+        require(job, self._offer.ways)
         plan = make_plan(
             job,
             installed=self._library.has,
             default_camera=self._settings.default_camera,
             pro_guidance=self._settings.pro_guidance,
+            offered=self._offer.models,
         )
         if not job.dry_run:
-            require_installed(plan, self._library.has)
+            require_installed(plan, self._library.has, self._models())
             self._readiness.require(plan.recipe)
         destination = find_destination()
         plan, cut = readable(plan, self._library.find)
@@ -97,6 +101,14 @@ class Acceptance:
             progress=self._speeds[plan.preview].tracker(computed),
             ticket=ticket,
         )
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What jobs may ask for here: models, then ways."""
+        return (*self._models(), *self._offer.ways)
+
+    def _models(self) -> tuple[str, ...]:
+        return catalogue().installed(self._library.has, self._offer.models)
 
     def learn(self, accepted: AcceptedJob) -> None:
         """Remember how long the stages of a finished job took, for the next one's estimate."""

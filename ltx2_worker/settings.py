@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ltx2_api.names import NAMES, Camera
+from ltx2_api.ways import NAMES_OF_WAYS
 
 if TYPE_CHECKING:
     RecipeOrNone = str
@@ -67,6 +68,13 @@ class Settings(BaseSettings):
     )
 
     # --- jobs -------------------------------------------------------------------------------------
+    offer: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=f"What jobs may ask for, separated by commas: models ({', '.join(NAMES.families)}), "
+        "else every one that is installed; ways beyond the plain job"
+        f" ({', '.join(NAMES_OF_WAYS)}), else none; all: every model that is installed, "
+        "and every way.",
+    )
     jobs_in_hand: int = Field(
         2,
         ge=1,
@@ -214,10 +222,22 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: object) -> object:
         # The engine is started in another folder: what is relative would mean two places.
-        if isinstance(value, Path):
-            return value.expanduser().absolute()
         if isinstance(value, tuple):
-            return tuple(path.expanduser().absolute() for path in value)
+            return tuple(cls._absolute(part) for part in value)
+        return value.expanduser().absolute() if isinstance(value, Path) else value
+
+    @field_validator("offer", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(str(name).strip() for name in names) if isinstance(names, list | tuple) else names
+
+    @field_validator("offer")
+    @classmethod
+    def _can_be_offered(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = ("all", *NAMES.families, *NAMES_OF_WAYS)
+        if unknown := set(value) - set(known):
+            raise ValueError(f"{sorted(unknown)[0]!r} is none of {', '.join(known)}")
         return value
 
     @field_validator("models_dirs", mode="before")

@@ -124,6 +124,7 @@ class Worker:
                     installed=self._library.has,
                     expected_seconds=sum(accepted.progress.expected.values()),
                     warnings=accepted.warnings,
+                    offers=self._acceptance.offers,
                 )
             if (destination := accepted.destination) is None:
                 raise nowhere()

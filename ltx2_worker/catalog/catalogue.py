@@ -6,7 +6,7 @@ lists the files of all. Another family is another table: the code names none.
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from . import check
-from .family import Control, Family, Recipe
+from .family import Control, Family, Installed, Recipe
 from .files import MANIFEST, ModelFile, manifest
 from .tables import FamilyTable
 
@@ -38,6 +38,11 @@ class Catalogue:
         found = (each for each in self.recipes if (each.family.name, each.name) == (family, name))
         return next(found, None)
 
+    def installed(self, installed: Installed, families: Collection[str]) -> tuple[str, ...]:
+        """Those of some families of which a recipe's model file is here."""
+        here = {recipe.family.name for recipe in self.recipes if recipe.has_model(installed)}
+        return tuple(family for family in families if family in here)
+
 
 @cache
 def catalogue() -> Catalogue:
@@ -56,7 +61,8 @@ def load_catalogue(folder: Path, workflows: Path, files: Mapping[str, ModelFile]
     Raises:
         ValueError: tables, graphs and files do not agree; the message says where.
     """
-    tables = sorted(path for path in folder.glob("*.toml") if path.name != MANIFEST.name)
+    found = (path for path in folder.glob("*.toml") if path.name != MANIFEST.name)
+    tables = sorted(found, key=lambda path: path.stem)
     return Catalogue(
         tuple(recipe for path in tables for recipe in _recipes(path, workflows / path.stem, files))
     )

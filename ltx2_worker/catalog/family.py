@@ -115,6 +115,11 @@ class Recipe:
         """Whether the recipe's graph has nodes for a feature."""
         return not self.titles.isdisjoint(self.family.features.get(feature, ()))
 
+    def has_model(self, installed: Installed) -> bool:
+        """Whether the file that stands for the model is here, at one precision or another."""
+        files = self.choices_of_file[self.family.named_by].values()
+        return any(installed(file) for by_precision in files for file in by_precision)
+
     def files(self, precision: str, installed: Installed) -> dict[str, ModelFile]:
         """The file of each role that is not a job's own choice, as camera and control are."""
         return {

@@ -1,6 +1,7 @@
 """A job becomes a plan: all that is to be decided about a generation is decided here."""
 
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
@@ -23,7 +24,7 @@ def make_plan(
     installed: Installed,
     default_camera: Camera = "static",
     pro_guidance: Literal["full", "plain"] = "full",
-    family: str | None = None,
+    offered: Collection[str] | None = None,
     among: Catalogue | None = None,
 ) -> Plan:
     """Turn a checked job into a plan.
@@ -33,12 +34,14 @@ def make_plan(
         installed: tells whether a model file is here; decides between files that can stand in for each other.
         default_camera: the operator's choice for jobs that name no camera and have no control.
         pro_guidance: the operator's choice for recipes that are guided.
-        family: the generation of the model; None: the first of which a recipe is installed, else the first.
+        offered: the families that a job may name; None: all. One that names none gets the first of which a
+            recipe is installed, else the first.
         among: what can be made; None: the project's own catalogue.
 
     Raises:
-        WorkerError: OVER_BUDGET if the job costs more than its max_credits; INVALID_INPUT for what the recipe
-            does not have, and for a camera_strength without a camera.
+        WorkerError: OVER_BUDGET if the job costs more than its max_credits; MODEL_NOT_INSTALLED for a family
+            that is not offered; INVALID_INPUT for what the recipe does not have, and for a camera_strength
+            without a camera.
     """
     price = job.credits
     if job.max_credits is not None and price > job.max_credits:
@@ -47,7 +50,7 @@ def make_plan(
             f"The job costs {price} credits, more than its max_credits of {job.max_credits}.",
             field="max_credits",
         )
-    recipe = _recipe(job, family, among or catalogue(), installed)
+    recipe = _recipe(job, offered, among or catalogue(), installed)
     spatial = _switch(job, recipe, Feature.SPATIAL_UPSCALER)
     if job.preview and not job.given("spatial_upscaler"):
         # A first stage of 224x128 would decide a preview's composition: smaller than the model was made for.
@@ -96,7 +99,7 @@ def make_plan(
 
 
 def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
-    """Return the same job by another recipe: of all that this might be, it shares the most with the plan.
+    """Return the plan of the same job by another recipe.
 
     A recipe of another family has neither the plan's camera nor its control, whose files are of one family.
     """
@@ -114,23 +117,32 @@ def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
     )
 
 
-def _recipe(job: JobInput, family: str | None, among: Catalogue, installed: Installed) -> Recipe:
-    names = [each.name for each in among.families]
-    if family is None:
-        family = next((each.family.name for each in among.recipes if _has_model(each, installed)), names[0])
+def _recipe(job: JobInput, offered: Collection[str] | None, among: Catalogue, installed: Installed) -> Recipe:
+    families = [each.name for each in among.families if offered is None or each.name in offered]
+    here = among.installed(installed, families)
+    if job.model is not None and job.model not in families:
+        raise not_offered(job.model, here)
+    family = job.model or (here or families)[0]
     recipe = among.recipe(family, job.quality)
     if recipe is None:
-        offered = " or ".join(each.name for each in among.recipes if each.family.name == family)
-        raise _refused("quality", f"quality must be {offered} with {family}.")
+        known = " or ".join(each.name for each in among.recipes if each.family.name == family)
+        raise _refused("quality", f"quality must be {known} with {family}.")
     if job.precision not in recipe.family.precisions:
-        offered = " or ".join(recipe.family.precisions)
-        raise _refused("precision", f"precision must be {offered} with {family}.")
+        known = " or ".join(recipe.family.precisions)
+        raise _refused("precision", f"precision must be {known} with {family}.")
     return recipe
 
 
-def _has_model(recipe: Recipe, installed: Installed) -> bool:
-    files = recipe.choices_of_file[recipe.family.named_by].values()
-    return any(installed(file) for by_precision in files for file in by_precision)
+def not_offered(model: str, here: Collection[str]) -> WorkerError:
+    """The error of a job for a family that an endpoint does not offer.
+
+    Arguments:
+        here: the families that it does offer.
+    """
+    instead = f"ask for {' or '.join(here)}" if here else "it has no other either"
+    return WorkerError(
+        ErrorCode.MODEL_NOT_INSTALLED, f"This endpoint does not offer {model}: {instead}.", field="model"
+    )
 
 
 def _steps(job: JobInput, recipe: Recipe) -> int:

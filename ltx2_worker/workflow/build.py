@@ -34,7 +34,7 @@ class BuiltGraph:
 
     Attributes:
         prompt: nodes by id, in ComfyUI's API format.
-        stage_of: what a node that takes time works on, by id; other nodes take none worth showing.
+        stage_of: the stage that a node works on, by the node's id; only of nodes that take seconds.
     """
 
     prompt: Prompt
