@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from .inputs import WHOLE, Input, MediaText, Strength
 from .names import NAMES, Camera, ControlType, Model, Precision, Quality
 from .prices import CARD_SECONDS, Resolution
+from .ways.keyframes import KeyframesFields
 from .ways.shapes import ShapesFields
 
 Mode = Literal["t2v", "i2v"]
@@ -123,7 +124,7 @@ class PlainFields(Input):
 
 
 # Pydantic lists the fields of the last base first: the plain job's, then the ways' in their order.
-class JobFields(ShapesFields, PlainFields):
+class JobFields(KeyframesFields, ShapesFields, PlainFields):
     """The fields of a job, each checked by itself; those of the ways are in ways/."""
 
     @property

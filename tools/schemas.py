@@ -52,6 +52,11 @@ def input_schema() -> Schema:
         _rule("mode i2v needs a start image.", _is("mode", "i2v"), has_image),
         _rule("mode t2v takes no start image.", _is("mode", "t2v"), {"not": has_image}),
         _rule("image_strength needs a start image.", _given("image_strength"), has_image),
+        _rule(
+            "end_image_strength needs an end image.",
+            _given("end_image_strength"),
+            {"anyOf": [_given("end_image_url"), _given("end_image_base64")]},
+        ),
         _rule("control works with a start image.", _given("control"), has_image),
         _rule(f"steps can be set with quality {CHOSEN} only.", _given("steps"), _takes_steps()),
         _rule(

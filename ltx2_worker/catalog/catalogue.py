@@ -114,6 +114,7 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         slots=table.slots,
         features=table.features,
         choices=table.choices,
+        series=table.series,
         stages=table.stages,
         cameras={file.camera: file for file in files.values() if file.camera and name in file.families},
         controls={

@@ -37,6 +37,10 @@ class Value(StrEnum):
     FRAMES = "frames"
     IMAGE = "image"
     IMAGE_STRENGTH = "image_strength"
+    KEYFRAME_IMAGE = "keyframe_image"
+    KEYFRAME_FRAME = "keyframe_frame"
+    KEYFRAME_FRAME_2 = "keyframe_frame_2"
+    KEYFRAME_STRENGTH = "keyframe_strength"
     CONTROL_VIDEO = "control_video"
     CONTROL_STRENGTH = "control_strength"
     CONTROL_REPEATS = "control_repeats"
@@ -56,6 +60,8 @@ class Feature(StrEnum):
     IMAGE = "image"
     COMPRESSION = "compression"
     CONTROL = "control"
+    KEYFRAMES = "keyframes"
+    GUIDES = "guides"
     NOISE_LEVELS = "noise_levels"
     SPATIAL_UPSCALER = "spatial_upscaler"
     TEMPORAL_UPSCALER = "temporal_upscaler"
@@ -70,11 +76,23 @@ class Choice(StrEnum):
     STRUCTURE = "structure"
 
 
+class Series(StrEnum):
+    """What a job can ask for several times: nodes that are repeated in a row, each time with other values."""
+
+    KEYFRAMES = "keyframes"
+
+
 #: Values without which a feature would be switched on and then ignore what the job asked for.
 VALUES_OF: Mapping[Feature, tuple[Value, ...]] = {
     Feature.CAMERA: (Value.CAMERA_STRENGTH,),
     Feature.IMAGE: (Value.IMAGE, Value.IMAGE_STRENGTH),
     Feature.CONTROL: (Value.CONTROL_VIDEO, Value.CONTROL_STRENGTH, Value.CONTROL_REPEATS),
+    Feature.KEYFRAMES: (
+        Value.KEYFRAME_IMAGE,
+        Value.KEYFRAME_FRAME,
+        Value.KEYFRAME_FRAME_2,
+        Value.KEYFRAME_STRENGTH,
+    ),
     Feature.REFINING: (Value.SEED_2, Value.REFINING_SIGMAS, Value.CONDITIONING_FPS),
     Feature.DETAILER: (Value.SEED_3, Value.DETAILER_WINDOW, Value.DETAILER_OVERLAP, Value.CONDITIONING_FPS),
 }

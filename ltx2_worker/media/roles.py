@@ -84,6 +84,8 @@ def _control(order: Order) -> Prepared:
 #: Every file that a job can bring.
 ROLES: tuple[Role, ...] = (
     Role("image", Value.IMAGE, "start_image", _on_canvas),
+    Role("keyframes.image", Value.KEYFRAME_IMAGE, "keyframe", _on_canvas),
+    Role("end_image", Value.KEYFRAME_IMAGE, "end_image", _on_canvas),
     Role("control.video", Value.CONTROL_VIDEO, "control", _control),
 )
 

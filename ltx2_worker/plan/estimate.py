@@ -29,6 +29,8 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
     first = latent_tokens(plan.first_canvas, plan.base_frames, family.latent)
     last = latent_tokens(plan.canvas, plan.generated_frames, family.latent)
     guides = first if plan.control else 0
+    guides += len(plan.keyframes) * latent_tokens(plan.first_canvas, 1, family.latent)
+    last += len(plan.keyframes) * latent_tokens(plan.canvas, 1, family.latent)
     pixels = plan.canvas.width * plan.canvas.height * plan.generated_frames
     stages = {
         Stage.PREPARING: 1.0,

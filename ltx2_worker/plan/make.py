@@ -16,6 +16,8 @@ from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature
 from .geometry import DELIVERED, PREVIEW, PREVIEW_SECONDS, canvas_for, frames_to_generate
 from .plan import CameraPlan, ControlPlan, Plan
+from .refusals import no_such_field, refused
+from .ways import with_ways
 
 
 def make_plan(
@@ -63,7 +65,7 @@ def make_plan(
     seconds = PREVIEW_SECONDS if job.preview else job.duration
     latent, base_fps = recipe.family.latent, recipe.family.rates.base
     fps = 2 * base_fps if temporal else base_fps
-    return Plan(
+    plan = Plan(
         mode=job.effective_mode,
         recipe=recipe,
         precision=job.precision,
@@ -96,6 +98,7 @@ def make_plan(
         files=_files(recipe, job.precision, camera, control, installed),
         credits=price,
     )
+    return with_ways(job, plan)
 
 
 def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
@@ -126,10 +129,10 @@ def _recipe(job: JobInput, offered: Collection[str] | None, among: Catalogue, in
     recipe = among.recipe(family, job.quality)
     if recipe is None:
         known = " or ".join(each.name for each in among.recipes if each.family.name == family)
-        raise _refused("quality", f"quality must be {known} with {family}.")
+        raise refused("quality", f"quality must be {known} with {family}.")
     if job.precision not in recipe.family.precisions:
         known = " or ".join(recipe.family.precisions)
-        raise _refused("precision", f"precision must be {known} with {family}.")
+        raise refused("precision", f"precision must be {known} with {family}.")
     return recipe
 
 
@@ -150,7 +153,7 @@ def _steps(job: JobInput, recipe: Recipe) -> int:
     if job.steps is None or steps.least <= job.steps <= steps.most:
         return job.steps or steps.default
     allowed = f"{steps.least} to {steps.most}" if steps.chosen else str(steps.default)
-    raise _refused("steps", f"steps must be {allowed} with quality {recipe.name}.")
+    raise refused("steps", f"steps must be {allowed} with quality {recipe.name}.")
 
 
 def _switch(job: JobInput, recipe: Recipe, feature: Feature) -> bool:
@@ -159,7 +162,7 @@ def _switch(job: JobInput, recipe: Recipe, feature: Feature) -> bool:
     if not on or recipe.offers(feature):
         return on
     if job.given(feature.value):
-        raise _not_offered(feature.value, recipe)
+        raise no_such_field(feature.value, recipe)
     return False
 
 
@@ -167,7 +170,7 @@ def _image_strength(job: JobInput, recipe: Recipe) -> float | None:
     if not job.has_image:
         return None
     if not recipe.offers(Feature.IMAGE):
-        raise _not_offered("image_url" if job.image_url is not None else "image_base64", recipe)
+        raise no_such_field("image_url" if job.image_url is not None else "image_base64", recipe)
     return job.image_strength
 
 
@@ -178,12 +181,12 @@ def _camera(job: JobInput, recipe: Recipe, default: Camera) -> CameraPlan | None
     if model is not None:
         return CameraPlan(model, job.camera_strength)
     if job.camera not in (None, "none"):
-        raise _not_offered("camera", recipe)
+        raise no_such_field("camera", recipe)
     if job.given("camera_strength"):
         why = (
             "this endpoint's default is none" if job.control is None else "a job with control has no default"
         )
-        raise _refused("camera_strength", f"camera_strength needs a camera: name one, as {why}.")
+        raise refused("camera_strength", f"camera_strength needs a camera: name one, as {why}.")
     return None
 
 
@@ -193,7 +196,7 @@ def _control(job: JobInput, recipe: Recipe, installed: Installed) -> ControlPlan
         return None
     way = recipe.family.controls.get(control.type)
     if way is None or not recipe.offers(Feature.CONTROL):
-        raise _not_offered("control", recipe)
+        raise no_such_field("control", recipe)
     return ControlPlan(
         type=control.type,
         model=preferred(way.loras, installed),
@@ -213,11 +216,3 @@ def _files(
 ) -> dict[str, ModelFile]:
     chosen = {role: plan.model for role, plan in (("camera", camera), ("control", control)) if plan}
     return recipe.files(precision, installed) | chosen
-
-
-def _not_offered(field: str, recipe: Recipe) -> WorkerError:
-    return _refused(field, f"{recipe.family.title} has no {field} with quality {recipe.name}: leave it out.")
-
-
-def _refused(field: str, message: str) -> WorkerError:
-    return WorkerError(ErrorCode.INVALID_INPUT, message, field=field)

@@ -34,6 +34,14 @@ class ControlPlan:
 
 
 @dataclass(frozen=True)
+class KeyframePlan:
+    """A picture that the video is drawn to, at a frame of the first stage."""
+
+    frame: int
+    strength: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything about one generation, in exact numbers.
 
@@ -72,6 +80,7 @@ class Plan:
     control: ControlPlan | None
     files: Mapping[str, ModelFile]
     credits: int
+    keyframes: tuple[KeyframePlan, ...] = ()
 
     @property
     def family(self) -> Family:
@@ -121,8 +130,14 @@ class Plan:
         """
         strengths = (self.image_strength, self.control.strength if self.control else None)
         held = [strength for strength in strengths if strength]
+        held += [keyframe.strength for keyframe in self.keyframes if keyframe.strength]
         is_rescaled = self.guidance is not None and self.guidance.rescale != 0.0
         return any(strength < 1.0 or is_rescaled for strength in held)
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there is a start image or a keyframe."""
+        return self.image_strength is not None or bool(self.keyframes)
 
     @property
     def first_canvas(self) -> Size:
@@ -140,6 +155,7 @@ class Plan:
         needed = {
             Value.IMAGE: int(self.image_strength is not None),
             Value.CONTROL_VIDEO: int(self.control is not None),
+            Value.KEYFRAME_IMAGE: len(self.keyframes),
         }
         return {value: count for value, count in needed.items() if count}
 
@@ -150,8 +166,10 @@ class Plan:
             Feature.CAMERA: self.camera is not None,
             Feature.IMAGE: self.image_strength is not None,
             # A control moves the picture; compression is there for pictures that would stand still.
-            Feature.COMPRESSION: self.image_strength is not None and self.control is None,
+            Feature.COMPRESSION: self.has_pictures and self.control is None,
             Feature.CONTROL: self.control is not None,
+            Feature.KEYFRAMES: bool(self.keyframes),
+            Feature.GUIDES: self.control is not None or bool(self.keyframes),
             Feature.NOISE_LEVELS: self.has_noise_levels,
             Feature.SPATIAL_UPSCALER: self.spatial_upscaler,
             Feature.TEMPORAL_UPSCALER: self.temporal_upscaler,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ltx2_api.progress import Stage
 
-from ..catalog.inputs import GUIDANCE, Choice, Value
+from ..catalog.inputs import GUIDANCE, Choice, Series, Value
 from ..plan.plan import ControlPlan, Plan
 from .bind import Binding, bind
 from .graph import Graph, Prompt, node_kinds
@@ -77,10 +77,11 @@ def build(plan: Plan, media: Media, output: Output, *, resident: Sequence[Plan] 
     graph = bound(plan, media, output)
     prompt = graph.prompt()
     stage_of = {
-        graph.id_of(title): stage
+        key: stage
         for stage, titles in plan.family.stages.items()
         for title in titles
         if title in plan.recipe.titles
+        for key in graph.ids_of(title)
     }
     for other in resident:
         label = f"{other.family.name}-{other.recipe.name}"
@@ -121,7 +122,8 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.ENCODER: output.encoder,
         Value.BUFFER_MB: max(1, output.buffer_bytes // 1_000_000),
     }
-    values |= {value: files[0] for value, files in media.items()}
+    keyframes = _keyframes(plan, media.get(Value.KEYFRAME_IMAGE, ()))
+    values |= {value: files[0] for value, files in media.items() if value is not Value.KEYFRAME_IMAGE}
     if detailing:
         values |= {Value.DETAILER_WINDOW: detailing.window, Value.DETAILER_OVERLAP: detailing.overlap}
     if pose:
@@ -135,8 +137,23 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         values={value: given for value, given in values.items() if given is not None},
         features=plan.features,
         choices={Choice.STRUCTURE: _structure(plan.control)} if plan.control else {},
+        series={Series.KEYFRAMES: keyframes} if keyframes else {},
     )
     return bind(plan.recipe, binding)
+
+
+def _keyframes(plan: Plan, files: Sequence[str]) -> list[dict[Value, object]]:
+    """The values of each keyframe. A latent of more frames has its place elsewhere."""
+    faster = plan.fps // plan.base_fps
+    return [
+        {
+            Value.KEYFRAME_IMAGE: file,
+            Value.KEYFRAME_FRAME: keyframe.frame,
+            Value.KEYFRAME_FRAME_2: keyframe.frame * faster,
+            Value.KEYFRAME_STRENGTH: keyframe.strength,
+        }
+        for keyframe, file in zip(plan.keyframes, files, strict=True)
+    ]
 
 
 def _repeats(plan: Plan) -> int:

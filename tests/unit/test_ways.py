@@ -108,3 +108,48 @@ def test_a_second_costs_what_it_costs_on_the_card(
 def test_a_preview_has_the_shape_asked_for_and_is_free() -> None:
     plan = plan_of(aspect="9:16", duration=3, preview=True)
     assert (plan.delivered, plan.frames, plan.credits) == (Size(256, 448), 24, 0)
+
+
+PICTURE = "https://example.com/a.png"
+
+
+def faults_of(**raw: Any) -> set[str]:
+    with pytest.raises(WorkerError) as refused:
+        job_of(raw)
+    assert refused.value.code is ErrorCode.INVALID_INPUT
+    return {fault.field for fault in refused.value.faults}
+
+
+def test_an_end_image_is_the_last_frame_that_is_delivered() -> None:
+    # Frame 480 is generated and cut off: a guide there would not be seen.
+    plan = plan_of(duration=20, end_image_url=PICTURE, end_image_strength=0.5)
+    assert [(guide.frame, guide.strength) for guide in plan.keyframes] == [(479, 0.5)]
+
+
+def test_a_keyframe_is_at_its_second_and_in_a_preview_at_its_share() -> None:
+    frames = [{"at": 2.5, "image_url": PICTURE}, {"at": 10, "image_base64": "AAAA", "strength": 0.3}]
+    assert [guide.frame for guide in plan_of(keyframes=frames).keyframes] == [60, 239]
+    assert [guide.frame for guide in plan_of(keyframes=frames, preview=True).keyframes] == [6, 23]
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({"end_image_strength": 0.5}, "end_image_strength"),
+        ({"end_image_url": PICTURE, "end_image_base64": "AAAA"}, "end_image_base64"),
+        ({"keyframes": []}, "keyframes"),
+        ({"keyframes": {"at": 1}}, "keyframes"),
+        ({"keyframes": [{"at": 1, "image_url": PICTURE}] * 9}, "keyframes"),
+        ({"keyframes": [{"at": 1}]}, "keyframes.0.image_url"),
+        ({"keyframes": [{"image_url": PICTURE}]}, "keyframes.0.at"),
+        ({"keyframes": [{"at": 0, "image_url": PICTURE}]}, "keyframes"),
+        ({"keyframes": [{"at": 11, "image_url": PICTURE}]}, "keyframes.0.at"),
+        ({"keyframes": [{"at": 1, "image_url": PICTURE, "stregth": 1}]}, "keyframes.0.stregth"),
+        ({"keyframes": [{"at": 1, "image_url": PICTURE, "image_base64": "AA"}]}, "keyframes.0.image_base64"),
+        ({"keyframes": [{"at": 0.2, "image_url": PICTURE}]}, "keyframes"),
+        ({"keyframes": [{"at": at, "image_url": PICTURE} for at in (5, 5.2)]}, "keyframes"),
+        ({"keyframes": [{"at": 9.9, "image_url": PICTURE}], "end_image_url": PICTURE}, "keyframes"),
+    ],
+)
+def test_keyframes_that_make_no_sense_are_refused(raw: dict[str, Any], field: str) -> None:
+    assert field in faults_of(**raw)
