@@ -7,7 +7,9 @@ from pydantic import Field, StringConstraints
 from .inputs import WHOLE, Input, MediaText, Strength
 from .names import NAMES, Camera, ControlType, Model, Precision, Quality
 from .prices import CARD_SECONDS, Resolution
+from .ways.audio_input import AudioInputFields
 from .ways.keyframes import KeyframesFields
+from .ways.loras import LorasFields
 from .ways.shapes import ShapesFields
 
 Mode = Literal["t2v", "i2v"]
@@ -124,7 +126,7 @@ class PlainFields(Input):
 
 
 # Pydantic lists the fields of the last base first: the plain job's, then the ways' in their order.
-class JobFields(KeyframesFields, ShapesFields, PlainFields):
+class JobFields(LorasFields, AudioInputFields, KeyframesFields, ShapesFields, PlainFields):
     """The fields of a job, each checked by itself; those of the ways are in ways/."""
 
     @property

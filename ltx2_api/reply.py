@@ -80,6 +80,9 @@ class DryRunResult(_Output):
     offers: tuple[str, ...] = Field(
         (), description="What this endpoint offers: models, and ways beyond the plain job."
     )
+    loras: dict[str, str] = Field(
+        default_factory=dict, description="The operator's own LoRAs for this model, and what each does."
+    )
     mode: Mode
     model: Model = FIRST_MODEL
     quality: Quality

@@ -69,7 +69,7 @@ def prepare(
                 pool.submit(
                     copy_context().run,
                     sent.role.prepare,
-                    Order(sent.source, sent.name, plan, inputs, shared, settings),
+                    Order(sent.source, sent.name, job, plan, inputs, shared, settings),
                 ),
             )
             for sent in sent_with(job)

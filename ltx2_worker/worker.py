@@ -70,6 +70,7 @@ class Worker:
         link_cached(manifest().values(), self._cached_models)
         if self._readiness.has_engine():
             self._engine.start()
+        threading.Thread(target=lambda: self._acceptance.own_loras, daemon=True, name="own-loras").start()
         threading.Thread(target=isolate.warm_up, daemon=True, name="media-warm-up").start()
         get_ready = partial(self._readiness.get_ready, self._warm_up)
         threading.Thread(target=get_ready, daemon=True, name="get-ready").start()
@@ -125,6 +126,7 @@ class Worker:
                     expected_seconds=sum(accepted.progress.expected.values()),
                     warnings=accepted.warnings,
                     offers=self._acceptance.offers,
+                    own_loras=self._acceptance.own_loras,
                 )
             if (destination := accepted.destination) is None:
                 raise nowhere()

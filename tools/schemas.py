@@ -53,6 +53,16 @@ def input_schema() -> Schema:
         _rule("mode t2v takes no start image.", _is("mode", "t2v"), {"not": has_image}),
         _rule("image_strength needs a start image.", _given("image_strength"), has_image),
         _rule(
+            "audio_start needs a sound.",
+            _given("audio_start"),
+            {"anyOf": [_given("audio_url"), _given("audio_base64")]},
+        ),
+        _rule(
+            "audio false leaves out a sound that is sent.",
+            _is("audio", False),
+            {"not": {"anyOf": [_given("audio_url"), _given("audio_base64")]}},
+        ),
+        _rule(
             "end_image_strength needs an end image.",
             _given("end_image_strength"),
             {"anyOf": [_given("end_image_url"), _given("end_image_base64")]},

@@ -41,12 +41,18 @@ class Value(StrEnum):
     KEYFRAME_FRAME = "keyframe_frame"
     KEYFRAME_FRAME_2 = "keyframe_frame_2"
     KEYFRAME_STRENGTH = "keyframe_strength"
+    SOUND = "sound"
+    SOUND_BEGINS = "sound_begins"
+    SOUND_NEW_FROM = "sound_new_from"
+    SOUND_NEW_TO = "sound_new_to"
     CONTROL_VIDEO = "control_video"
     CONTROL_STRENGTH = "control_strength"
     CONTROL_REPEATS = "control_repeats"
     POSE_STICK_WIDTH = "pose_stick_width"
     POSE_POINT_SIZE = "pose_point_size"
     CAMERA_STRENGTH = "camera_strength"
+    LORA_FILE = "lora_file"
+    LORA_STRENGTH = "lora_strength"
     FILE_PREFIX = "file_prefix"
     CRF = "crf"
     ENCODER = "encoder"
@@ -57,11 +63,13 @@ class Feature(StrEnum):
     """What a job can leave out, and a recipe may not have."""
 
     CAMERA = "camera"
+    LORAS = "loras"
     IMAGE = "image"
     COMPRESSION = "compression"
     CONTROL = "control"
     KEYFRAMES = "keyframes"
     GUIDES = "guides"
+    HELD_SOUND = "held_sound"
     NOISE_LEVELS = "noise_levels"
     SPATIAL_UPSCALER = "spatial_upscaler"
     TEMPORAL_UPSCALER = "temporal_upscaler"
@@ -74,12 +82,14 @@ class Choice(StrEnum):
     """An input that a job connects to one of several nodes."""
 
     STRUCTURE = "structure"
+    HEARD = "heard"
 
 
 class Series(StrEnum):
     """What a job can ask for several times: nodes that are repeated in a row, each time with other values."""
 
     KEYFRAMES = "keyframes"
+    LORAS = "loras"
 
 
 #: Values without which a feature would be switched on and then ignore what the job asked for.
@@ -87,12 +97,14 @@ VALUES_OF: Mapping[Feature, tuple[Value, ...]] = {
     Feature.CAMERA: (Value.CAMERA_STRENGTH,),
     Feature.IMAGE: (Value.IMAGE, Value.IMAGE_STRENGTH),
     Feature.CONTROL: (Value.CONTROL_VIDEO, Value.CONTROL_STRENGTH, Value.CONTROL_REPEATS),
+    Feature.LORAS: (Value.LORA_FILE, Value.LORA_STRENGTH),
     Feature.KEYFRAMES: (
         Value.KEYFRAME_IMAGE,
         Value.KEYFRAME_FRAME,
         Value.KEYFRAME_FRAME_2,
         Value.KEYFRAME_STRENGTH,
     ),
+    Feature.HELD_SOUND: (Value.SOUND, Value.SOUND_BEGINS, Value.SOUND_NEW_FROM, Value.SOUND_NEW_TO),
     Feature.REFINING: (Value.SEED_2, Value.REFINING_SIGMAS, Value.CONDITIONING_FPS),
     Feature.DETAILER: (Value.SEED_3, Value.DETAILER_WINDOW, Value.DETAILER_OVERLAP, Value.CONDITIONING_FPS),
 }

@@ -1,4 +1,4 @@
-"""The caller's start image and control video: fetched, verified, and fitted to the canvas."""
+"""The caller's pictures, videos and sounds: fetched, verified, and fitted to the job."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from .fetch import Source, fetch
 from .fit import Frame
 from .image import fit_image
 from .isolate import run_isolated
+from .sound import fit_sound
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,33 @@ def prepare_control(
             frames=frames,
             max_seconds=settings.max_video_seconds,
             max_side=settings.max_video_side,
+        )
+        return Prepared(fitted, _decode(work, source.field, deadline, settings))
+
+
+def prepare_sound(
+    source: Source, into: Path, deadline: Deadline, settings: Settings, *, start: float, seconds: float
+) -> Prepared:
+    """Fetch a sound and cut it to the video.
+
+    Arguments:
+        source: where it comes from.
+        into, deadline, settings: as for `prepare_image`.
+        start: second of the source at which the video begins.
+        seconds: of the video.
+
+    Returns:
+        `sound.wav` in `into`, a little longer than the video.
+
+    Raises:
+        WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
+        Cancelled: the job was cancelled; no file is left.
+    """
+    with _files(into, "sound", ".wav") as (raw, fitted):
+        fetch(source, raw, settings.max_video_bytes, deadline, settings)
+        longest = settings.max_sound_seconds
+        work = partial(
+            fit_sound, raw, fitted, source.field, start=start, seconds=seconds, max_seconds=longest
         )
         return Prepared(fitted, _decode(work, source.field, deadline, settings))
 

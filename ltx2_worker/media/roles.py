@@ -13,7 +13,7 @@ from ..plan import Plan
 from ..settings import Settings
 from .fetch import Source
 from .fit import Frame
-from .prepare import Prepared, prepare_control, prepare_image, still_as_control
+from .prepare import Prepared, prepare_control, prepare_image, prepare_sound, still_as_control
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Order:
     Attributes:
         source: where it comes from.
         name: of the file to make, without a suffix; no other file of the job has it.
+        job: the caller's wishes.
         plan: the job's numbers.
         into: the job's own folder.
         deadline: the job's.
@@ -31,6 +32,7 @@ class Order:
 
     source: Source
     name: str
+    job: JobInput
     plan: Plan
     into: Path
     deadline: Deadline
@@ -81,11 +83,23 @@ def _control(order: Order) -> Prepared:
     )
 
 
+def _sound(order: Order) -> Prepared:
+    return prepare_sound(
+        order.source,
+        order.into,
+        order.deadline,
+        order.settings,
+        start=order.job.audio_start,
+        seconds=order.plan.seconds,
+    )
+
+
 #: Every file that a job can bring.
 ROLES: tuple[Role, ...] = (
     Role("image", Value.IMAGE, "start_image", _on_canvas),
     Role("keyframes.image", Value.KEYFRAME_IMAGE, "keyframe", _on_canvas),
     Role("end_image", Value.KEYFRAME_IMAGE, "end_image", _on_canvas),
+    Role("audio", Value.SOUND, "sound", _sound),
     Role("control.video", Value.CONTROL_VIDEO, "control", _control),
 )
 

@@ -1,7 +1,7 @@
 """A job becomes a plan: all that is to be decided about a generation is decided here."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -14,6 +14,7 @@ from ..catalog.catalogue import Catalogue, catalogue
 from ..catalog.family import Installed, Recipe, preferred
 from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature
+from ..catalog.own_loras import OwnLora
 from .geometry import DELIVERED, PREVIEW, PREVIEW_SECONDS, canvas_for, frames_to_generate
 from .plan import CameraPlan, ControlPlan, Plan
 from .refusals import no_such_field, refused
@@ -28,6 +29,7 @@ def make_plan(
     pro_guidance: Literal["full", "plain"] = "full",
     offered: Collection[str] | None = None,
     among: Catalogue | None = None,
+    own_loras: Mapping[str, OwnLora] | None = None,
 ) -> Plan:
     """Turn a checked job into a plan.
 
@@ -39,6 +41,7 @@ def make_plan(
         offered: the families that a job may name; None: all. One that names none gets the first of which a
             recipe is installed, else the first.
         among: what can be made; None: the project's own catalogue.
+        own_loras: the operator's, by name.
 
     Raises:
         WorkerError: OVER_BUDGET if the job costs more than its max_credits; MODEL_NOT_INSTALLED for a family
@@ -98,7 +101,7 @@ def make_plan(
         files=_files(recipe, job.precision, camera, control, installed),
         credits=price,
     )
-    return with_ways(job, plan)
+    return with_ways(job, plan, own_loras or {})
 
 
 def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
@@ -116,6 +119,7 @@ def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
         guidance=recipe.guidance.full if recipe.guidance else None,
         camera=camera,
         control=control,
+        loras=plan.loras if same else (),
         files=_files(recipe, precision, camera, control, installed),
     )
 

@@ -9,6 +9,7 @@ from ltx2_api.names import ControlType
 from ..catalog.family import Family, Recipe
 from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature, Value
+from ..catalog.own_loras import OwnLora
 from ..catalog.tables import Guidance
 from .geometry import Size, latent_tokens
 
@@ -39,6 +40,30 @@ class KeyframePlan:
 
     frame: int
     strength: float
+
+
+@dataclass(frozen=True)
+class LoraPlan:
+    """One of the operator's own LoRAs, at a strength."""
+
+    lora: OwnLora
+    strength: float
+
+
+@dataclass(frozen=True)
+class HeldSound:
+    """A source's sound that is held through the sampling, all but a span of latent frames.
+
+    Attributes:
+        begins: second of the source at which the generated sound begins.
+        new_from, new_to: the span that is made anew; none where they are the same.
+        is_heard: whether the source's own samples are what the file plays.
+    """
+
+    begins: float
+    new_from: int
+    new_to: int
+    is_heard: bool
 
 
 @dataclass(frozen=True)
@@ -81,6 +106,8 @@ class Plan:
     files: Mapping[str, ModelFile]
     credits: int
     keyframes: tuple[KeyframePlan, ...] = ()
+    held_sound: HeldSound | None = None
+    loras: tuple[LoraPlan, ...] = ()
 
     @property
     def family(self) -> Family:
@@ -156,6 +183,7 @@ class Plan:
             Value.IMAGE: int(self.image_strength is not None),
             Value.CONTROL_VIDEO: int(self.control is not None),
             Value.KEYFRAME_IMAGE: len(self.keyframes),
+            Value.SOUND: int(self.held_sound is not None),
         }
         return {value: count for value, count in needed.items() if count}
 
@@ -168,7 +196,9 @@ class Plan:
             # A control moves the picture; compression is there for pictures that would stand still.
             Feature.COMPRESSION: self.has_pictures and self.control is None,
             Feature.CONTROL: self.control is not None,
+            Feature.LORAS: bool(self.loras),
             Feature.KEYFRAMES: bool(self.keyframes),
+            Feature.HELD_SOUND: self.held_sound is not None,
             Feature.GUIDES: self.control is not None or bool(self.keyframes),
             Feature.NOISE_LEVELS: self.has_noise_levels,
             Feature.SPATIAL_UPSCALER: self.spatial_upscaler,

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from ltx2_api.progress import Stage
 
 from ..catalog.inputs import GUIDANCE, Choice, Series, Value
-from ..plan.plan import ControlPlan, Plan
+from ..plan.plan import Plan
 from .bind import Binding, bind
 from .graph import Graph, Prompt, node_kinds
 from .resident import unconnected_loaders
 
 #: The choice of a job whose control video shows edges, depth or pose already.
 PREPROCESSED = "preprocessed"
+#: The choice of a job whose source's own sound is in the file.
+SOURCE = "source"
 
 
 #: The job's media as file names in the engine's input folder, by what takes them; of most there is one.
@@ -114,6 +116,9 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.CROP_Y: (plan.canvas.height - plan.delivered.height) // 2,
         Value.FRAMES: plan.frames,
         Value.IMAGE_STRENGTH: plan.image_strength,
+        Value.SOUND_BEGINS: plan.held_sound.begins if plan.held_sound else None,
+        Value.SOUND_NEW_FROM: plan.held_sound.new_from if plan.held_sound else None,
+        Value.SOUND_NEW_TO: plan.held_sound.new_to if plan.held_sound else None,
         Value.CONTROL_STRENGTH: plan.control.strength if plan.control else None,
         Value.CONTROL_REPEATS: _repeats(plan),
         Value.CAMERA_STRENGTH: plan.camera.strength if plan.camera else None,
@@ -122,7 +127,6 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.ENCODER: output.encoder,
         Value.BUFFER_MB: max(1, output.buffer_bytes // 1_000_000),
     }
-    keyframes = _keyframes(plan, media.get(Value.KEYFRAME_IMAGE, ()))
     values |= {value: files[0] for value, files in media.items() if value is not Value.KEYFRAME_IMAGE}
     if detailing:
         values |= {Value.DETAILER_WINDOW: detailing.window, Value.DETAILER_OVERLAP: detailing.overlap}
@@ -136,10 +140,20 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         files=plan.files,
         values={value: given for value, given in values.items() if given is not None},
         features=plan.features,
-        choices={Choice.STRUCTURE: _structure(plan.control)} if plan.control else {},
-        series={Series.KEYFRAMES: keyframes} if keyframes else {},
+        choices=_choices(plan),
+        series=_series(plan, media),
     )
     return bind(plan.recipe, binding)
+
+
+def _series(plan: Plan, media: Media) -> dict[Series, list[dict[Value, object]]]:
+    """What is asked for several times, each time with its values."""
+    loras: list[dict[Value, object]] = [
+        {Value.LORA_FILE: chosen.lora.file, Value.LORA_STRENGTH: chosen.strength} for chosen in plan.loras
+    ]
+    keyframes = _keyframes(plan, media.get(Value.KEYFRAME_IMAGE, ()))
+    series = {Series.LORAS: loras, Series.KEYFRAMES: keyframes}
+    return {name: values for name, values in series.items() if values}
 
 
 def _keyframes(plan: Plan, files: Sequence[str]) -> list[dict[Value, object]]:
@@ -161,5 +175,10 @@ def _repeats(plan: Plan) -> int:
     return plan.base_frames if plan.control and not plan.control.has_video else 1
 
 
-def _structure(control: ControlPlan) -> str:
-    return PREPROCESSED if control.preprocessed else control.type
+def _choices(plan: Plan) -> dict[Choice, str]:
+    chosen = {}
+    if plan.control:
+        chosen[Choice.STRUCTURE] = PREPROCESSED if plan.control.preprocessed else plan.control.type
+    if plan.held_sound and plan.held_sound.is_heard:
+        chosen[Choice.HEARD] = SOURCE
+    return chosen

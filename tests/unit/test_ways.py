@@ -11,6 +11,7 @@ from ltx2_api.ways import NAMES_OF_WAYS, WAYS
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.plan import Plan, make_plan
 from ltx2_worker.plan.geometry import DELIVERED, PREVIEW, Size
+from ltx2_worker.workflow import Output, build, stand_ins
 from tests.ways import JOBS
 
 
@@ -153,3 +154,30 @@ def test_a_keyframe_is_at_its_second_and_in_a_preview_at_its_share() -> None:
 )
 def test_keyframes_that_make_no_sense_are_refused(raw: dict[str, Any], field: str) -> None:
     assert field in faults_of(**raw)
+
+
+SOUND = {"audio_url": "https://example.com/a.wav"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({"audio_start": 1}, "audio_start"),
+        (SOUND | {"audio": False}, "audio"),
+        (SOUND | {"audio_base64": "AAAA"}, "audio_base64"),
+        (SOUND | {"audio_start": -1}, "audio_start"),
+    ],
+)
+def test_a_sound_that_makes_no_sense_is_refused(raw: dict[str, Any], field: str) -> None:
+    assert field in faults_of(**raw)
+
+
+def test_a_sound_that_is_given_is_held_and_heard() -> None:
+    plan = plan_of(**SOUND)
+    prompt = build(plan, stand_ins(plan), Output(18.0)).prompt
+    titles = {key: node["_meta"]["title"] for key, node in prompt.items()}
+    inputs = {titles[key]: node["inputs"] for key, node in prompt.items()}
+    assert titles[inputs["Save video"]["audio"][0]] == "Sound file"
+    assert titles[inputs["Stage 1 latent"]["audio_latent"][0]] == "Held sound"
+    assert inputs["Held sound"]["new_from"] == inputs["Held sound"]["new_to"]
+    assert "Decoded audio" not in titles.values()
