@@ -78,8 +78,8 @@ class PlainFields(Input):
     )
     camera: Camera | None = Field(
         None,
-        description="Camera-control LoRA; none: the prompt moves it. Default: static, or the operator's; "
-        "none beside a control.",
+        description="Camera-control LoRA, or a sentence for the prompt where the model has none; none: the "
+        "prompt alone moves it. Default: the LoRA static, or the operator's; none beside a control.",
     )
     camera_strength: Annotated[float, Field(ge=0, le=1.5, allow_inf_nan=False)] = Field(
         1.0, description="Strength of the camera-control LoRA."
@@ -98,8 +98,10 @@ class PlainFields(Input):
         description="http(s) URL of the start image, or s3://BUCKET/KEY in the endpoint's own bucket.",
     )
     image_base64: MediaText | None = Field(None, description="The start image as base64 or data URI.")
-    image_strength: Strength = Field(
-        1.0, description="How hard the first stage holds on to the image (lower moves more)."
+    image_strength: Strength | None = Field(
+        None,
+        description="How hard the first stage holds on to the image (lower moves more). "
+        f"Default: {NAMES.image_strengths}.",
     )
     control: ControlInput | None = Field(
         None,

@@ -44,6 +44,7 @@ class FamilyNames(_Table):
     precisions: tuple[str, ...]
     cameras: tuple[str, ...]
     controls: tuple[str, ...]
+    image_strength: float
 
 
 class Names(_Table):
@@ -70,6 +71,13 @@ class Names(_Table):
     def controls(self) -> tuple[str, ...]:
         """Controls of any family."""
         return _each_once(name for family in self.families.values() for name in family.controls)
+
+    @cached_property
+    def image_strengths(self) -> str:
+        """How hard a start image is held where a job does not say, for the caller."""
+        first, *others = ((name, f"{each.image_strength:g}") for name, each in self.families.items())
+        unlike = (f", {strength} with {name}" for name, strength in others if strength != first[1])
+        return first[1] + "".join(unlike)
 
     @cached_property
     def recipes(self) -> Mapping[str, RecipeNames]:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
@@ -46,8 +47,8 @@ class Acceptance:
         self._library = library
         self._readiness = readiness
         self._offer = Offer.of(settings.offer)
-        # A preview's time is mostly fixed costs, so previews and videos are measured apart.
-        self._speeds = {True: StageSpeed(), False: StageSpeed()}
+        # A preview's time is mostly fixed costs, so previews and videos are measured apart; so are models.
+        self._speeds: defaultdict[tuple[str, bool], StageSpeed] = defaultdict(StageSpeed)
         self._in_hand: set[Deadline] = set()
         self._lock = threading.Lock()
 
@@ -78,7 +79,7 @@ class Acceptance:
             self._readiness.require(plan.recipe)
         destination = find_destination()
         plan, cut = readable(plan, self._library.find)
-        warnings += cut
+        warnings += (*plan.remarks, *cut)
         computed = stage_seconds(plan)
         deadline = Deadline(self._deadline(plan))
         if (expected := sum(computed.values())) > deadline.seconds:
@@ -102,7 +103,7 @@ class Acceptance:
             destination=destination,
             computed=computed,
             deadline=deadline,
-            progress=self._speeds[plan.preview].tracker(computed),
+            progress=self._speed(plan).tracker(computed),
             ticket=ticket,
         )
 
@@ -124,7 +125,11 @@ class Acceptance:
 
     def learn(self, accepted: AcceptedJob) -> None:
         """Remember how long the stages of a finished job took, for the next one's estimate."""
-        self._speeds[accepted.plan.preview].learn(accepted.computed, accepted.progress.timings)
+        self._speed(accepted.plan).learn(accepted.computed, accepted.progress.timings)
+
+    def _speed(self, plan: Plan) -> StageSpeed:
+        with self._lock:
+            return self._speeds[plan.family.name, plan.preview]
 
     def release(self, accepted: AcceptedJob) -> None:
         """Let go of an accepted job: its place at the engine, and the time that it holds up others."""

@@ -102,7 +102,9 @@ class Settings(BaseSettings):
         description="The endpoint's execution timeout, in seconds; deadlines stay 30 s below it.",
     )
     default_camera: Camera = Field(
-        "static", description="The camera of a job that names none and has no control."
+        "static",
+        description="The camera of a job that names none and has no control, where the model has a LoRA "
+        "for it.",
     )
     pro_guidance: Literal["full", "plain"] = Field(
         "full",
@@ -111,8 +113,13 @@ class Settings(BaseSettings):
     )
     keep_models_loaded: bool = Field(
         True,
-        description="Keep every recipe's weights in memory, so that a switch loads nothing; needs the host "
-        "memory for all.",
+        description="Keep the weights of every recipe of a model in memory, so that a switch loads nothing; "
+        "needs the host memory for all.",
+    )
+    keep_all_models_loaded: bool = Field(
+        False,
+        description="Keep the weights of the other models in memory too; else a job with another model than "
+        "the one before loads its own. Needs the host memory for every model that is offered.",
     )
     shutdown_grace: float = Field(
         30, ge=0, description="Seconds after SIGTERM until jobs still in hand are handed back as retryable."

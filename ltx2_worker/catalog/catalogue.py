@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from . import check
-from .family import Control, Family, Installed, Recipe
+from .family import Control, Family, Installed, Movement, Recipe
 from .files import MANIFEST, ModelFile, manifest
 from .tables import FamilyTable
 
@@ -112,6 +112,7 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         latent=table.latent,
         rates=table.rates,
         arithmetic=table.arithmetic,
+        image_strength=table.image_strength,
         refining=table.refining,
         detailing=table.detailing,
         pose=table.pose,
@@ -121,9 +122,15 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         choices=table.choices,
         series=table.series,
         stages=table.stages,
-        cameras={file.camera: file for file in files.values() if file.camera and name in file.families},
+        cameras={
+            file.camera: Movement(lora=file)
+            for file in files.values()
+            if file.camera and name in file.families
+        }
+        | {camera: Movement(sentence=sentence) for camera, sentence in table.cameras.items()},
         controls={
             kind: Control(tuple(files[each] for each in control.loras), control.seconds_per_frame)
             for kind, control in table.controls.items()
         },
+        instead=table.instead,
     )

@@ -45,6 +45,14 @@ class Control:
     seconds_per_frame: float
 
 
+@dataclass(frozen=True)
+class Movement:
+    """A movement of the camera: by a LoRA, or by a sentence of the prompt."""
+
+    lora: ModelFile | None = None
+    sentence: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Family:
     """What all recipes of a generation share; the tables' meaning is said in ltx-2.toml.
@@ -54,7 +62,7 @@ class Family:
         named_by: the role whose file stands for the model in replies.
         also_named: roles whose files a reply names under the role's own name.
         roles: the files that graphs load, in the order in which a reply names them.
-        cameras: camera LoRAs by what a job calls them.
+        cameras: movements by what a job calls them.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Family:
     latent: Latent
     rates: Rates
     arithmetic: Arithmetic
+    image_strength: float
     refining: Refining | None
     detailing: Detailing | None
     pose: Pose | None
@@ -74,8 +83,9 @@ class Family:
     choices: Mapping[Choice, ChoiceTable]
     series: Mapping[Series, tuple[str, ...]]
     stages: Mapping[Stage, tuple[str, ...]]
-    cameras: Mapping[str, ModelFile]
+    cameras: Mapping[str, Movement]
     controls: Mapping[str, Control]
+    instead: Mapping[str, str]
 
     def is_loaded(self, role: str, titles: Collection[str]) -> bool:
         """Whether a graph of nodes with these titles loads the file of a role."""

@@ -1,7 +1,7 @@
 """The operator's own LoRAs: tables in `catalog.d/` of the models folders, so that no image is built for them.
 
-ComfyUI runs with a LoRA for another model and changes nothing, with wrong shapes in part, and says so in its log
-alone. So each file is held against the checkpoint of its family here, by the headers of both.
+ComfyUI runs with a LoRA for another model and changes nothing, with wrong shapes in part, and says so in its
+log alone. So each file is held against the checkpoint of its family here, by the headers of both.
 """
 
 import json

@@ -8,10 +8,9 @@ from typing import Literal
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.fields import MAX_SEED
 from ltx2_api.job import JobInput
-from ltx2_api.names import Camera
 
 from ..catalog.catalogue import Catalogue, catalogue
-from ..catalog.family import Installed, Recipe, preferred
+from ..catalog.family import Installed, Movement, Recipe, preferred
 from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature
 from ..catalog.own_loras import OwnLora
@@ -25,7 +24,7 @@ def make_plan(
     job: JobInput,
     *,
     installed: Installed,
-    default_camera: Camera = "static",
+    default_camera: str = "static",
     pro_guidance: Literal["full", "plain"] = "full",
     offered: Collection[str] | None = None,
     among: Catalogue | None = None,
@@ -62,7 +61,7 @@ def make_plan(
         # The smallest of ComfyUI's templates is 640x352.
         spatial = False
     temporal = _switch(job, recipe, Feature.TEMPORAL_UPSCALER)
-    camera = _camera(job, recipe, default_camera)
+    camera, sentence = _camera(job, recipe, default_camera)
     control = _control(job, recipe, installed)
     delivered = PREVIEW[job.aspect] if job.preview else DELIVERED[job.resolution, job.aspect]
     seconds = PREVIEW_SECONDS if job.preview else job.duration
@@ -74,6 +73,7 @@ def make_plan(
         precision=job.precision,
         preview=job.preview,
         prompt=job.prompt,
+        sentence=sentence,
         seed=secrets.randbelow(MAX_SEED + 1) if job.seed is None else job.seed,
         steps=_steps(job, recipe),
         guidance=recipe.guidance.chosen(pro_guidance, has_control=control is not None)
@@ -117,6 +117,7 @@ def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
         recipe=recipe,
         precision=precision,
         guidance=recipe.guidance.full if recipe.guidance else None,
+        sentence=plan.sentence if same else "",
         camera=camera,
         control=control,
         loras=plan.loras if same else (),
@@ -175,23 +176,29 @@ def _image_strength(job: JobInput, recipe: Recipe) -> float | None:
         return None
     if not recipe.offers(Feature.IMAGE):
         raise no_such_field("image_url" if job.image_url is not None else "image_base64", recipe)
-    return job.image_strength
+    return recipe.family.image_strength if job.image_strength is None else job.image_strength
 
 
-def _camera(job: JobInput, recipe: Recipe, default: Camera) -> CameraPlan | None:
+def _camera(job: JobInput, recipe: Recipe, default: str) -> tuple[CameraPlan | None, str]:
+    """The LoRA that moves the camera, or the sentence that does, where the job itself asks for it."""
     # A control says how the camera moves: no official graph adds a camera LoRA to one without being asked.
-    camera = job.camera or (default if job.control is None else "none")
-    model = recipe.family.cameras.get(camera) if recipe.offers(Feature.CAMERA) else None
-    if model is not None:
-        return CameraPlan(model, job.camera_strength)
-    if job.camera not in (None, "none"):
+    name = job.camera or (default if job.control is None else "none")
+    movement = recipe.family.cameras.get(name, Movement())
+    if movement.lora is not None and recipe.offers(Feature.CAMERA):
+        return CameraPlan(movement.lora, job.camera_strength), ""
+    is_asked_for = job.camera not in (None, "none")
+    if is_asked_for and movement.sentence is None:
         raise no_such_field("camera", recipe)
     if job.given("camera_strength"):
-        why = (
-            "this endpoint's default is none" if job.control is None else "a job with control has no default"
-        )
-        raise refused("camera_strength", f"camera_strength needs a camera: name one, as {why}.")
-    return None
+        raise refused("camera_strength", _why_no_strength(job, recipe))
+    return None, movement.sentence or "" if is_asked_for else ""
+
+
+def _why_no_strength(job: JobInput, recipe: Recipe) -> str:
+    if not any(movement.lora for movement in recipe.family.cameras.values()):
+        return f"{recipe.family.title} has no camera LoRAs: leave camera_strength out."
+    why = "this endpoint's default is none" if job.control is None else "a job with control has no default"
+    return f"camera_strength needs a camera: name one, as {why}."
 
 
 def _control(job: JobInput, recipe: Recipe, installed: Installed) -> ControlPlan | None:

@@ -7,7 +7,8 @@ from ..catalog.family import Recipe
 
 def no_such_field(field: str, recipe: Recipe) -> WorkerError:
     """The error of a job that asks for what the recipe does not have."""
-    return refused(field, f"{recipe.family.title} has no {field} with quality {recipe.name}: leave it out.")
+    instead = recipe.family.instead.get(field, "leave it out")
+    return refused(field, f"{recipe.family.title} has no {field} with quality {recipe.name}: {instead}.")
 
 
 def refused(field: str, message: str) -> WorkerError:

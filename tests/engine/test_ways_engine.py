@@ -36,7 +36,7 @@ def test_keyframes_guide_both_stages_and_leave_no_frame_behind(studio: Studio, q
 
 
 def test_a_keyframe_s_strength_and_place_change_the_video(studio: Studio) -> None:
-    jobs: tuple[Raw, ...] = (END, END | {"end_image_strength": 0.5}, keyframes(9.9), keyframes(5))
+    jobs: tuple[Raw, ...] = (END, END | {"end_image_strength": 0.5}, keyframes(7), keyframes(5))
     pictures = {studio.make(frames=SECOND, **job).picture for job in jobs}
     assert len(pictures) == 4
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ltx2_api.errors import WorkerError
 from ltx2_api.reply import DryRunResult, VideoResult
 from ltx2_worker.settings import Settings
 from ltx2_worker.worker import Worker
@@ -64,10 +65,35 @@ def sent(job: Any) -> Any:
     }
 
 
+def install_loras(models: Path, tiny: Path) -> None:
+    """The LoRA of the example, one of another naming, and one that is not there."""
+    (models / "catalog.d").mkdir(parents=True)
+    (models / "loras").mkdir()
+    good = (tiny / "loras" / "ltx-2-19b-lora-camera-control-jib-up.safetensors").read_bytes()
+    (models / "loras" / "ink.safetensors").write_bytes(good)
+    # The same length, so that the header's offsets stay right.
+    (models / "loras" / "other.safetensors").write_bytes(
+        good.replace(b"diffusion_model.", b"transformer.net.")
+    )
+    tables = [
+        f'[{name}]\nfile = "{name}.safetensors"\nfamily = "ltx-2"\ndescription = "Ink."\nstrength = 0.8\n'
+        for name in ("ink", "other", "gone")
+    ]
+    (models / "catalog.d" / "styles.toml").write_text("".join(tables))
+
+
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     home = tmp_path_factory.mktemp("ways")
-    settings = Settings(work_dir=home / "work", output_dir=home / "videos", offer=("all",), video_crf=12)
+    tiny = Settings().models_dirs
+    settings = Settings(
+        models_dirs=(home / "models", *tiny),
+        work_dir=home / "work",
+        output_dir=home / "videos",
+        offer=("all",),
+        video_crf=12,
+    )
+    install_loras(home / "models", tiny[0])
     worker = Worker(settings)
     worker.start()
     yield worker
@@ -110,3 +136,25 @@ def test_the_sound_that_was_sent_is_the_one_in_the_file(worker: Worker) -> None:
     # AAC is not exact; another sound, or this one a few samples late, is far off.
     middle = slice(RATE // 4, 3 * RATE // 4)
     assert np.abs(heard[:, middle] - given[:, middle]).mean() < 0.02
+
+
+def test_a_lora_that_would_change_nothing_is_not_offered(worker: Worker) -> None:
+    asked = worker.accept("plan", {"prompt": "a", "dry_run": True}, worker.take_ticket())
+    plan = worker.run(asked)
+    assert isinstance(plan, DryRunResult)
+    assert plan.loras == {"ink": "Ink."}
+    ticket = worker.take_ticket()
+    with pytest.raises(WorkerError, match="must be ink") as refused:
+        worker.accept("other", {"prompt": "a", "loras": [{"name": "other"}]}, ticket)
+    ticket.release()
+    assert refused.value.field == "loras.0.name"
+
+
+def test_a_lora_works_as_strongly_as_it_is_asked_to(worker: Worker) -> None:
+    posters = set()
+    for strength in (0.0, 0.8, 1.5):
+        loras = [{"name": "ink", "strength": strength}]
+        job = {"prompt": "a pond", "preview": True, "seed": 5, "camera": "none", "loras": loras}
+        result = made(worker, f"strength-{strength}", job)
+        posters.add(Path(str(result.poster_path)).read_bytes())
+    assert len(posters) == 3
