@@ -10,6 +10,7 @@ from .prices import CARD_SECONDS, Resolution
 from .ways.audio_input import AudioInputFields
 from .ways.keyframes import KeyframesFields
 from .ways.loras import LorasFields
+from .ways.restyle import RestyleFields
 from .ways.shapes import ShapesFields
 
 Mode = Literal["t2v", "i2v"]
@@ -128,13 +129,18 @@ class PlainFields(Input):
 
 
 # Pydantic lists the fields of the last base first: the plain job's, then the ways' in their order.
-class JobFields(LorasFields, AudioInputFields, KeyframesFields, ShapesFields, PlainFields):
+class JobFields(LorasFields, AudioInputFields, RestyleFields, KeyframesFields, ShapesFields, PlainFields):
     """The fields of a job, each checked by itself; those of the ways are in ways/."""
 
     @property
     def has_image(self) -> bool:
         """Whether a start image was sent."""
         return self.has("image")
+
+    @property
+    def has_source(self) -> bool:
+        """Whether a video was sent that is worked on."""
+        return self.restyle is not None
 
     @property
     def effective_mode(self) -> Mode:

@@ -126,10 +126,10 @@ def _plain_rules(job: JobInput) -> Iterator[Rule]:
     )
     control = job.control
     yield Rule(
-        control is not None and not job.has_image,
+        control is not None and not job.has_image and job.restyle is None,
         "control",
         "control works with a start image: send image_url or image_base64.",
-        image | {"control"},
+        image | {"control", "restyle"},
     )
     yield Rule(
         control is not None and control.preprocessed and not control.has_video,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from .engine import Encoded, EncoderFiles
 from .generation import encoder_address
 from .media import video
 from .media.prepare import Prepared
-from .media.roles import Order, derived, sent_with
+from .media.roles import Order, derived, sent_with, settled
 from .plan import Plan
 from .settings import Settings
 from .storage.record import Delivery
@@ -49,7 +49,7 @@ class Product:
 
 def prepare(
     accepted: AcceptedJob, inputs: Path, settings: Settings, *, resident: Sequence[Plan] = ()
-) -> tuple[BuiltGraph, tuple[str, ...]]:
+) -> tuple[AcceptedJob, BuiltGraph, tuple[str, ...]]:
     """Fetch and fit what the caller sent, and build the graph around it.
 
     Arguments:
@@ -57,27 +57,26 @@ def prepare(
         resident: the job by other recipes, whose loaders the graph names too.
 
     Returns:
-        The graph, and warnings about the media.
+        The job, with what its media decided; the graph; and warnings about the media.
     """
     job, plan, deadline = accepted.job, accepted.plan, accepted.deadline
     files: dict[Value, list[Prepared]] = {}
     with _ended_together(deadline) as (pool, shared):
         # Each with a context of its own, in which log lines have the job's id.
         fetching = [
-            (
-                sent.role,
-                pool.submit(
-                    copy_context().run,
-                    sent.role.prepare,
-                    Order(sent.source, sent.name, job, plan, inputs, shared, settings),
-                ),
+            pool.submit(
+                copy_context().run,
+                sent.role.prepare,
+                Order(sent.source, sent.name, job, plan, inputs, shared, settings),
             )
             for sent in sent_with(job)
         ]
-        for future in as_completed(future for _, future in fetching):
+        for future in as_completed(fetching):
             future.result()
-    for role, future in fetching:
-        files.setdefault(role.value, []).append(future.result())
+    for future in fetching:
+        for value, prepared in future.result().items():
+            files.setdefault(value, []).append(prepared)
+    plan, warnings = settled(plan, files)
     files |= derived(plan, files, inputs, deadline, settings)
     graph = build(
         plan,
@@ -85,7 +84,8 @@ def prepare(
         Output(settings.video_crf, encoder_address(inputs), buffer_bytes=settings.encode_buffer_bytes),
         resident=resident,
     )
-    return graph, tuple(warning for each in files.values() for file in each for warning in file.warnings)
+    warnings += tuple(warning for each in files.values() for file in each for warning in file.warnings)
+    return replace(accepted, plan=plan), graph, warnings
 
 
 def finish(

@@ -161,7 +161,7 @@ class Worker:
         settings = self._settings
         self._publisher.try_jobs_bucket(destination, accepted.deadline)
         with self._folders() as (inputs, outputs):
-            graph, warnings = steps.prepare(
+            accepted, graph, warnings = steps.prepare(
                 accepted, inputs, settings, resident=self._by_others(accepted.plan)
             )
             files, encoded = generate(accepted, graph, self._engine, outputs, settings)
@@ -234,7 +234,7 @@ class Worker:
         accepted = self.accept("warm-up", job, self.take_ticket())
         try:
             with self._folders() as (inputs, outputs):
-                graph, _ = steps.prepare(
+                accepted, graph, _ = steps.prepare(
                     accepted, inputs, self._settings, resident=self._by_others(accepted.plan)
                 )
                 generate(accepted, graph, self._engine, outputs, self._settings)

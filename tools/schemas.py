@@ -67,7 +67,9 @@ def input_schema() -> Schema:
             _given("end_image_strength"),
             {"anyOf": [_given("end_image_url"), _given("end_image_base64")]},
         ),
-        _rule("control works with a start image.", _given("control"), has_image),
+        _rule(
+            "control works with a start image.", _given("control"), {"anyOf": [has_image, _given("restyle")]}
+        ),
         _rule(f"steps can be set with quality {CHOSEN} only.", _given("steps"), _takes_steps()),
         _rule(
             "camera_strength needs a camera other than none.",
@@ -82,6 +84,12 @@ def input_schema() -> Schema:
             {"anyOf": [_given("video_url"), _given("video_base64")]},
         ),
     ]
+    for name, medium in (("RestyleInput", "video"),):
+        both = [_given(medium + URL), _given(medium + BASE64)]
+        schema["$defs"][name]["allOf"].append({"$comment": f"It needs a {medium}.", "anyOf": both})
+    for part in schema["$defs"].values():
+        if not part["allOf"]:
+            part.pop("allOf")
     return _named("input", "Job", schema)
 
 

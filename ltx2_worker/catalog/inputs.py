@@ -41,6 +41,12 @@ class Value(StrEnum):
     KEYFRAME_FRAME = "keyframe_frame"
     KEYFRAME_FRAME_2 = "keyframe_frame_2"
     KEYFRAME_STRENGTH = "keyframe_strength"
+    SOURCE_VIDEO = "source_video"
+    HELD_AT = "held_at"
+    HELD_LEAD = "held_lead"
+    HELD_NEW_FROM = "held_new_from"
+    HELD_NEW_TO = "held_new_to"
+    START_LEVEL = "start_level"
     SOUND = "sound"
     SOUND_BEGINS = "sound_begins"
     SOUND_NEW_FROM = "sound_new_from"
@@ -69,6 +75,9 @@ class Feature(StrEnum):
     CONTROL = "control"
     KEYFRAMES = "keyframes"
     GUIDES = "guides"
+    HELD_VIDEO = "held_video"
+    HELD_AGAIN = "held_again"
+    START_LEVEL = "start_level"
     HELD_SOUND = "held_sound"
     NOISE_LEVELS = "noise_levels"
     SPATIAL_UPSCALER = "spatial_upscaler"
@@ -104,6 +113,14 @@ VALUES_OF: Mapping[Feature, tuple[Value, ...]] = {
         Value.KEYFRAME_FRAME_2,
         Value.KEYFRAME_STRENGTH,
     ),
+    Feature.HELD_VIDEO: (
+        Value.SOURCE_VIDEO,
+        Value.HELD_AT,
+        Value.HELD_LEAD,
+        Value.HELD_NEW_FROM,
+        Value.HELD_NEW_TO,
+    ),
+    Feature.START_LEVEL: (Value.START_LEVEL,),
     Feature.HELD_SOUND: (Value.SOUND, Value.SOUND_BEGINS, Value.SOUND_NEW_FROM, Value.SOUND_NEW_TO),
     Feature.REFINING: (Value.SEED_2, Value.REFINING_SIGMAS, Value.CONDITIONING_FPS),
     Feature.DETAILER: (Value.SEED_3, Value.DETAILER_WINDOW, Value.DETAILER_OVERLAP, Value.CONDITIONING_FPS),

@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from ltx2_api.errors import ErrorCode, WorkerError
 
 from .clip import THREADS, Clip, open_clip
+from .container import reject
 from .fit import Frame, Placement, place, warnings
 
 #: Below what an edge detector or a depth model could notice.
@@ -47,6 +48,7 @@ def fit_video(
     frames: int,
     max_seconds: float,
     max_side: int,
+    whole: bool = False,
 ) -> list[str]:
     """Write the video in `source` to `target`, fitted to the canvas, with exactly `frames` frames at `fps`.
 
@@ -59,6 +61,7 @@ def fit_video(
         frame: the canvas and the delivered crop, in pixels.
         fps, frames: of the job.
         max_seconds, max_side: larger videos are refused.
+        whole: a video that is shorter than the job is refused, too.
 
     Returns:
         Warnings for the caller.
@@ -73,6 +76,8 @@ def fit_video(
             encoder.write(fitter.fit(picture), times)
     if fitter is None:
         raise AssertionError("a clip without frames is refused where it is read")
+    if whole and clip.finished and clip.end < frames / fps - NOTABLE_DIFFERENCE:
+        reject(field, f"is {clip.end:.1f} s long, and the video {frames / fps:.1f} s")
     return fitter.warnings + _length_warnings(field, clip, frames / fps)
 
 

@@ -56,7 +56,7 @@ _PRELOAD = [
     "ltx2_worker.media.fetch",
     "ltx2_worker.media.image",
     "ltx2_worker.media.control",
-    "ltx2_worker.media.sound",
+    "ltx2_worker.media.source",
 ]
 
 

@@ -16,6 +16,7 @@ from .fit import Frame
 from .image import fit_image
 from .isolate import run_isolated
 from .sound import fit_sound
+from .source import fit_source
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,52 @@ def prepare_sound(
             fit_sound, raw, fitted, source.field, start=start, seconds=seconds, max_seconds=longest
         )
         return Prepared(fitted, _decode(work, source.field, deadline, settings))
+
+
+def prepare_source(
+    source: Source,
+    frame: Frame,
+    into: Path,
+    deadline: Deadline,
+    settings: Settings,
+    *,
+    fps: int,
+    frames: int,
+    with_sound: bool,
+) -> tuple[Prepared, Prepared | None]:
+    """Fetch a video that is worked on, fit it to the canvas and to the job's frames, and take its sound.
+
+    Arguments:
+        source: where it comes from.
+        frame: the canvas and the delivered crop, in pixels.
+        into, deadline, settings: as for `prepare_image`.
+        fps, frames: of what is generated.
+        with_sound: whether its sound is wanted.
+
+    Returns:
+        `source.mp4` in `into`: H.264, exactly the canvas's size, exactly `frames` frames at `fps`; and
+        `sound.wav`, None where it has no sound.
+
+    Raises:
+        WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
+        Cancelled: the job was cancelled; no file is left.
+    """
+    with _files(into, "source", ".mp4") as (raw, fitted), _files(into, "sound", ".wav") as (_, sound):
+        fetch(source, raw, settings.max_video_bytes, deadline, settings)
+        work = partial(
+            fit_source,
+            raw,
+            fitted,
+            sound if with_sound else None,
+            source.field,
+            frame,
+            fps=fps,
+            frames=frames,
+            max_seconds=settings.max_video_seconds,
+            max_side=settings.max_video_side,
+        )
+        warnings = _decode(work, source.field, deadline, settings)
+        return Prepared(fitted, warnings), Prepared(sound) if with_sound and sound.exists() else None
 
 
 def still_as_control(

@@ -1,7 +1,7 @@
 """What a caller's files are for: where each comes in, how it is prepared, what of the graph takes it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ltx2_api.inputs import BASE64, URL, Input
@@ -13,7 +13,7 @@ from ..plan import Plan
 from ..settings import Settings
 from .fetch import Source
 from .fit import Frame
-from .prepare import Prepared, prepare_control, prepare_image, prepare_sound, still_as_control
+from .prepare import Prepared, prepare_control, prepare_image, prepare_sound, prepare_source, still_as_control
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,13 @@ class Role:
 
     Attributes:
         field: where it comes in, a dotted path without `_url` or `_base64`; of a list, each object has one.
-        value: what of the graph takes it.
         file: the name of what is made of it; of a list, each has its number behind that.
-        prepare: makes the file that the engine reads.
+        prepare: makes the files that the engine reads, by what of the graph takes them.
     """
 
     field: str
-    value: Value
     file: str
-    prepare: Callable[[Order], Prepared]
+    prepare: Callable[[Order], Mapping[Value, Prepared]]
 
 
 @dataclass(frozen=True)
@@ -65,14 +63,22 @@ class Sent:
     name: str
 
 
-def _on_canvas(order: Order) -> Prepared:
+def _picture(order: Order) -> Prepared:
     frame = _frame(order.plan)
     return prepare_image(order.source, frame, order.into, order.deadline, order.settings, name=order.name)
 
 
-def _control(order: Order) -> Prepared:
+def _start_image(order: Order) -> dict[Value, Prepared]:
+    return {Value.IMAGE: _picture(order)}
+
+
+def _keyframe(order: Order) -> dict[Value, Prepared]:
+    return {Value.KEYFRAME_IMAGE: _picture(order)}
+
+
+def _control(order: Order) -> dict[Value, Prepared]:
     plan = order.plan
-    return prepare_control(
+    prepared = prepare_control(
         order.source,
         _first_frame(plan),
         order.into,
@@ -81,10 +87,11 @@ def _control(order: Order) -> Prepared:
         fps=plan.base_fps,
         frames=plan.base_frames,
     )
+    return {Value.CONTROL_VIDEO: prepared}
 
 
-def _sound(order: Order) -> Prepared:
-    return prepare_sound(
+def _sound(order: Order) -> dict[Value, Prepared]:
+    prepared = prepare_sound(
         order.source,
         order.into,
         order.deadline,
@@ -92,15 +99,32 @@ def _sound(order: Order) -> Prepared:
         start=order.job.audio_start,
         seconds=order.plan.seconds,
     )
+    return {Value.SOUND: prepared}
+
+
+def _restyled(order: Order) -> dict[Value, Prepared]:
+    plan = order.plan
+    video, sound = prepare_source(
+        order.source,
+        _first_frame(plan),
+        order.into,
+        order.deadline,
+        order.settings,
+        fps=plan.base_fps,
+        frames=plan.base_frames,
+        with_sound=plan.audio and not order.job.has_sound,
+    )
+    return {Value.SOURCE_VIDEO: video} | ({Value.SOUND: sound} if sound else {})
 
 
 #: Every file that a job can bring.
 ROLES: tuple[Role, ...] = (
-    Role("image", Value.IMAGE, "start_image", _on_canvas),
-    Role("keyframes.image", Value.KEYFRAME_IMAGE, "keyframe", _on_canvas),
-    Role("end_image", Value.KEYFRAME_IMAGE, "end_image", _on_canvas),
-    Role("audio", Value.SOUND, "sound", _sound),
-    Role("control.video", Value.CONTROL_VIDEO, "control", _control),
+    Role("image", "start_image", _start_image),
+    Role("keyframes.image", "keyframe", _keyframe),
+    Role("end_image", "end_image", _keyframe),
+    Role("restyle.video", "source", _restyled),
+    Role("audio", "sound", _sound),
+    Role("control.video", "control", _control),
 )
 
 
@@ -116,12 +140,22 @@ def sent_with(job: JobInput) -> Iterator[Sent]:
                 yield Sent(role, Source(field, url, getattr(part, medium + BASE64)), role.file + number)
 
 
+def settled(plan: Plan, files: Mapping[Value, Sequence[Prepared]]) -> tuple[Plan, tuple[str, ...]]:
+    """Return a plan as its media leave it, and what the caller should know: a source may have no sound."""
+    if plan.held_sound is None or Value.SOUND in files:
+        return plan, ()
+    warning = "The video that was sent has no sound, and neither has what was made of it."
+    return replace(plan, held_sound=None, audio=False), (warning,)
+
+
 def derived(
     plan: Plan, files: Mapping[Value, Sequence[Prepared]], into: Path, deadline: Deadline, settings: Settings
 ) -> dict[Value, list[Prepared]]:
-    """Make what a plan needs and no file brings: a control without a video follows the start image."""
+    """Make what a plan needs and no file brings: a control without a video follows the source or the image."""
     if plan.control is None or Value.CONTROL_VIDEO in files:
         return {}
+    if source := files.get(Value.SOURCE_VIDEO):
+        return {Value.CONTROL_VIDEO: [Prepared(source[0].path)]}
     (image,) = files[Value.IMAGE]
     made = still_as_control(image.path, into, deadline, settings, fps=plan.base_fps)
     return {Value.CONTROL_VIDEO: [made]}

@@ -1,7 +1,6 @@
 """A stranger's sound becomes the WAV that the engine reads; runs in a child process (isolate.py)."""
 
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -20,11 +19,18 @@ RATES = (32_000, 44_100, 48_000)
 #: A sound this much shorter or longer than the video is not worth a warning, in seconds.
 NOTABLE_DIFFERENCE = 0.25
 #: The video that is generated is a frame longer than the one that is delivered.
-_BEYOND = Fraction(1, 5)
+_BEYOND = 0.2
 
 
 def fit_sound(
-    source: Path, target: Path, field: str, *, start: float, seconds: float, max_seconds: float
+    source: Path,
+    target: Path,
+    field: str,
+    *,
+    start: float,
+    seconds: float,
+    max_seconds: float,
+    of_video: bool = False,
 ) -> list[str]:
     """Write the sound in `source` to `target`: a WAV of 32-bit floats, as long as a video and a little more.
 
@@ -38,6 +44,7 @@ def fit_sound(
         start: second of the source at which the video begins.
         seconds: of the video.
         max_seconds: longer sounds are refused.
+        of_video: it belongs to a video, whose first frame is second 0; one without a sound gives no WAV.
 
     Returns:
         Warnings for the caller.
@@ -48,7 +55,12 @@ def fit_sound(
     with opened(source, field, ALLOWED, _demuxer) as (container, file):
         stream = sound_stream(container, field)
         if stream is None:
+            if of_video:
+                return []
             reject(field, "has no sound")
+        if of_video and container.streams.video:
+            picture = container.streams.video[0]
+            start += float((picture.start_time or 0) * (picture.time_base or 0))
         rate = stream.rate if stream.rate in RATES else RATES[-1]
         first, last = round(start * rate), round((start + seconds + _BEYOND) * rate)
         with Wav(target, rate, 1 if stream.channels == 1 else 2) as wav:
@@ -61,11 +73,11 @@ def fit_sound(
                     reject(field, f"is longer than {max_seconds:g} s")
                 wav.write(frame, max(0, first - heard), max(0, last - heard))
                 heard += frame.samples
-            if heard is None or heard <= first:
-                heard = heard or 0
+            heard = heard or 0
+            if heard <= first and not of_video:
                 reject(field, f"is {heard / rate:.1f} s long: nothing is left of it at second {start:g}")
             wav.fill(last - first)
-    return _length_warnings(field, heard / rate - start, seconds)
+    return [] if of_video else _length_warnings(field, heard / rate - start, seconds)
 
 
 def sound_stream(container: InputContainer, field: str) -> AudioStream | None:

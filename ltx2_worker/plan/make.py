@@ -182,7 +182,8 @@ def _image_strength(job: JobInput, recipe: Recipe) -> float | None:
 def _camera(job: JobInput, recipe: Recipe, default: str) -> tuple[CameraPlan | None, str]:
     """The LoRA that moves the camera, or the sentence that does, where the job itself asks for it."""
     # A control says how the camera moves: no official graph adds a camera LoRA to one without being asked.
-    name = job.camera or (default if job.control is None else "none")
+    # Nor is one added to a video that is sent, which has its own movement.
+    name = job.camera or (default if job.control is None and not job.has_source else "none")
     movement = recipe.family.cameras.get(name, Movement())
     if movement.lora is not None and recipe.offers(Feature.CAMERA):
         return CameraPlan(movement.lora, job.camera_strength), ""
@@ -213,7 +214,8 @@ def _control(job: JobInput, recipe: Recipe, installed: Installed) -> ControlPlan
         model=preferred(way.loras, installed),
         strength=control.strength,
         preprocessed=control.preprocessed,
-        has_video=control.has_video,
+        # Without a video of its own, it follows the one that is sent, if there is one.
+        has_video=control.has_video or job.has_source,
         seconds_per_frame=way.seconds_per_frame,
     )
 

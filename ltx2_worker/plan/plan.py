@@ -62,6 +62,24 @@ class LoraPlan:
 
 
 @dataclass(frozen=True)
+class HeldVideo:
+    """A source's frames, whose latents are held through the sampling, all but a span of latent frames.
+
+    Attributes:
+        at: where the first of them goes that is put in.
+        lead: latent frames of the source that come before it, for the encoder alone.
+        new_from, new_to: the span that is made anew.
+        in_both_stages: whether the second stage holds them too.
+    """
+
+    at: int
+    lead: int
+    new_from: int
+    new_to: int
+    in_both_stages: bool
+
+
+@dataclass(frozen=True)
 class HeldSound:
     """A source's sound that is held through the sampling, all but a span of latent frames.
 
@@ -119,7 +137,9 @@ class Plan:
     files: Mapping[str, ModelFile]
     credits: int
     keyframes: tuple[KeyframePlan, ...] = ()
+    held_video: HeldVideo | None = None
     held_sound: HeldSound | None = None
+    start_level: float | None = None
     loras: tuple[LoraPlan, ...] = ()
 
     @property
@@ -210,6 +230,7 @@ class Plan:
             Value.IMAGE: int(self.image_strength is not None),
             Value.CONTROL_VIDEO: int(self.control is not None),
             Value.KEYFRAME_IMAGE: len(self.keyframes),
+            Value.SOURCE_VIDEO: int(self.held_video is not None),
             Value.SOUND: int(self.held_sound is not None),
         }
         return {value: count for value, count in needed.items() if count}
@@ -225,6 +246,9 @@ class Plan:
             Feature.CONTROL: self.control is not None,
             Feature.LORAS: bool(self.loras),
             Feature.KEYFRAMES: bool(self.keyframes),
+            Feature.HELD_VIDEO: self.held_video is not None,
+            Feature.HELD_AGAIN: self.held_video is not None and self.held_video.in_both_stages,
+            Feature.START_LEVEL: self.start_level is not None,
             Feature.HELD_SOUND: self.held_sound is not None,
             Feature.GUIDES: self.control is not None or bool(self.keyframes),
             Feature.NOISE_LEVELS: self.has_noise_levels,

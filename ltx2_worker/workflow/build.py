@@ -116,6 +116,7 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.CROP_Y: (plan.canvas.height - plan.delivered.height) // 2,
         Value.FRAMES: plan.frames,
         Value.IMAGE_STRENGTH: plan.image_strength,
+        Value.START_LEVEL: plan.start_level,
         Value.SOUND_BEGINS: plan.held_sound.begins if plan.held_sound else None,
         Value.SOUND_NEW_FROM: plan.held_sound.new_from if plan.held_sound else None,
         Value.SOUND_NEW_TO: plan.held_sound.new_to if plan.held_sound else None,
@@ -128,6 +129,13 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.BUFFER_MB: max(1, output.buffer_bytes // 1_000_000),
     }
     values |= {value: files[0] for value, files in media.items() if value is not Value.KEYFRAME_IMAGE}
+    if held := plan.held_video:
+        values |= {
+            Value.HELD_AT: held.at,
+            Value.HELD_LEAD: held.lead,
+            Value.HELD_NEW_FROM: held.new_from,
+            Value.HELD_NEW_TO: held.new_to,
+        }
     if detailing:
         values |= {Value.DETAILER_WINDOW: detailing.window, Value.DETAILER_OVERLAP: detailing.overlap}
     if pose:

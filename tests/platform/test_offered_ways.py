@@ -46,8 +46,28 @@ def wav() -> bytes:
     return file.getvalue()
 
 
+def video(seconds: float = 2.0, *, sound: bool = True) -> bytes:
+    """A gradient that moves, 640x360 at 24 fps, with a tone."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=24, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        track = container.add_stream("aac", rate=RATE, layout="stereo") if sound else None
+        down, across = np.mgrid[0:360, 0:640]
+        for number in range(round(24 * seconds)):
+            red, green = (across + 4 * number) % 256, (down + 2 * number) % 256
+            pixels = np.stack([red, green, np.full_like(red, 90)], axis=-1).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        container.mux(stream.encode(None))
+        if track is not None:
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(tone(seconds)), "fltp", "stereo")
+            frame.sample_rate, frame.pts = RATE, 0
+            container.mux([*track.encode(frame), *track.encode(None)])
+    return file.getvalue()
+
+
 #: What stands for a URL in an example, by how the field's name begins.
-MEDIA = {"image": lambda: picture(1), "end_image": lambda: picture(2), "audio": wav}
+MEDIA = {"image": lambda: picture(1), "end_image": lambda: picture(2), "audio": wav, "video": video}
 
 
 def sent(job: Any) -> Any:
@@ -159,3 +179,20 @@ def test_a_lora_works_as_strongly_as_it_is_asked_to(worker: Worker) -> None:
         result = made(worker, f"strength-{strength}", job)
         posters.add(Path(str(result.poster_path)).read_bytes())
     assert len(posters) == 3
+
+
+def test_a_restyled_video_has_the_sound_of_its_source_and_follows_a_control_of_it(worker: Worker) -> None:
+    job = sent(JOBS["restyle"]) | {"preview": True, "seed": 3, "control": {"type": "canny"}}
+    result = made(worker, "restyle-canny", job)
+    assert result.audio
+    silent = {"video_base64": base64.b64encode(video(sound=False)).decode(), "strength": 0.5}
+    result = made(worker, "restyle-silent", {"prompt": "a", "preview": True, "seed": 3, "restyle": silent})
+    assert not result.audio
+    assert any("no sound" in warning for warning in result.warnings)
+
+
+def test_a_source_that_is_shorter_than_the_video_is_refused(worker: Worker) -> None:
+    short = {"video_base64": base64.b64encode(video(0.5)).decode()}
+    with pytest.raises(WorkerError, match=r"0.5 s long") as refused:
+        made(worker, "short", {"prompt": "a", "preview": True, "restyle": short})
+    assert refused.value.field == "restyle.video_base64"
