@@ -30,8 +30,8 @@ class RestyleFields(Input):
 
     restyle: RestyleInput | None = Field(
         None,
-        description="A video whose motion is kept and whose look is made anew, as long as duration; its sound "
-        f"stays. {only_with('restyle')}",
+        description="A video whose motion is kept and whose look is made anew, as long as duration; its "
+        f"sound stays. {only_with('restyle')}",
     )
 
 

@@ -151,7 +151,7 @@ def settled(plan: Plan, files: Mapping[Value, Sequence[Prepared]]) -> tuple[Plan
 def derived(
     plan: Plan, files: Mapping[Value, Sequence[Prepared]], into: Path, deadline: Deadline, settings: Settings
 ) -> dict[Value, list[Prepared]]:
-    """Make what a plan needs and no file brings: a control without a video follows the source or the image."""
+    """Make what a plan needs and no file brings: a control alone follows the source, or the start image."""
     if plan.control is None or Value.CONTROL_VIDEO in files:
         return {}
     if source := files.get(Value.SOURCE_VIDEO):

@@ -1,7 +1,7 @@
 """Restyling: the first stage starts from a source's latents and some noise, instead of from noise alone.
 
-What is kept of the source is 1 - strength of it (flow matching: x = (1 - sigma) * source + sigma * noise). The
-sound shares its sigmas with the picture, and an empty one would be read as a quiet one; so it is held.
+What is kept of the source is 1 - strength of it (flow matching: x = (1 - sigma) * source + sigma * noise).
+The sound shares its sigmas with the picture, and an empty one would be read as a quiet one; so it is held.
 """
 
 from dataclasses import replace
