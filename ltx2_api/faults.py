@@ -34,7 +34,7 @@ def worded(detail: Any, model: type[BaseModel]) -> Fault:
     field = ".".join(path)
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        known = model.model_fields
+        known = [field.alias or name for name, field in model.model_fields.items()]
         near = difflib.get_close_matches(path[-1][:MAX_NAME], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(known)}."
         return Fault(printable(field), f"{printable(field)} is not a field of this job; {hint}")

@@ -8,9 +8,11 @@ from .inputs import WHOLE, Input, MediaText, Strength
 from .names import NAMES, Camera, ControlType, Model, Precision, Quality
 from .prices import CARD_SECONDS, Resolution
 from .ways.audio_input import AudioInputFields
+from .ways.extend import ExtendFields
 from .ways.keyframes import KeyframesFields
 from .ways.loras import LorasFields
 from .ways.restyle import RestyleFields
+from .ways.retake import RetakeFields
 from .ways.shapes import ShapesFields
 
 Mode = Literal["t2v", "i2v"]
@@ -129,7 +131,16 @@ class PlainFields(Input):
 
 
 # Pydantic lists the fields of the last base first: the plain job's, then the ways' in their order.
-class JobFields(LorasFields, AudioInputFields, RestyleFields, KeyframesFields, ShapesFields, PlainFields):
+class JobFields(
+    LorasFields,
+    AudioInputFields,
+    RestyleFields,
+    RetakeFields,
+    ExtendFields,
+    KeyframesFields,
+    ShapesFields,
+    PlainFields,
+):
     """The fields of a job, each checked by itself; those of the ways are in ways/."""
 
     @property
@@ -140,7 +151,7 @@ class JobFields(LorasFields, AudioInputFields, RestyleFields, KeyframesFields, S
     @property
     def has_source(self) -> bool:
         """Whether a video was sent that is worked on."""
-        return self.restyle is not None
+        return any(part is not None for part in (self.restyle, self.extend, self.retake))
 
     @property
     def effective_mode(self) -> Mode:

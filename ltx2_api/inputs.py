@@ -22,7 +22,9 @@ URL, BASE64 = "_url", "_base64"
 class Input(BaseModel):
     """An object of a job: strict, without unknown fields."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, hide_input_in_errors=True, serialize_by_alias=True
+    )
 
     def given(self, field: str) -> bool:
         """Whether the caller wrote this field."""

@@ -35,6 +35,9 @@ class VideoRecord(_Output):
     preview: bool = Field(description="Whether this is a preview.")
     seed: int = Field(description="The seed used; the same job with it gives the same frames.")
     credits: int = Field(description="Price of the job.")
+    changed: tuple[float, float] | None = Field(
+        None, description="Of a video that was sent, the seconds that are new; all else is its own."
+    )
     loudness: float | None = Field(
         None, description="Loudness of the whole sound track in LUFS (EBU R 128), -70 where it is silent."
     )

@@ -1,8 +1,8 @@
 """New frames among those of a source: which are kept, which are made, and what the model sees meanwhile.
 
 Counted in frames of the generated rate. A latent frame is 8 frames, the first of a video a single one: latent
-frame i of a generated video is its frames 8i-7 to 8i. Of the sound, latent frame i is the 40 ms from 40i-30 ms on
-(ltx-core 1.0.0, `VideoLatentPatchifier` and `AudioPatchifier`, `get_patch_grid_bounds`).
+frame i of a generated video is its frames 8i-7 to 8i. Of the sound, latent frame i is the 40 ms from 40i - 30
+on (ltx-core 1.0.0, `VideoLatentPatchifier` and `AudioPatchifier`, `get_patch_grid_bounds`).
 """
 
 import math
@@ -26,8 +26,8 @@ class Splice:
         new: frames that are delivered anew.
         generated: frames that are generated.
         skipped: generated frames before the first new one.
-        shown_from, shown: the frames of the source that the model sees; one before its beginning, or behind its
-            end, is the nearest of its frames.
+        shown_from, shown: the frames of the source that the model sees; one before its beginning, or behind
+            its end, is the nearest of its frames.
         at, lead: where their latent frames go, and how many of them are for the encoder alone.
         new_latents: the span of latent frames that is made anew.
         sound_begins: second of the source at which the generated sound begins.
@@ -125,8 +125,8 @@ def in_front(frames: int, seconds: int) -> Splice:
 def between(frames: int, first: int, last: int, *, picture: bool = True, sound: bool = True) -> Splice:
     """Make a span of a source anew.
 
-    The window that the model sees begins so that the span begins with a latent frame; its end is rounded up to
-    that of one.
+    The window that the model sees begins so that the span begins with a latent frame; its end is rounded up
+    to that of one.
 
     Arguments:
         frames: of the source.

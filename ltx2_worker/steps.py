@@ -121,6 +121,7 @@ def finish(
         preview=plan.preview,
         seed=plan.seed,
         credits=plan.credits,
+        changed=plan.splice.changed if plan.splice else None,
         loudness=encoded.loudness,
         true_peak=encoded.true_peak,
         warnings=(*warnings, *_seen(encoded)),

@@ -95,7 +95,7 @@ def _job_table() -> str:
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
     schema = model.model_json_schema()
     for name, field in schema["properties"].items():
-        if inner := object_in(model.model_fields[name].annotation):
+        if inner := object_in(_annotation(model, name)):
             many = any(option.get("type") == "array" for option in field.get("anyOf", [field]))
             kind, path = ("list of objects", f"{name}[].") if many else ("object", f"{name}.")
             yield (f"`{prefix}{name}`", kind, "", field["description"])
@@ -104,6 +104,12 @@ def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
         required = name in schema.get("required", ())
         default = "required" if required else _default(field.get("default"))
         yield (f"`{prefix}{name}`", _values(field), default, field["description"])
+
+
+def _annotation(model: type[BaseModel], name: str) -> Any:
+    """The type of a field, by the name that a caller knows."""
+    fields = ((field.alias or own, field) for own, field in model.model_fields.items())
+    return next(field.annotation for known, field in fields if known == name)
 
 
 def _default(value: object) -> str:

@@ -84,7 +84,7 @@ def input_schema() -> Schema:
             {"anyOf": [_given("video_url"), _given("video_base64")]},
         ),
     ]
-    for name, medium in (("RestyleInput", "video"),):
+    for name, medium in ((f"{way}Input", "video") for way in ("Extend", "Retake", "Restyle")):
         both = [_given(medium + URL), _given(medium + BASE64)]
         schema["$defs"][name]["allOf"].append({"$comment": f"It needs a {medium}.", "anyOf": both})
     for part in schema["$defs"].values():

@@ -1,10 +1,19 @@
 """The ways beyond the plain job, a file each: its part of a job's schema, its rules, its price."""
 
-from . import audio_input, keyframes, lengths, loras, restyle, shapes
+from . import audio_input, extend, keyframes, lengths, loras, restyle, retake, shapes
 from .way import Way
 
 #: In the order in which they are shown.
-WAYS: tuple[Way, ...] = (shapes.WAY, lengths.WAY, keyframes.WAY, restyle.WAY, audio_input.WAY, loras.WAY)
+WAYS: tuple[Way, ...] = (
+    shapes.WAY,
+    lengths.WAY,
+    keyframes.WAY,
+    extend.WAY,
+    retake.WAY,
+    restyle.WAY,
+    audio_input.WAY,
+    loras.WAY,
+)
 
 #: What LTX2_OFFER may name.
 NAMES_OF_WAYS = tuple(way.name for way in WAYS)

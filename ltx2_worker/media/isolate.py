@@ -57,6 +57,7 @@ _PRELOAD = [
     "ltx2_worker.media.image",
     "ltx2_worker.media.control",
     "ltx2_worker.media.source",
+    "ltx2_worker.media.spliced",
 ]
 
 

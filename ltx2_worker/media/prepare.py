@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..deadline import Deadline
 from ..settings import Settings
+from ..splice import Splice
 from .control import fit_video, still_video
 from .fetch import Source, fetch
 from .fit import Frame
@@ -17,14 +20,42 @@ from .image import fit_image
 from .isolate import run_isolated
 from .sound import fit_sound
 from .source import fit_source
+from .spliced import Pieces, fit_spliced
+
+#: Characters of what a child process says of a source.
+_LONGEST_FACTS = 1000
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file that the engine can load, and what the caller should know about it."""
+    """A file that the engine can load, what the caller should know about it, and a source's own frames."""
 
     path: Path
     warnings: tuple[str, ...] = ()
+    frames: int | None = None
+
+
+class SourceFacts(BaseModel):
+    """What a child process says of a source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    frames: int = Field(ge=1, le=1_000_000)
+
+
+@dataclass(frozen=True)
+class Spliced:
+    """A source, taken apart.
+
+    Attributes:
+        pieces: where its pieces are.
+        frames: how many it has.
+        warnings: what the caller should know about it.
+    """
+
+    pieces: Pieces
+    frames: int
+    warnings: tuple[str, ...]
 
 
 def prepare_image(
@@ -171,6 +202,58 @@ def prepare_source(
         )
         warnings = _decode(work, source.field, deadline, settings)
         return Prepared(fitted, warnings), Prepared(sound) if with_sound and sound.exists() else None
+
+
+def prepare_spliced(
+    source: Source,
+    frame: Frame,
+    into: Path,
+    deadline: Deadline,
+    settings: Settings,
+    *,
+    cut: Callable[[int], Splice],
+    fps: int,
+    with_sound: bool,
+) -> Spliced:
+    """Fetch a video in which frames are made anew, and take it apart.
+
+    Arguments:
+        source: where it comes from.
+        frame: the canvas and the delivered crop, in pixels.
+        into, deadline, settings: as for `prepare_image`.
+        cut: says for a number of frames what is made of them.
+        fps: of what is generated.
+        with_sound: whether its sound is wanted.
+
+    Raises:
+        WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
+        Cancelled: the job was cancelled; no file is left.
+    """
+    pieces = Pieces(
+        before=into / "before.mp4",
+        after=into / "after.mp4",
+        shown=into / "source.mp4",
+        sound=into / "sound.wav",
+        facts=into / "source.json",
+    )
+    with _files(into, "source", ".mp4") as (raw, _):
+        fetch(source, raw, settings.max_video_bytes, deadline, settings)
+        work = partial(
+            fit_spliced,
+            raw,
+            pieces,
+            source.field,
+            frame,
+            cut,
+            fps=fps,
+            crf=settings.video_crf,
+            with_sound=with_sound,
+            max_seconds=settings.max_video_seconds,
+            max_side=settings.max_video_side,
+        )
+        warnings = _decode(work, source.field, deadline, settings)
+        frames = SourceFacts.model_validate_json(pieces.facts.read_bytes()[:_LONGEST_FACTS]).frames
+        return Spliced(pieces, frames, warnings)
 
 
 def still_as_control(

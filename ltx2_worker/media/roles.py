@@ -10,10 +10,19 @@ from ltx2_api.job import JobInput
 from ..catalog.inputs import Value
 from ..deadline import Deadline
 from ..plan import Plan
+from ..plan.ways.spliced import spliced
 from ..settings import Settings
 from .fetch import Source
 from .fit import Frame
-from .prepare import Prepared, prepare_control, prepare_image, prepare_sound, prepare_source, still_as_control
+from .prepare import (
+    Prepared,
+    prepare_control,
+    prepare_image,
+    prepare_sound,
+    prepare_source,
+    prepare_spliced,
+    still_as_control,
+)
 
 
 @dataclass(frozen=True)
@@ -117,11 +126,31 @@ def _restyled(order: Order) -> dict[Value, Prepared]:
     return {Value.SOURCE_VIDEO: video} | ({Value.SOUND: sound} if sound else {})
 
 
+def _spliced(order: Order) -> dict[Value, Prepared]:
+    plan = order.plan
+    assert plan.cut is not None
+    source = prepare_spliced(
+        order.source,
+        _frame(plan),
+        order.into,
+        order.deadline,
+        order.settings,
+        cut=plan.cut,
+        fps=plan.base_fps,
+        with_sound=plan.audio,
+    )
+    shown = Prepared(source.pieces.shown, source.warnings, frames=source.frames)
+    sound = {Value.SOUND: Prepared(source.pieces.sound)} if source.pieces.sound.exists() else {}
+    return {Value.SOURCE_VIDEO: shown} | sound
+
+
 #: Every file that a job can bring.
 ROLES: tuple[Role, ...] = (
     Role("image", "start_image", _start_image),
     Role("keyframes.image", "keyframe", _keyframe),
     Role("end_image", "end_image", _keyframe),
+    Role("extend.video", "source", _spliced),
+    Role("retake.video", "source", _spliced),
     Role("restyle.video", "source", _restyled),
     Role("audio", "sound", _sound),
     Role("control.video", "control", _control),
@@ -142,10 +171,25 @@ def sent_with(job: JobInput) -> Iterator[Sent]:
 
 def settled(plan: Plan, files: Mapping[Value, Sequence[Prepared]]) -> tuple[Plan, tuple[str, ...]]:
     """Return a plan as its media leave it, and what the caller should know: a source may have no sound."""
+    if plan.cut is not None:
+        return _settled_splice(plan, files)
     if plan.held_sound is None or Value.SOUND in files:
         return plan, ()
     warning = "The video that was sent has no sound, and neither has what was made of it."
     return replace(plan, held_sound=None, audio=False), (warning,)
+
+
+def _settled_splice(plan: Plan, files: Mapping[Value, Sequence[Prepared]]) -> tuple[Plan, tuple[str, ...]]:
+    (source,) = files[Value.SOURCE_VIDEO]
+    assert plan.cut is not None
+    assert source.frames is not None
+    has_sound = Value.SOUND in files
+    settled = spliced(plan, plan.cut(source.frames), has_sound=has_sound)
+    warnings = ["The frames that stay are encoded once more, as the new ones are."]
+    if plan.audio and not has_sound:
+        sound = "is new where frames are" if settled.audio else "could not be kept"
+        warnings.append(f"The video that was sent has no sound: what is heard {sound}.")
+    return settled, tuple(warnings)
 
 
 def derived(

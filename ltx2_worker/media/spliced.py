@@ -1,7 +1,7 @@
-"""A stranger's video in which frames are made anew: what is kept, ready for the file, and what the model sees.
+"""A stranger's video in which frames are made anew: what is kept, and what the model is shown of it.
 
-Runs in a child process (isolate.py). What is kept is encoded here, once, as the new frames will be: the two are
-put together packet by packet (engine_nodes/encoder/mp4.py), so nothing is left to do when the new ones are there.
+Runs in a child process (isolate.py). What is kept is encoded here, once, as the new frames will be: the two
+are put together packet by packet (engine_nodes/encoder/mp4.py), and nothing is left to do at the end.
 """
 
 import json
@@ -14,7 +14,7 @@ from types import TracebackType
 
 import av
 from av.filter import Graph
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 
 from ..splice import Splice
 from .clip import THREADS, Clip, open_clip
@@ -22,7 +22,7 @@ from .control import BT709, LIMITED, Fitter, nearest
 from .fit import Frame
 from .sound import fit_sound
 
-#: As the encoder of new frames has it (engine_nodes/encoder/mp4.py); parameter sets that differ are refused there.
+#: As the encoder of new frames has it (engine_nodes/encoder/mp4.py), which refuses other parameter sets.
 _KEY_FRAME_SECONDS = 2
 #: Of a source at another rate the caller is told.
 _NOTABLE_RATE = 0.1
@@ -87,8 +87,13 @@ def fit_spliced(
         writer: _Writer | None = None
         for number, picture in _numbered(clip, fps, frames):
             if writer is None:
-                writer = stack.enter_context(_Writer(picture, clip, pieces, field, frame, splice, fps, crf))
-                warnings += writer.warnings
+                fitter = Fitter(picture, clip, frame, field)
+                warnings += fitter.warnings
+                # Frames that have the delivered form stay as they came.
+                exact = _is_delivered(picture, clip, frame)
+                writer = stack.enter_context(
+                    _Writer(fitter, pieces, frame, splice, fps=fps, crf=crf, exact=exact)
+                )
             writer.write(number, picture, frames)
     if abs(rate - fps) > _NOTABLE_RATE:
         warnings.append(f"{field} has {rate:.4g} frames per second: it was made {fps}, as the video has.")
@@ -115,27 +120,31 @@ class _Writer:
 
     def __init__(
         self,
-        first: VideoFrame,
-        clip: Clip,
+        fitter: Fitter,
         pieces: Pieces,
-        field: str,
         frame: Frame,
         splice: Splice,
+        *,
         fps: int,
         crf: float,
+        exact: bool,
     ) -> None:
-        self._fitter = Fitter(first, clip, frame, field)
-        self.warnings = self._fitter.warnings
+        self._fitter = fitter
         self._splice = splice
         self._kept_after = splice.before + splice.replaced
         self._crop: Graph | None = None
         self._frame = frame
-        # Exactly as it came where it is the video's own form already.
-        self._as_it_is = _is_delivered(first, clip, frame)
+        self._exact = exact
         delivered, canvas = (frame.width, frame.height), (frame.canvas_width, frame.canvas_height)
         kept = {"crf": str(crf)}
-        self._before = _Segment(pieces.before, delivered, fps, kept) if splice.before else None
-        self._after = _Segment(pieces.after, delivered, fps, kept) if splice.after else None
+        self._before = (
+            _Segment(pieces.before, delivered, fps, kept) if splice.before or splice.keeps_picture else None
+        )
+        self._after = (
+            _Segment(pieces.after, delivered, fps, kept)
+            if splice.after and not splice.keeps_picture
+            else None
+        )
         self._shown = _Segment(pieces.shown, canvas, fps, {"qp": "0", "preset": "ultrafast"})
 
     def __enter__(self) -> "_Writer":
@@ -146,10 +155,10 @@ class _Writer:
         fitted = self._fitter.fit(picture)
         for _ in range(self._times_shown(number, frames)):
             self._shown.write(fitted)
-        is_before = number < self._splice.before
+        is_before = number < self._splice.before or self._splice.keeps_picture
         segment = self._before if is_before else self._after if number >= self._kept_after else None
         if segment is not None:
-            segment.write(picture if self._as_it_is else self._cropped(fitted))
+            segment.write(picture if self._exact else self._cropped(fitted))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -203,7 +212,7 @@ class _Segment:
     def write(self, picture: VideoFrame) -> None:
         """Add a frame."""
         picture.pts, picture.time_base = self._written, self._time_base
-        picture.pict_type = 0  # the encoder's choice, not that of the file it came from
+        picture.pict_type = PictureType.NONE  # the encoder's choice, not that of the file it came from
         self._container.mux(self._stream.encode(picture))
         self._written += 1
 
@@ -224,4 +233,3 @@ def _is_delivered(first: VideoFrame, clip: Clip, frame: Frame) -> bool:
         and int(first.colorspace) == BT709
         and int(first.color_range) in {0, LIMITED}
     )
-

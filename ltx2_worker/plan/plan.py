@@ -1,6 +1,6 @@
 """One generation in exact numbers: recipe, sizes, frames, seed, files, credits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ltx2_api.fields import Mode
@@ -11,6 +11,7 @@ from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature, Value
 from ..catalog.own_loras import OwnLora
 from ..catalog.tables import Guidance
+from ..splice import Splice
 from .geometry import Size, latent_tokens
 
 #: What a sentence can end with.
@@ -108,6 +109,8 @@ class Plan:
         guidance: of the first stage; None where the recipe is not guided.
         image_strength: None without a start image.
         sentence: what the worker adds to the prompt; empty: nothing.
+        cut: of a job that puts new frames among those of a source: what is made of so many frames.
+        splice: what is made of its frames; of a source that is not there yet, what it is at most.
         files: by role, every file that the recipe's graph can load; `workflow.needs` says which it does.
     """
 
@@ -141,6 +144,8 @@ class Plan:
     held_sound: HeldSound | None = None
     start_level: float | None = None
     loras: tuple[LoraPlan, ...] = ()
+    cut: Callable[[int], Splice] | None = None
+    splice: Splice | None = None
 
     @property
     def family(self) -> Family:
@@ -204,9 +209,18 @@ class Plan:
         """
         strengths = (self.image_strength, self.control.strength if self.control else None)
         held = [strength for strength in strengths if strength]
+        # What is held of a source is held in full.
+        held += [1.0] if self.held_sound or (self.held_video and self.held_video.in_both_stages) else []
         held += [keyframe.strength for keyframe in self.keyframes if keyframe.strength]
         is_rescaled = self.guidance is not None and self.guidance.rescale != 0.0
         return any(strength < 1.0 or is_rescaled for strength in held)
+
+    @property
+    def streamed_frames(self) -> int:
+        """Frames that are decoded and handed to the encoder: of a splice, the new ones and those before."""
+        if self.splice is None:
+            return self.frames
+        return 1 if self.splice.keeps_picture else self.splice.skipped + self.splice.new
 
     @property
     def has_pictures(self) -> bool:

@@ -105,7 +105,8 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.REFINING_SIGMAS: ", ".join(str(sigma) for sigma in plan.refining_sigmas),
         Value.BASE_FPS: float(plan.base_fps),
         Value.CONDITIONING_FPS: float(min(plan.fps, plan.family.rates.conditioning_most)),
-        Value.SOUND_FPS: plan.family.rates.sound,
+        # A splice has no surplus frame behind what is delivered: its sound must not end before it.
+        Value.SOUND_FPS: float(plan.base_fps) if plan.splice else plan.family.rates.sound,
         Value.FPS: float(plan.fps),
         Value.FIRST_WIDTH: plan.first_canvas.width,
         Value.FIRST_HEIGHT: plan.first_canvas.height,
@@ -114,7 +115,7 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         Value.HEIGHT: plan.delivered.height,
         Value.CROP_X: (plan.canvas.width - plan.delivered.width) // 2,
         Value.CROP_Y: (plan.canvas.height - plan.delivered.height) // 2,
-        Value.FRAMES: plan.frames,
+        Value.FRAMES: plan.streamed_frames,
         Value.IMAGE_STRENGTH: plan.image_strength,
         Value.START_LEVEL: plan.start_level,
         Value.SOUND_BEGINS: plan.held_sound.begins if plan.held_sound else None,

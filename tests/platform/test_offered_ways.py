@@ -46,15 +46,18 @@ def wav() -> bytes:
     return file.getvalue()
 
 
-def video(seconds: float = 2.0, *, sound: bool = True) -> bytes:
-    """A gradient that moves, 640x360 at 24 fps, with a tone."""
+def video(
+    seconds: float = 2.0, *, sound: bool = True, size: tuple[int, int] = (640, 360), rate: int = 24
+) -> bytes:
+    """A gradient that moves, with a tone."""
+    width, height = size
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=24, options={"crf": "10"})
-        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         track = container.add_stream("aac", rate=RATE, layout="stereo") if sound else None
-        down, across = np.mgrid[0:360, 0:640]
-        for number in range(round(24 * seconds)):
+        down, across = np.mgrid[0:height, 0:width]
+        for number in range(round(rate * seconds)):
             red, green = (across + 4 * number) % 256, (down + 2 * number) % 256
             pixels = np.stack([red, green, np.full_like(red, 90)], axis=-1).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
@@ -196,3 +199,107 @@ def test_a_source_that_is_shorter_than_the_video_is_refused(worker: Worker) -> N
     with pytest.raises(WorkerError, match=r"0.5 s long") as refused:
         made(worker, "short", {"prompt": "a", "preview": True, "restyle": short})
     assert refused.value.field == "restyle.video_base64"
+
+
+def pictures_of(source: bytes | Path) -> "np.ndarray[Any, Any]":
+    """Every frame, as grey."""
+    with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r") as container:
+        return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)]).astype("f")
+
+
+def sound_of(path: object) -> "np.ndarray[Any, Any]":
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+
+
+def spliced(worker: Worker, job_id: str, **way: Any) -> "tuple[VideoResult, np.ndarray[Any, Any]]":
+    """A preview with a source of its own size, and its frames."""
+    job = {"prompt": "a", "preview": True, "seed": 4, "camera": "none"} | way
+    result = made(worker, job_id, job)
+    return result, pictures_of(Path(str(result.path)))
+
+
+@pytest.fixture(scope="module")
+def source() -> bytes:
+    """Two seconds of 448x256, as a preview is."""
+    return video(2.0, size=(448, 256))
+
+
+def of(source: bytes, **more: Any) -> dict[str, Any]:
+    return {"video_base64": base64.b64encode(source).decode()} | more
+
+
+def far(one: "np.ndarray[Any, Any]", other: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """How far two videos are apart, frame by frame: the mean over the pixels."""
+    apart: np.ndarray[Any, Any] = np.abs(one - other).mean(axis=(1, 2))
+    return apart
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+def test_an_extended_video_has_all_of_its_source_and_a_second_more(
+    worker: Worker, source: bytes, side: str
+) -> None:
+    result, frames = spliced(worker, f"extend-{side}", extend=of(source, seconds=5, **{"from": side}))
+    own = pictures_of(source)
+    assert len(frames) == result.frames == len(own) + 24
+    kept = frames[: len(own)] if side == "end" else frames[24:]
+    assert far(kept, own).max() < 3
+    new = (2.0, 3.0) if side == "end" else (0.0, 1.0)
+    assert result.changed == new
+    assert (result.width, result.height, result.audio, result.credits) == (448, 256, True, 0)
+    heard, given = sound_of(result.path), tone(2.0)
+    first = 0 if side == "end" else RATE
+    middle = slice(RATE // 2, RATE)
+    assert np.abs(heard[:, first:][:, middle] - given[:, middle]).mean() < 0.02
+    # AAC's frames are 1024 samples, and the last one is filled.
+    assert 0 <= heard.shape[1] - 3 * RATE <= 2048
+
+
+@pytest.mark.parametrize("what", ["both", "video", "audio"])
+def test_a_retake_changes_what_was_asked_for_and_nothing_else(
+    worker: Worker, source: bytes, what: str
+) -> None:
+    retake = of(source, what=what, to=1.3) | {"from": 0.8}
+    result, frames = spliced(worker, f"retake-{what}", retake=retake)
+    own = pictures_of(source)
+    # Asked for were frames 19 to 30; what is made anew is whole latent frames from the nineteenth on.
+    assert result.changed == (0.792, 1.458)
+    assert len(frames) == result.frames == len(own) == 48
+    differs = far(frames, own)
+    assert differs[:19].max() < 3
+    assert differs[35:].max() < 3
+    assert (differs[19:35].min() > 3) == (what != "audio")
+    heard, given = sound_of(result.path)[:, : 2 * RATE], tone(2.0)
+    apart = np.abs(heard[:, : given.shape[1]] - given[:, : heard.shape[1]]).mean(axis=0)
+    assert apart[: round(0.75 * RATE)].mean() < 0.02
+    assert apart[round(1.5 * RATE) : round(1.95 * RATE)].mean() < 0.02
+    assert (apart[round(0.85 * RATE) : round(1.4 * RATE)].mean() > 0.05) == (what != "video")
+
+
+def test_a_source_of_another_size_rate_and_without_sound_is_fitted_and_the_reply_says_so(
+    worker: Worker,
+) -> None:
+    other = video(1.0, size=(320, 320), rate=30, sound=False)
+    result, frames = spliced(worker, "fitted", extend=of(other, seconds=1))
+    assert len(frames) == 48
+    said = " ".join(result.warnings)
+    assert "30 frames per second" in said
+    assert "no sound" in said
+    assert "cut away" in said
+    silent, _ = spliced(worker, "fitted-silent", extend=of(other, seconds=1), audio=False)
+    assert not silent.audio
+
+
+def test_pro_keeps_what_is_kept_too_and_both_stages_hold_it(worker: Worker, source: bytes) -> None:
+    job = {"quality": "pro", "steps": 20, "spatial_upscaler": True}
+    result, frames = spliced(worker, "pro", extend=of(source, seconds=1), **job)
+    own = pictures_of(source)
+    assert far(frames[: len(own)], own).max() < 3
+    assert result.frames == 72
+
+
+def test_a_span_beyond_the_source_is_refused(worker: Worker, source: bytes) -> None:
+    for retake in ({"from": 1.5, "to": 2.5}, {"from": 2.0, "to": 2.5}):
+        with pytest.raises(WorkerError, match=r"within the video's 2.00 s") as refused:
+            spliced(worker, "beyond", retake=of(source, **retake))
+        assert refused.value.field == "retake.to"

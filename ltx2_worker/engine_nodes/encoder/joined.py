@@ -31,7 +31,7 @@ def joined_sound(
     source, rate = _read(kept.sound) if kept.sound else (None, order.sound.rate)
     new = _resampled(made, order.sound.rate, rate)
     first, count = _samples(kept.sound_before, order.fps, rate), _samples(kept.sound_new, order.fps, rate)
-    skipped = _samples(kept.skipped, order.fps, rate)
+    skipped = _samples(kept.sound_skipped, order.fps, rate)
     after = _samples(kept.sound_before + kept.sound_replaced, order.fps, rate)
     total = first + count + _samples(kept.sound_after, order.fps, rate)
     whole = np.zeros((2, total), np.float32)

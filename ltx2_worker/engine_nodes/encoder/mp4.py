@@ -122,7 +122,7 @@ class Mp4:
         Raises:
             ValueError: not all frames came.
         """
-        if not self._is_spliced and self._frames != self._order.frames:
+        if self._frames != self._order.frames:
             raise ValueError(f"{self._frames} of {self._order.frames} frames came")
         self._end_encoder()
         self._container.mux(list(self._sound_packets))

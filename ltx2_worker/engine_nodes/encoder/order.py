@@ -73,8 +73,10 @@ class Kept:
         before: H.264 that goes in front, encoded as the frames that come will be; None for nothing.
         after: H.264 that goes behind.
         sound: a WAV of that video's sound; None if it has none.
+        frames: of the whole video.
         skipped: of the frames that come, the first ones, which are not wanted.
         drops: whether none of them is wanted, and only their sound.
+        sound_skipped: as long is what comes of sound before the new one.
         sound_before: of that video, frames whose sound goes before the new one.
         sound_replaced: frames behind those whose sound the new one takes the place of.
         sound_new: as long is the new one.
@@ -84,8 +86,10 @@ class Kept:
     before: Path | None
     after: Path | None
     sound: Path | None
+    frames: int
     skipped: int
     drops: bool
+    sound_skipped: int
     sound_before: int
     sound_replaced: int
     sound_new: int

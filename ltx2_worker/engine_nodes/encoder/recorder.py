@@ -54,16 +54,16 @@ class Recorder:
 
     def __init__(self, order: Order, files: Files, sound: "np.ndarray[Any, Any] | None") -> None:
         self._files = files
+        new = order.frames
         self._kept = files.kept
         if files.kept is not None and sound is not None and files.kept.sound_new:
             joined, sound = joined_sound(order, files.kept, sound)
             order = replace(order, sound=joined)
-        # Of a video with kept pieces, the sound is as long as it is.
-        samples = order.samples if files.kept is None or sound is None else sound.shape[1]
-        fitted = None if sound is None else _fitted(sound, samples)
+        if files.kept is not None:
+            new, order = order.frames - files.kept.skipped, replace(order, frames=files.kept.frames)
+        fitted = None if sound is None else _fitted(sound, order.samples)
         # Of a video with kept pieces, the pictures show what is new.
         self._skipped = files.kept.skipped if files.kept else 0
-        new = order.frames - self._skipped
         # The pictures and the loudness: at most three small tasks beside the encoding.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="recorder")
         self._pictures: dict[str, Poster | Animation] = {}

@@ -6,13 +6,14 @@ from ltx2_api.job import JobInput
 
 from ...catalog.own_loras import OwnLora
 from ..plan import Plan
-from . import audio_input, keyframes, loras, restyle
+from . import audio_input, keyframes, loras, restyle, spliced
 
 #: Each changes the plan of a job that asks for it, and leaves every other as it is.
 _PLANNERS: tuple[Callable[[JobInput, Plan], Plan], ...] = (
     keyframes.planned,
     audio_input.planned,
     restyle.planned,
+    spliced.planned,
 )
 
 
