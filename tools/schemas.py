@@ -19,6 +19,7 @@ from ltx2_api.names import NAMES
 from ltx2_api.prices import CREDITS, RATES
 from ltx2_api.progress import Progress
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
+from ltx2_api.ways.source import NOT_BESIDE
 from ltx2_studio.app import describe
 from ltx2_worker import __version__
 
@@ -84,6 +85,11 @@ def input_schema() -> Schema:
             {"anyOf": [_given("video_url"), _given("video_base64")]},
         ),
     ]
+    off = {name for name in NOT_BESIDE if schema["properties"][name].get("default") is False}
+    for way in ("extend", "retake"):
+        others = [_is(name, True) if name in off else _given(name) for name in NOT_BESIDE if name != way]
+        rule = _rule(f"What does not go with {way}.", _given(way), {"not": {"anyOf": others}})
+        schema["allOf"].append(rule)
     for name, medium in ((f"{way}Input", "video") for way in ("Extend", "Retake", "Restyle")):
         both = [_given(medium + URL), _given(medium + BASE64)]
         schema["$defs"][name]["allOf"].append({"$comment": f"It needs a {medium}.", "anyOf": both})

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ..fields import JobFields
 
 #: What makes no sense beside a video whose frames stay, and why.
-_NOT_BESIDE = {
+NOT_BESIDE = {
     "duration": "the video itself says how long it is",
     "image_url": "the video itself says how it begins",
     "image_base64": "the video itself says how it begins",
@@ -42,7 +42,7 @@ def rules(job: "JobFields", way: str) -> Iterator[Rule]:
         f"{way} needs a video: send {way}.video_url or {way}.video_base64.",
         frozenset({way}),
     )
-    for field, why in _NOT_BESIDE.items():
+    for field, why in NOT_BESIDE.items():
         if field != way:
             asked = job.given(field) and getattr(job, field) is not False
             yield Rule(asked, field, f"{field} does not go with {way}: {why}.", frozenset({field, way}))

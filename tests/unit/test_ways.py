@@ -9,6 +9,7 @@ from ltx2_api.job import JobInput
 from ltx2_api.offers import offered_schema, require
 from ltx2_api.ways import NAMES_OF_WAYS, WAYS
 from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.own_loras import OwnLora
 from ltx2_worker.plan import Plan, make_plan
 from ltx2_worker.plan.geometry import DELIVERED, PREVIEW, Size
 from ltx2_worker.workflow import Output, build, stand_ins
@@ -181,3 +182,89 @@ def test_a_sound_that_is_given_is_held_and_heard() -> None:
     assert titles[inputs["Stage 1 latent"]["audio_latent"][0]] == "Held sound"
     assert inputs["Held sound"]["new_from"] == inputs["Held sound"]["new_to"]
     assert "Decoded audio" not in titles.values()
+
+
+VIDEO = {"video_url": "https://example.com/a.mp4"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({"extend": {}}, "extend.video_url"),
+        ({"extend": VIDEO | {"seconds": 19}}, "extend.seconds"),
+        ({"extend": VIDEO | {"from": "middle"}}, "extend.from"),
+        ({"extend": VIDEO, "duration": 10}, "duration"),
+        ({"extend": VIDEO, "image_url": PICTURE}, "image_url"),
+        ({"extend": VIDEO, "retake": VIDEO | {"from": 0, "to": 1}}, "retake"),
+        ({"extend": VIDEO | {"video_base64": "AAAA"}}, "extend.video_base64"),
+        ({"retake": VIDEO | {"from": 1, "to": 1}}, "retake.to"),
+        ({"retake": VIDEO | {"from": 1, "to": 17}}, "retake.to"),
+        ({"retake": VIDEO | {"to": 1}}, "retake.from"),
+        ({"retake": VIDEO | {"from": 0, "to": 1, "what": "sound"}}, "retake.what"),
+        ({"retake": VIDEO | {"from": 0, "to": 1, "what": "audio"}, "audio": False}, "audio"),
+        ({"restyle": {}}, "restyle.video_url"),
+        ({"restyle": VIDEO | {"strength": 0.05}}, "restyle.strength"),
+        ({"restyle": VIDEO, "control": {"type": "canny"}, "extend": VIDEO}, "control"),
+        ({"loras": [{"name": "ink"}, {"name": "ink"}]}, "loras"),
+        ({"loras": [{"name": "../ink"}]}, "loras.0.name"),
+        ({"loras": [{"name": str(n)} for n in range(4)]}, "loras"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_where_it_is_wrong(raw: dict[str, Any], field: str) -> None:
+    assert field in faults_of(**raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "price"),
+    [
+        ({"extend": VIDEO | {"seconds": 8}}, 24),
+        ({"extend": VIDEO | {"seconds": 8}, "quality": "pro", "resolution": "1080p"}, 48),
+        ({"retake": VIDEO | {"from": 0.8, "to": 1.3}}, 1),
+        ({"retake": VIDEO | {"from": 2, "to": 12}}, 30),
+        ({"restyle": VIDEO}, 30),
+        (SOUND, 30),
+    ],
+)
+def test_new_seconds_alone_are_paid(raw: dict[str, Any], price: int) -> None:
+    assert job_of(raw).credits == plan_of(**raw).credits == price
+
+
+def test_a_video_that_is_sent_gets_no_camera_that_was_not_asked_for() -> None:
+    for raw in ({"extend": VIDEO}, {"restyle": VIDEO}, {"retake": VIDEO | {"from": 0, "to": 1}}):
+        assert plan_of(**raw).camera is None
+
+
+def test_a_lora_is_repeated_for_each_name_and_works_in_both_stages() -> None:
+    own = {name: OwnLora(name, f"{name}.safetensors", "ltx-2", "-", 0.5, 1) for name in ("ink", "oil")}
+    job = job_of({"loras": [{"name": "oil", "strength": 1.2}, {"name": "ink"}], "camera": "jib_up"})
+    plan = make_plan(job, installed=lambda _: True, own_loras=own)
+    prompt = build(plan, stand_ins(plan), Output(18.0)).prompt
+    by_title = {node["_meta"]["title"]: node["inputs"] for node in prompt.values()}
+    titles = {key: node["_meta"]["title"] for key, node in prompt.items()}
+    first, second = by_title["Own LoRA"], by_title["Own LoRA 2"]
+    assert (first["lora_name"], first["strength_model"]) == ("oil.safetensors", 1.2)
+    assert (second["lora_name"], second["strength_model"]) == ("ink.safetensors", 0.5)
+    assert titles[first["model"][0]] == "Camera LoRA"
+    assert titles[second["model"][0]] == "Own LoRA"
+    for guider in ("Stage 1 guider", "Stage 2 guider"):
+        assert titles[by_title[guider]["model"][0]] == "Own LoRA 2"
+
+
+def test_a_lora_of_another_model_is_refused() -> None:
+    own = {"ink": OwnLora("ink", "ink.safetensors", "ltx-9", "-", 0.5, 1)}
+    with pytest.raises(WorkerError, match="made for ltx-9"):
+        make_plan(job_of({"loras": [{"name": "ink"}]}), installed=lambda _: True, own_loras=own)
+
+
+def test_what_is_held_of_a_source_is_held_in_both_stages_and_restyled_in_the_first() -> None:
+    def titles(**raw: Any) -> set[str]:
+        plan = plan_of(**raw)
+        graph = build(plan, stand_ins(plan), Output(18.0)).prompt
+        return {node["_meta"]["title"] for node in graph.values()}
+
+    both = {"Stage 1 held video", "Stage 2 held video", "Held sound"}
+    assert both <= titles(extend=VIDEO)
+    assert "Stage 1 start level" not in titles(extend=VIDEO)
+    restyled = titles(restyle=VIDEO)
+    assert {"Stage 1 held video", "Stage 1 start level", "Held sound"} <= restyled
+    assert "Stage 2 held video" not in restyled
