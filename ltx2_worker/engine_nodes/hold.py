@@ -64,9 +64,11 @@ class HoldVideo:
         samples = latent["samples"].clone()
         _, _, frames, height, width = samples.shape
         _, cell, _ = vae.downscale_index_formula
-        pixels = comfy.utils.common_upscale(
-            images[..., :3].movedim(-1, 1), width * cell, height * cell, "area", "disabled"
-        ).movedim(1, -1)
+        size = width * cell, height * cell
+        pixels = images[..., :3]
+        if (pixels.shape[2], pixels.shape[1]) != size:
+            moved = comfy.utils.common_upscale(pixels.movedim(-1, 1), *size, "area", "disabled")
+            pixels = moved.movedim(1, -1)
         held = vae.encode(pixels)[:, :, lead:]
         held = held[:, :, : max(0, frames - at)]
         if not _covers(at, at + held.shape[2], frames, new_from, new_to):
