@@ -8,6 +8,7 @@ from .inputs import WHOLE, Input, MediaText, Strength
 from .names import NAMES, Camera, ControlType, Model, Precision, Quality
 from .prices import CARD_SECONDS, Resolution
 from .ways.audio_input import AudioInputFields
+from .ways.enhance import EnhanceFields
 from .ways.extend import ExtendFields
 from .ways.keyframes import KeyframesFields
 from .ways.loras import LorasFields
@@ -19,6 +20,8 @@ Mode = Literal["t2v", "i2v"]
 
 #: Largest integer that JSON clients written in JavaScript keep exact.
 MAX_SEED = 2**53 - 1
+#: Characters of a prompt.
+MAX_PROMPT = 4000
 #: The longest video that is generated in one piece, in seconds.
 MAX_SECONDS = 20
 
@@ -54,7 +57,7 @@ class PlainFields(Input):
     """The fields of the plain job, each checked by itself."""
 
     mode: Mode | None = Field(None, description="t2v or i2v; default: i2v if an image is given.")
-    prompt: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")] = Field(
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT, pattern=r"\S")] = Field(
         description="What is seen and heard, over time; 1 to 4,000 characters. The model reads 1,024 tokens; "
         "a warning says where a longer one was cut."
     )
@@ -133,6 +136,7 @@ class PlainFields(Input):
 # Pydantic lists the fields of the last base first: the plain job's, then the ways' in their order.
 class JobFields(
     LorasFields,
+    EnhanceFields,
     AudioInputFields,
     RestyleFields,
     RetakeFields,

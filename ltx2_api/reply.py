@@ -35,6 +35,8 @@ class VideoRecord(_Output):
     preview: bool = Field(description="Whether this is a preview.")
     seed: int = Field(description="The seed used; the same job with it gives the same frames.")
     credits: int = Field(description="Price of the job.")
+    prompt: str | None = Field(None, description="The caller's prompt, where another one was used.")
+    prompt_used: str | None = Field(None, description="With enhance_prompt: what the video was made of.")
     changed: tuple[float, float] | None = Field(
         None, description="Of a video that was sent, the seconds that are new; all else is its own."
     )

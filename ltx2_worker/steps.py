@@ -4,7 +4,7 @@ Each takes what it needs and returns what it made; `worker.py` puts them in orde
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -29,12 +29,16 @@ from .plan import Plan
 from .settings import Settings
 from .storage.record import Delivery
 from .storage.store import Location
-from .workflow.build import BuiltGraph, Output, build
+from .workflow.build import BuiltGraph, Media, Output, build
 
 log = logging.getLogger(__name__)
 
 #: Files of one job that are fetched side by side.
 _FETCHERS = 2
+
+
+#: Returns a job with its prompt written out, and warnings.
+Enhance = Callable[[AcceptedJob, Media], tuple[AcceptedJob, tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,19 @@ class Product:
 
 
 def prepare(
-    accepted: AcceptedJob, inputs: Path, settings: Settings, *, resident: Sequence[Plan] = ()
+    accepted: AcceptedJob,
+    inputs: Path,
+    settings: Settings,
+    *,
+    resident: Sequence[Plan] = (),
+    enhance: Enhance,
 ) -> tuple[AcceptedJob, BuiltGraph, tuple[str, ...]]:
     """Fetch and fit what the caller sent, and build the graph around it.
 
     Arguments:
         inputs: the job's own folder below the engine's input folder; its encoder is named after it.
         resident: the job by other recipes, whose loaders the graph names too.
+        enhance: writes the prompt out, of a job that asks for it.
 
     Returns:
         The job, with what its media decided; the graph; and warnings about the media.
@@ -78,14 +88,19 @@ def prepare(
             files.setdefault(value, []).append(prepared)
     plan, warnings = settled(plan, files)
     files |= derived(plan, files, inputs, deadline, settings)
+    accepted = replace(accepted, plan=plan)
+    media = {value: tuple(_name(file, inputs) for file in prepared) for value, prepared in files.items()}
+    if plan.enhances:
+        accepted, said = enhance(accepted, media)
+        warnings += said
     graph = build(
-        plan,
-        {value: tuple(_name(file, inputs) for file in prepared) for value, prepared in files.items()},
+        accepted.plan,
+        media,
         Output(settings.video_crf, encoder_address(inputs), buffer_bytes=settings.encode_buffer_bytes),
         resident=resident,
     )
     warnings += tuple(warning for each in files.values() for file in each for warning in file.warnings)
-    return replace(accepted, plan=plan), graph, warnings
+    return accepted, graph, warnings
 
 
 def finish(
@@ -121,6 +136,8 @@ def finish(
         preview=plan.preview,
         seed=plan.seed,
         credits=plan.credits,
+        prompt=accepted.job.prompt if plan.enhances else None,
+        prompt_used=plan.prompt if plan.enhances else None,
         changed=plan.splice.changed if plan.splice else None,
         loudness=encoded.loudness,
         true_peak=encoded.true_peak,

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from .accepted_job import AcceptedJob
 from .catalog.files import ModelLibrary, link_cached, manifest
 from .dry_run import dry_run
 from .engine import Engine, EngineOptions, Ticket
+from .enhancing import enhancer
 from .generation import generate
 from .media import isolate
 from .plan import Plan, by_recipe
@@ -160,9 +161,14 @@ class Worker:
     def _make(self, accepted: AcceptedJob, destination: Destination) -> VideoResult:
         settings = self._settings
         self._publisher.try_jobs_bucket(destination, accepted.deadline)
-        with self._folders() as (inputs, outputs):
+        with self._folders() as (inputs, outputs), ExitStack() as tickets:
+            others = self._by_others(accepted.plan)
             accepted, graph, warnings = steps.prepare(
-                accepted, inputs, settings, resident=self._by_others(accepted.plan)
+                accepted,
+                inputs,
+                settings,
+                resident=others,
+                enhance=enhancer(self._engine, self._library, outputs, others, tickets),
             )
             files, encoded = generate(accepted, graph, self._engine, outputs, settings)
             product = steps.finish(
@@ -233,9 +239,14 @@ class Worker:
         job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": recipe, "spatial_upscaler": True}
         accepted = self.accept("warm-up", job, self.take_ticket())
         try:
-            with self._folders() as (inputs, outputs):
+            with self._folders() as (inputs, outputs), ExitStack() as tickets:
+                others = self._by_others(accepted.plan)
                 accepted, graph, _ = steps.prepare(
-                    accepted, inputs, self._settings, resident=self._by_others(accepted.plan)
+                    accepted,
+                    inputs,
+                    self._settings,
+                    resident=others,
+                    enhance=enhancer(self._engine, self._library, outputs, others, tickets),
                 )
                 generate(accepted, graph, self._engine, outputs, self._settings)
         finally:

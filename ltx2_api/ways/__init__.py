@@ -1,6 +1,6 @@
 """The ways beyond the plain job, a file each: its part of a job's schema, its rules, its price."""
 
-from . import audio_input, extend, keyframes, lengths, loras, restyle, retake, shapes
+from . import audio_input, enhance, extend, keyframes, lengths, loras, restyle, retake, shapes
 from .way import Way
 
 #: In the order in which they are shown.
@@ -12,6 +12,7 @@ WAYS: tuple[Way, ...] = (
     retake.WAY,
     restyle.WAY,
     audio_input.WAY,
+    enhance.WAY,
     loras.WAY,
 )
 

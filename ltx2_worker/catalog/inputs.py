@@ -10,6 +10,9 @@ class Value(StrEnum):
     """Everything that a job sets in a graph, besides the files that it loads."""
 
     PROMPT = "prompt"
+    DRAFT = "draft"
+    DRAFT_SEED = "draft_seed"
+    PROMPT_FILE = "prompt_file"
     SEED = "seed"
     SEED_2 = "seed_2"
     SEED_3 = "seed_3"
@@ -68,6 +71,9 @@ class Value(StrEnum):
 class Feature(StrEnum):
     """What a job can leave out, and a recipe may not have."""
 
+    VIDEO = "video"
+    ENHANCE = "enhance"
+    PICTURE = "picture"
     CAMERA = "camera"
     LORAS = "loras"
     IMAGE = "image"
@@ -103,6 +109,7 @@ class Series(StrEnum):
 
 #: Values without which a feature would be switched on and then ignore what the job asked for.
 VALUES_OF: Mapping[Feature, tuple[Value, ...]] = {
+    Feature.ENHANCE: (Value.DRAFT, Value.DRAFT_SEED, Value.PROMPT_FILE),
     Feature.CAMERA: (Value.CAMERA_STRENGTH,),
     Feature.IMAGE: (Value.IMAGE, Value.IMAGE_STRENGTH),
     Feature.CONTROL: (Value.CONTROL_VIDEO, Value.CONTROL_STRENGTH, Value.CONTROL_REPEATS),

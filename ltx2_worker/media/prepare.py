@@ -6,24 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..deadline import Deadline
 from ..settings import Settings
-from ..splice import Splice
 from .control import fit_video, still_video
 from .fetch import Source, fetch
 from .fit import Frame
 from .image import fit_image
 from .isolate import run_isolated
 from .sound import fit_sound
-from .source import fit_source
-from .spliced import Pieces, fit_spliced
-
-#: Characters of what a child process says of a source.
-_LONGEST_FACTS = 1000
 
 
 @dataclass(frozen=True)
@@ -33,29 +25,6 @@ class Prepared:
     path: Path
     warnings: tuple[str, ...] = ()
     frames: int | None = None
-
-
-class SourceFacts(BaseModel):
-    """What a child process says of a source."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    frames: int = Field(ge=1, le=1_000_000)
-
-
-@dataclass(frozen=True)
-class Spliced:
-    """A source, taken apart.
-
-    Attributes:
-        pieces: where its pieces are.
-        frames: how many it has.
-        warnings: what the caller should know about it.
-    """
-
-    pieces: Pieces
-    frames: int
-    warnings: tuple[str, ...]
 
 
 def prepare_image(
@@ -84,10 +53,10 @@ def prepare_image(
         WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
         Cancelled: the job was cancelled; no file is left.
     """
-    with _files(into, name, ".png") as (raw, fitted):
+    with files(into, name, ".png") as (raw, fitted):
         fetch(source, raw, settings.max_image_bytes, deadline, settings)
         work = partial(fit_image, raw, fitted, source.field, frame, settings.max_image_pixels)
-        return Prepared(fitted, _decode(work, source.field, deadline, settings))
+        return Prepared(fitted, decode(work, source.field, deadline, settings))
 
 
 def prepare_control(
@@ -115,7 +84,7 @@ def prepare_control(
         WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
         Cancelled: the job was cancelled; no file is left.
     """
-    with _files(into, "control", ".mp4") as (raw, fitted):
+    with files(into, "control", ".mp4") as (raw, fitted):
         fetch(source, raw, settings.max_video_bytes, deadline, settings)
         work = partial(
             fit_video,
@@ -128,7 +97,7 @@ def prepare_control(
             max_seconds=settings.max_video_seconds,
             max_side=settings.max_video_side,
         )
-        return Prepared(fitted, _decode(work, source.field, deadline, settings))
+        return Prepared(fitted, decode(work, source.field, deadline, settings))
 
 
 def prepare_sound(
@@ -149,111 +118,13 @@ def prepare_sound(
         WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
         Cancelled: the job was cancelled; no file is left.
     """
-    with _files(into, "sound", ".wav") as (raw, fitted):
+    with files(into, "sound", ".wav") as (raw, fitted):
         fetch(source, raw, settings.max_video_bytes, deadline, settings)
         longest = settings.max_sound_seconds
         work = partial(
             fit_sound, raw, fitted, source.field, start=start, seconds=seconds, max_seconds=longest
         )
-        return Prepared(fitted, _decode(work, source.field, deadline, settings))
-
-
-def prepare_source(
-    source: Source,
-    frame: Frame,
-    into: Path,
-    deadline: Deadline,
-    settings: Settings,
-    *,
-    fps: int,
-    frames: int,
-    with_sound: bool,
-) -> tuple[Prepared, Prepared | None]:
-    """Fetch a video that is worked on, fit it to the canvas and to the job's frames, and take its sound.
-
-    Arguments:
-        source: where it comes from.
-        frame: the canvas and the delivered crop, in pixels.
-        into, deadline, settings: as for `prepare_image`.
-        fps, frames: of what is generated.
-        with_sound: whether its sound is wanted.
-
-    Returns:
-        `source.mp4` in `into`: H.264, exactly the canvas's size, exactly `frames` frames at `fps`; and
-        `sound.wav`, None where it has no sound.
-
-    Raises:
-        WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
-        Cancelled: the job was cancelled; no file is left.
-    """
-    with _files(into, "source", ".mp4") as (raw, fitted), _files(into, "sound", ".wav") as (_, sound):
-        fetch(source, raw, settings.max_video_bytes, deadline, settings)
-        work = partial(
-            fit_source,
-            raw,
-            fitted,
-            sound if with_sound else None,
-            source.field,
-            frame,
-            fps=fps,
-            frames=frames,
-            max_seconds=settings.max_video_seconds,
-            max_side=settings.max_video_side,
-        )
-        warnings = _decode(work, source.field, deadline, settings)
-        return Prepared(fitted, warnings), Prepared(sound) if with_sound and sound.exists() else None
-
-
-def prepare_spliced(
-    source: Source,
-    frame: Frame,
-    into: Path,
-    deadline: Deadline,
-    settings: Settings,
-    *,
-    cut: Callable[[int], Splice],
-    fps: int,
-    with_sound: bool,
-) -> Spliced:
-    """Fetch a video in which frames are made anew, and take it apart.
-
-    Arguments:
-        source: where it comes from.
-        frame: the canvas and the delivered crop, in pixels.
-        into, deadline, settings: as for `prepare_image`.
-        cut: says for a number of frames what is made of them.
-        fps: of what is generated.
-        with_sound: whether its sound is wanted.
-
-    Raises:
-        WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
-        Cancelled: the job was cancelled; no file is left.
-    """
-    pieces = Pieces(
-        before=into / "before.mp4",
-        after=into / "after.mp4",
-        shown=into / "source.mp4",
-        sound=into / "sound.wav",
-        facts=into / "source.json",
-    )
-    with _files(into, "source", ".mp4") as (raw, _):
-        fetch(source, raw, settings.max_video_bytes, deadline, settings)
-        work = partial(
-            fit_spliced,
-            raw,
-            pieces,
-            source.field,
-            frame,
-            cut,
-            fps=fps,
-            crf=settings.video_crf,
-            with_sound=with_sound,
-            max_seconds=settings.max_video_seconds,
-            max_side=settings.max_video_side,
-        )
-        warnings = _decode(work, source.field, deadline, settings)
-        frames = SourceFacts.model_validate_json(pieces.facts.read_bytes()[:_LONGEST_FACTS]).frames
-        return Spliced(pieces, frames, warnings)
+        return Prepared(fitted, decode(work, source.field, deadline, settings))
 
 
 def still_as_control(
@@ -270,7 +141,7 @@ def still_as_control(
         `control.mp4` in `into`.
     """
     failed = WorkerError(ErrorCode.INTERNAL, "The start image could not be made the control video.")
-    with _files(into, "control", ".mp4") as (_, fitted):
+    with files(into, "control", ".mp4") as (_, fitted):
         run_isolated(
             partial(still_video, image, fitted, fps),
             deadline=deadline,
@@ -281,7 +152,7 @@ def still_as_control(
         return Prepared(fitted)
 
 
-def _decode(
+def decode(
     work: Callable[[], list[str]], field: str, deadline: Deadline, settings: Settings
 ) -> tuple[str, ...]:
     """Open a stranger's file in a process of its own, and return the warnings about it."""
@@ -296,7 +167,7 @@ def _decode(
 
 
 @contextmanager
-def _files(into: Path, name: str, suffix: str) -> Iterator[tuple[Path, Path]]:
+def files(into: Path, name: str, suffix: str) -> Iterator[tuple[Path, Path]]:
     """Names for what comes in, never left behind, and for what is made of it, left only on success."""
     raw, fitted = into / f"{name}.part", into / f"{name}{suffix}"
     try:

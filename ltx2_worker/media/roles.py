@@ -14,15 +14,8 @@ from ..plan.ways.spliced import spliced
 from ..settings import Settings
 from .fetch import Source
 from .fit import Frame
-from .prepare import (
-    Prepared,
-    prepare_control,
-    prepare_image,
-    prepare_sound,
-    prepare_source,
-    prepare_spliced,
-    still_as_control,
-)
+from .prepare import Prepared, prepare_control, prepare_image, prepare_sound, still_as_control
+from .sources import prepare_source, prepare_spliced
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ OPERATIONS_PER_SECOND = 350e12
 #: Pixels per second through H.264 on the CPU (assumed).
 ENCODED_PIXELS_PER_SECOND = 150e6
 
+#: 512 tokens of a language model of 12 billion parameters in 4 bits, bound by memory (assumed).
+ENHANCING_SECONDS = 8.0
+
 #: A deadline leaves room for a slow GPU, a cold cache and one more try.
 DEADLINE_FACTOR = 3.0
 DEADLINE_FLOOR = 600.0
@@ -35,7 +38,7 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
     stages = {
         Stage.PREPARING: 1.0,
         Stage.LOADING: 1.0,
-        Stage.PROMPT: 1.5,
+        Stage.PROMPT: 1.5 + (ENHANCING_SECONDS if plan.enhances else 0.0),
         Stage.SAMPLING: plan.steps * plan.passes * _step_seconds(first + guides, model),
         Stage.DECODING: pixels / model.decoded_pixels_per_second,
         Stage.ENCODING: pixels / ENCODED_PIXELS_PER_SECOND,

@@ -15,7 +15,8 @@ from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature
 from ..catalog.own_loras import OwnLora
 from .geometry import DELIVERED, PREVIEW, PREVIEW_SECONDS, canvas_for, frames_to_generate
-from .plan import CameraPlan, ControlPlan, Plan
+from .parts import CameraPlan, ControlPlan
+from .plan import Plan
 from .refusals import no_such_field, refused
 from .ways import with_ways
 

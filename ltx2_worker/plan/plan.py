@@ -4,96 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ltx2_api.fields import Mode
-from ltx2_api.names import ControlType
 
 from ..catalog.family import Family, Recipe
 from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature, Value
-from ..catalog.own_loras import OwnLora
 from ..catalog.tables import Guidance
 from ..splice import Splice
 from .geometry import Size, latent_tokens
+from .parts import CameraPlan, ControlPlan, HeldSound, HeldVideo, KeyframePlan, LoraPlan
 
 #: What a sentence can end with.
 _ENDS = ".!?\u2026\"'\u201d\u2019)\u3002\uff01\uff1f"
-
-
-@dataclass(frozen=True)
-class CameraPlan:
-    """The camera-control LoRA of a job."""
-
-    model: ModelFile
-    strength: float
-
-
-@dataclass(frozen=True)
-class ControlPlan:
-    """The structure guide of a job: the IC-LoRA, and how the control picture comes about."""
-
-    type: ControlType
-    model: ModelFile
-    strength: float
-    preprocessed: bool
-    has_video: bool
-    seconds_per_frame: float
-
-
-def with_sentence(prompt: str, sentence: str) -> str:
-    """A prompt with one more sentence at its end; the prompt itself if there is none."""
-    if not sentence:
-        return prompt
-    ended = prompt.rstrip()
-    return f"{ended}{' ' if ended[-1:] in _ENDS else '. '}{sentence}"
-
-
-@dataclass(frozen=True)
-class KeyframePlan:
-    """A picture that the video is drawn to, at a frame of the first stage."""
-
-    frame: int
-    strength: float
-
-
-@dataclass(frozen=True)
-class LoraPlan:
-    """One of the operator's own LoRAs, at a strength."""
-
-    lora: OwnLora
-    strength: float
-
-
-@dataclass(frozen=True)
-class HeldVideo:
-    """A source's frames, whose latents are held through the sampling, all but a span of latent frames.
-
-    Attributes:
-        at: where the first of them goes that is put in.
-        lead: latent frames of the source that come before it, for the encoder alone.
-        new_from, new_to: the span that is made anew.
-        in_both_stages: whether the second stage holds them too.
-    """
-
-    at: int
-    lead: int
-    new_from: int
-    new_to: int
-    in_both_stages: bool
-
-
-@dataclass(frozen=True)
-class HeldSound:
-    """A source's sound that is held through the sampling, all but a span of latent frames.
-
-    Attributes:
-        begins: second of the source at which the generated sound begins.
-        new_from, new_to: the span that is made anew; none where they are the same.
-        is_heard: whether the source's own samples are what the file plays.
-    """
-
-    begins: float
-    new_from: int
-    new_to: int
-    is_heard: bool
 
 
 @dataclass(frozen=True)
@@ -109,6 +30,7 @@ class Plan:
         guidance: of the first stage; None where the recipe is not guided.
         image_strength: None without a start image.
         sentence: what the worker adds to the prompt; empty: nothing.
+        enhances: whether the prompt is written out first.
         cut: of a job that puts new frames among those of a source: what is made of so many frames.
         splice: what is made of its frames; of a source that is not there yet, what it is at most.
         files: by role, every file that the recipe's graph can load; `workflow.needs` says which it does.
@@ -144,6 +66,7 @@ class Plan:
     held_sound: HeldSound | None = None
     start_level: float | None = None
     loras: tuple[LoraPlan, ...] = ()
+    enhances: bool = False
     cut: Callable[[int], Splice] | None = None
     splice: Splice | None = None
 
@@ -253,6 +176,8 @@ class Plan:
     def features(self) -> frozenset[Feature]:
         """What the graph is to do; all else of it is bypassed."""
         used = {
+            Feature.VIDEO: True,
+            Feature.PICTURE: self.image_strength is not None,
             Feature.CAMERA: self.camera is not None,
             Feature.IMAGE: self.image_strength is not None,
             # A control moves the picture; compression is there for pictures that would stand still.

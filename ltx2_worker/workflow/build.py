@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from ltx2_api.progress import Stage
 
-from ..catalog.inputs import GUIDANCE, Choice, Series, Value
+from ..catalog.inputs import GUIDANCE, Choice, Feature, Series, Value
 from ..plan.plan import Plan
+from ..plan.ways.enhance import draft
 from .bind import Binding, bind
 from .graph import Graph, Prompt, node_kinds
 from .resident import unconnected_loaders
@@ -90,6 +91,36 @@ def build(plan: Plan, media: Media, output: Output, *, resident: Sequence[Plan] 
         used = bound(other, media, output).prompt()
         prompt = prompt | unconnected_loaders(used, node_kinds(), label)
     return BuiltGraph(prompt, {key: stage for key, stage in stage_of.items() if key in prompt})
+
+
+def build_prompt_writing(
+    plan: Plan, media: Media, prefix: str, *, resident: Sequence[Plan] = ()
+) -> BuiltGraph:
+    """Build the graph that writes a plan's prompt out, into a text file.
+
+    Arguments:
+        plan: the job's numbers.
+        media: as for `build`; the language model looks at the start image.
+        prefix: where the file is put, below the output folder.
+        resident: as for `build`; the loaders of the plan's own graph are named too.
+    """
+    values: dict[Value, object] = {
+        Value.DRAFT: draft(plan.prompt),
+        Value.DRAFT_SEED: plan.seed,
+        Value.PROMPT_FILE: prefix,
+    }
+    if image := media.get(Value.IMAGE):
+        values[Value.IMAGE] = image[0]
+    used = plan.features & {Feature.PICTURE} | {Feature.ENHANCE}
+    graph = bind(plan.recipe, Binding(files=plan.files, values=values, features=used, choices={}))
+    prompt = graph.prompt()
+    titles = (title for title in plan.family.features[Feature.ENHANCE] if title in plan.recipe.titles)
+    writing = {graph.id_of(title): Stage.PROMPT for title in titles}
+    for other in (plan, *resident):
+        label = f"{other.family.name}-{other.recipe.name}"
+        loaded = bound(other, media, Output(0.0)).prompt()
+        prompt = prompt | unconnected_loaders(loaded, node_kinds(), label)
+    return BuiltGraph(prompt, writing)
 
 
 def bound(plan: Plan, media: Media, output: Output) -> Graph:

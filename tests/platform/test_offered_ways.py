@@ -303,3 +303,16 @@ def test_a_span_beyond_the_source_is_refused(worker: Worker, source: bytes) -> N
         with pytest.raises(WorkerError, match=r"within the video's 2.00 s") as refused:
             spliced(worker, "beyond", retake=of(source, **retake))
         assert refused.value.field == "retake.to"
+
+
+def test_a_prompt_that_was_written_out_is_in_the_reply_beside_the_caller_s(worker: Worker) -> None:
+    job = {"prompt": "a fox", "preview": True, "seed": 9, "enhance_prompt": True, "camera": "none"}
+    first, again = (made(worker, f"enhanced-{number}", job) for number in (1, 2))
+    assert first.prompt == "a fox"
+    assert first.prompt_used
+    # The tiny weights write no prompts: what they write is not used, and the reply says so.
+    fell_back = any("language model" in warning for warning in first.warnings)
+    assert fell_back == (first.prompt_used == "a fox")
+    assert (first.prompt_used, first.frames) == (again.prompt_used, again.frames)
+    plain = made(worker, "not-enhanced", job | {"enhance_prompt": False})
+    assert (plain.prompt, plain.prompt_used) == (None, None)

@@ -6,7 +6,7 @@ from ltx2_api.job import JobInput
 
 from ...catalog.own_loras import OwnLora
 from ..plan import Plan
-from . import audio_input, keyframes, loras, restyle, spliced
+from . import audio_input, enhance, keyframes, loras, restyle, spliced
 
 #: Each changes the plan of a job that asks for it, and leaves every other as it is.
 _PLANNERS: tuple[Callable[[JobInput, Plan], Plan], ...] = (
@@ -14,6 +14,7 @@ _PLANNERS: tuple[Callable[[JobInput, Plan], Plan], ...] = (
     audio_input.planned,
     restyle.planned,
     spliced.planned,
+    enhance.planned,
 )
 
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 from ltx2_api.job import JobInput
 
 from ...catalog.inputs import Feature
-from ..plan import HeldSound, Plan
+from ..parts import HeldSound
+from ..plan import Plan
 from ..refusals import no_such_field
 
 

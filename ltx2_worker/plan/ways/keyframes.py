@@ -8,7 +8,8 @@ from dataclasses import replace
 from ltx2_api.job import JobInput
 
 from ...catalog.inputs import Feature
-from ..plan import KeyframePlan, Plan
+from ..parts import KeyframePlan
+from ..plan import Plan
 from ..refusals import no_such_field
 
 

@@ -8,7 +8,8 @@ from ltx2_api.job import JobInput
 
 from ...catalog.inputs import Feature
 from ...catalog.own_loras import OwnLora
-from ..plan import LoraPlan, Plan
+from ..parts import LoraPlan
+from ..plan import Plan
 from ..refusals import no_such_field, refused
 
 

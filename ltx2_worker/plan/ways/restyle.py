@@ -9,7 +9,8 @@ from dataclasses import replace
 from ltx2_api.job import JobInput
 
 from ...catalog.inputs import Feature
-from ..plan import HeldSound, HeldVideo, Plan
+from ..parts import HeldSound, HeldVideo
+from ..plan import Plan
 from ..refusals import no_such_field
 
 

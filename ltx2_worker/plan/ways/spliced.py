@@ -11,7 +11,8 @@ from ltx2_api.job import JobInput
 
 from ...catalog.inputs import Feature
 from ...splice import Splice, behind, between, in_front
-from ..plan import HeldSound, HeldVideo, Plan
+from ..parts import HeldSound, HeldVideo
+from ..plan import Plan
 from ..refusals import no_such_field, refused
 
 #: Frames of a source before it is there: enough that nothing is shorter for want of them.
