@@ -27,7 +27,7 @@ _FELL_BACK = "The language model wrote nothing that could be used; the prompt is
 def enhancer(
     engine: Engine, library: ModelLibrary, folder: Path, resident: Sequence[Plan], tickets: ExitStack
 ) -> Callable[[AcceptedJob, Media], tuple[AcceptedJob, tuple[str, ...]]]:
-    """What writes a job's prompt out, as much of it as the model reads; or leaves it as it is, with a warning.
+    """What writes a job's prompt out, as much as the model reads; or leaves it as it is, with a warning.
 
     It raises `WorkerError` if the engine fails otherwise than at this graph, and `Cancelled`.
 

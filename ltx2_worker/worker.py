@@ -241,12 +241,9 @@ class Worker:
         try:
             with self._folders() as (inputs, outputs), ExitStack() as tickets:
                 others = self._by_others(accepted.plan)
+                enhance = enhancer(self._engine, self._library, outputs, others, tickets)
                 accepted, graph, _ = steps.prepare(
-                    accepted,
-                    inputs,
-                    self._settings,
-                    resident=others,
-                    enhance=enhancer(self._engine, self._library, outputs, others, tickets),
+                    accepted, inputs, self._settings, resident=others, enhance=enhance
                 )
                 generate(accepted, graph, self._engine, outputs, self._settings)
         finally:

@@ -28,14 +28,6 @@ class ControlPlan:
     seconds_per_frame: float
 
 
-def with_sentence(prompt: str, sentence: str) -> str:
-    """A prompt with one more sentence at its end; the prompt itself if there is none."""
-    if not sentence:
-        return prompt
-    ended = prompt.rstrip()
-    return f"{ended}{' ' if ended[-1:] in _ENDS else '. '}{sentence}"
-
-
 @dataclass(frozen=True)
 class KeyframePlan:
     """A picture that the video is drawn to, at a frame of the first stage."""

@@ -17,6 +17,14 @@ from .parts import CameraPlan, ControlPlan, HeldSound, HeldVideo, KeyframePlan, 
 _ENDS = ".!?\u2026\"'\u201d\u2019)\u3002\uff01\uff1f"
 
 
+def with_sentence(prompt: str, sentence: str) -> str:
+    """A prompt with one more sentence at its end; the prompt itself if there is none."""
+    if not sentence:
+        return prompt
+    ended = prompt.rstrip()
+    return f"{ended}{' ' if ended[-1:] in _ENDS else '. '}{sentence}"
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything about one generation, in exact numbers.
