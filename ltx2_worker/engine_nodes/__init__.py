@@ -7,7 +7,7 @@ A module is one idea. Each lists its nodes as ComfyUI's custom nodes do, in `NOD
 import gc
 from types import ModuleType
 
-from . import depth, detail, guidance, hold, levels, stream, text, token_noise
+from . import depth, detail, guidance, hold, levels, sound_memory, stream, text, token_noise
 
 #: One line a module.
 _MODULES: tuple[ModuleType, ...] = (
@@ -16,6 +16,7 @@ _MODULES: tuple[ModuleType, ...] = (
     guidance,
     hold,
     levels,
+    sound_memory,
     stream,
     text,
     token_noise,
