@@ -33,6 +33,7 @@ def main() -> int:
         "fetching": fetching.rows,
         "switching": switching.rows,
         "stream": stream.rows,
+        "length": stream.length_rows,
         "soak": lambda: soak.rows(options.jobs),
     }
     if unknown := [name for name in names if name not in figures]:

@@ -35,12 +35,12 @@ CHUNKS = (32 * MEGABYTE, 64 * MEGABYTE, 128 * MEGABYTE)
 CELL, CELL_FRAMES = 32, 8
 
 
-class _Alive(TorchDispatchMode):
+class _Alive(TorchDispatchMode):  # type: ignore[misc]
     """Counts the bytes of all tensors that are alive while it is on."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.peak = 0
+        self.peak: int = 0
         self._storages: dict[Any, tuple[StorageWeakRef, int]] = {}
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -84,7 +84,8 @@ def main() -> None:
 
 def _peak(vae: Any, latent: torch.Tensor, chunk: int) -> int:
     video_vae.get_max_chunk_size = lambda _: chunk
-    with _Alive() as alive:
+    alive = _Alive()
+    with alive:
         vae.decode(latent, output_buffer=_Nowhere())
     return alive.peak
 

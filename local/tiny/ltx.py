@@ -32,9 +32,9 @@ LORA_RANK = 2
 #: How far the decoder's picture departs from grey: little enough to compress well, enough to show a change.
 CONTRAST = 0.6
 
-#: Parts of the decoder that do not blur over time. They work on an eighth or a quarter of the frames: what moves
-#: stays, and does not flicker. What the tiny transformer makes is much the same in all frames, and blurred over
-#: time it would be one picture.
+#: Parts of the decoder that do not blur over time. They work on an eighth or a quarter of the frames: what
+#: moves stays, and does not flicker. What the tiny transformer makes is much the same in all frames; blurred
+#: over time as well it would be one picture.
 MOVING = ("decoder.conv_in.", "decoder.up_blocks.0.", "decoder.up_blocks.1.")
 
 #: Each of the decoder's upsampling layers makes 2x2x2 pixels out of one.
