@@ -14,7 +14,7 @@ import platform
 import sys
 from collections.abc import Callable
 
-from bench import fetching, graphs, idle, memory, overhead, soak, start, stream, switching
+from bench import beside, fetching, graphs, idle, memory, overhead, soak, start, stream, switching
 from bench.table import Row, markdown
 from tests.engine.fixtures import NEEDED
 
@@ -28,6 +28,7 @@ def main() -> int:
         "graphs": graphs.rows,
         "start": start.rows,
         "overhead": overhead.rows,
+        "beside": beside.rows,
         "idle": idle.rows,
         "memory": memory.rows,
         "fetching": fetching.rows,
