@@ -55,7 +55,7 @@ def main(comfyui: str, work: str, tiny: str) -> None:
     upscalers = {which: path.name for which, path in TINY_UPSCALERS.items()}
     ModelCases(
         Path(tiny, TINY_CHECKPOINT), upscalers, graph, own, record, label="tiny weights, "
-    ).run_without_encoder()
+    ).run_on_tiny()
     deep = {name: prompts.pop(name) for name in list(prompts) if name in DEEP_JOBS}
     JobCases(graph, theirs, record, weights.CHECKPOINT.name, stg_block=1).run(prompts)
     deeper = Lightricks(models, weights.DEEP, weights.UPSCALERS)

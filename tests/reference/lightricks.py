@@ -114,13 +114,17 @@ class Lightricks:
         self.components = PipelineComponents(torch.float32, CPU)
 
         self.video_decoder = self._ledger.video_decoder()
-        self.audio_decoder = self._ledger.audio_decoder()
         self.vocoder = self._ledger.vocoder()
 
     @cached_property
     def video_encoder(self) -> Any:
         """The video VAE's encoder."""
         return self._ledger.video_encoder()
+
+    @cached_property
+    def audio_decoder(self) -> Any:
+        """The audio VAE's decoder, to a spectrogram."""
+        return self._ledger.audio_decoder()
 
     def connector(self, modality: str) -> Any:
         """What text goes through before the transformer: of "video" or of "audio"."""
