@@ -20,7 +20,7 @@ class Binding:
         files: by role; a role that the graph has no input for is left out.
         values: a value that the graph has no input for is left out.
         features: what the job uses; the nodes of all others are bypassed.
-        choices: the value of each choice that the job makes.
+        choices: the value of each choice that is made.
         series: the values of each repetition of a series, in their order; none where it is not there.
     """
 
@@ -49,7 +49,7 @@ def bind(recipe: Recipe, binding: Binding) -> Graph:
                 _set(graph, family.slots.get(value, ()), given, number)
     for choice, chosen in binding.choices.items():
         table = family.choices[choice]
-        graph.connect(table.into.title, table.into.name, table.sources[chosen])
+        graph.connect(table.into.title, table.into.name, table.sources[chosen], table.output)
     return graph
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ltx2_api.progress import Stage
 
 from ..catalog.inputs import GUIDANCE, Choice, Feature, Series, Value
+from ..plan.parts import ControlPlan
 from ..plan.plan import Plan
 from ..plan.ways.enhance import draft
 from .bind import Binding, bind
@@ -216,9 +217,14 @@ def _repeats(plan: Plan) -> int:
 
 
 def _choices(plan: Plan) -> dict[Choice, str]:
-    chosen = {}
-    if plan.control:
-        chosen[Choice.STRUCTURE] = PREPROCESSED if plan.control.preprocessed else plan.control.type
-    if plan.held_sound and plan.held_sound.is_heard:
-        chosen[Choice.HEARD] = SOURCE
-    return chosen
+    held = plan.held_sound
+    chosen = {
+        Choice.STRUCTURE: _structure(plan.control) if plan.control else None,
+        Choice.SOUND: plan.recipe.sound,
+        Choice.HEARD: SOURCE if held and held.is_heard else None,
+    }
+    return {choice: value for choice, value in chosen.items() if value is not None}
+
+
+def _structure(control: ControlPlan) -> str:
+    return PREPROCESSED if control.preprocessed else control.type

@@ -239,7 +239,8 @@ def test_a_forbidden_combination_is_refused_whatever_else_the_job_asks_for(
 @pytest.mark.parametrize("recipe", catalogue().recipes, ids=lambda recipe: recipe.name)
 def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, recipe: Recipe) -> None:
     prompt = dict(recipe.graph)
-    spare = {"Depth map", "Pose skeletons"}  # the files are connected to the canny edges
+    # The files are connected to the canny edges; and an own LoRA is the operator's.
+    spare = {"Depth map", "Pose skeletons", "Own LoRA"}
     assert {fault.split(" (")[0] for fault in definitions.faults(prompt)} == spare
 
 
