@@ -99,7 +99,7 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
     """Return the recipe's graph with everything that the plan decides, still with what it does not use."""
     pose, detailing = plan.family.pose, plan.family.detailing
     values: dict[Value, object | None] = {
-        Value.PROMPT: plan.prompt,
+        Value.PROMPT: plan.text,
         Value.SEED: plan.seed,
         Value.SEED_2: plan.seed + 1,
         Value.SEED_3: plan.seed + 2,
