@@ -1,9 +1,9 @@
 """What the API answers: the objects that a page sees. No RunPod id, URL or key is among them."""
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class State(StrEnum):
@@ -79,10 +79,11 @@ class Error(BaseModel):
 class Generation(BaseModel):
     """One video that somebody asked for."""
 
+    object: Literal["generation"] = "generation"
     id: str
     model: str
     state: State
-    input: dict[str, Any]
+    input: dict[str, Any] = Field(description="As it was sent, without what was sent as base64.")
     tags: list[str]
     credits: int = Field(description="Held for it, and charged once the video is there.")
     charged: int
@@ -106,6 +107,15 @@ class Page(BaseModel):
     next: str | None
 
 
+def _is_text(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be printable text")
+    return value
+
+
+Tag = Annotated[str, Field(max_length=100), AfterValidator(_is_text)]
+
+
 class NewGeneration(BaseModel):
     """What is asked for."""
 
@@ -113,7 +123,7 @@ class NewGeneration(BaseModel):
 
     model: str = "ltx-2"
     input: dict[str, Any]
-    tags: list[str] = Field(default_factory=list, max_length=10)
+    tags: list[Tag] = Field(default_factory=list, max_length=10)
 
 
 class QuoteRequest(BaseModel):

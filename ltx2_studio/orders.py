@@ -1,23 +1,22 @@
 """Taking an order: what is asked for, checked, priced and written, with its credits held."""
 
+import json
 from http import HTTPStatus
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 import ltx2_api.errors
-from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.errors import MAX_FAULTS, ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.prices import credits_for
 
-from . import generations, ledger
+from . import finding, generations, ledger
 from .contract import Fault, Quote
 from .generations import KeyReused, New, Row
-from .problems import ProblemError
+from .offered import OURS
+from .problems import ProblemError, key_reused
 from .settings import Settings
-
-#: Fields of a job that this backend fills in itself.
-OURS = ("request_id", "max_credits", "dry_run")
 
 
 def quote(db: sa.Connection, account: str, given: dict[str, object]) -> Quote:
@@ -59,11 +58,7 @@ def take(engine: sa.Engine, new: New, settings: Settings, at: float) -> tuple[Ro
             with engine.begin() as db:
                 return _written(db, priced, job, settings, at)
         except KeyReused:
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "key_reused",
-                "This Idempotency-Key was used for another order; use a new one.",
-            ) from None
+            raise key_reused() from None
         except ledger.NotEnough as error:
             raise ProblemError(
                 HTTPStatus.PAYMENT_REQUIRED,
@@ -82,14 +77,14 @@ def _written(db: sa.Connection, new: New, job: JobInput, settings: Settings, at:
     row, known = generations.create(db, new, at)
     if known:
         return row, True
-    if generations.count_open(db, new.account) > settings.open_generations:
+    if finding.count_open(db, new.account) > settings.open_generations:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "too_many_open",
             f"{settings.open_generations} generations may be under way at a time.",
             retry_after=30,
         )
-    if job.preview and generations.previews_since(db, new.account, at - 60) > settings.previews_per_minute:
+    if job.preview and finding.previews_since(db, new.account, at - 60) > settings.previews_per_minute:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "too_many_previews",
@@ -105,7 +100,22 @@ def _parsed(given: dict[str, object]) -> tuple[JobInput, tuple[str, ...]]:
             ltx2_api.errors.Fault(name, f"{name} is filled in by this API: leave it out.") for name in ours
         )
         raise WorkerError(ErrorCode.INVALID_INPUT, faults[0].message, field=faults[0].field, faults=faults)
+    _check_text(given)
     return JobInput.parse(given)
+
+
+def _check_text(given: dict[str, object]) -> None:
+    """Refuse what Python reads as JSON and no database takes: NaN, halves of surrogate pairs."""
+    faults = []
+    for name, value in given.items():
+        try:
+            json.dumps({name: value}, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            shown = name.encode("ascii", "replace").decode()[:80]
+            faults.append(ltx2_api.errors.Fault(shown, f"{shown} is no valid JSON."))
+    if faults:
+        told = tuple(faults[:MAX_FAULTS])
+        raise WorkerError(ErrorCode.INVALID_INPUT, told[0].message, field=told[0].field, faults=told)
 
 
 def _price(job: JobInput) -> int:
