@@ -9,7 +9,7 @@ from ..catalog.family import Installed, Recipe
 from ..catalog.files import ModelFile
 from ..plan import Plan, not_offered
 from .bind import Binding, bind
-from .build import Media, Output, bound
+from .build import Output, bound, stand_ins
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Need:
 
 def needs(plan: Plan) -> tuple[Need, ...]:
     """Return every model file that a plan's graph loads, in the order of its family's roles."""
-    prompt = bound(plan, Media("image", "video"), Output(0.0)).prompt()
+    prompt = bound(plan, stand_ins(plan), Output(0.0)).prompt()
     kept = {node["_meta"]["title"] for node in prompt.values()}
     return tuple(
         Need(plan.files[role], plan.field_of(role))

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ltx2_api.job import JobInput
+from ltx2_worker.catalog.inputs import Value
 from ltx2_worker.engine import EngineOptions
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.geometry import Size
@@ -59,7 +60,8 @@ def small(name: str, raw: dict[str, Any]) -> Prompt:
         base_frames=25,
         steps=4 if plan.quality == "pro" else plan.steps,
     )
-    media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
+    media: Media = {Value.IMAGE: ("image.png",), Value.CONTROL_VIDEO: ("control.mp4",)}
+    media = {value: files for value, files in media.items() if value in plan.media}
     return build(plan, media, Output(18.0, prefix="job/video")).prompt
 
 
