@@ -6,7 +6,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from mypy_boto3_s3 import S3Client
 from playwright.sync_api import Browser, Page, expect
 
 from local.runpod import Emulator

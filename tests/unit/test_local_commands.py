@@ -84,8 +84,13 @@ def test_without_a_browser_the_tests_run_and_the_sentence_says_which_fail(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     seen: list[str] = []
+
+    def tool(arguments: tuple[str, ...], _: object) -> int:
+        seen.append(arguments[0])
+        return 0
+
     monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
-    monkeypatch.setattr(commands, "_tool", lambda arguments, _: seen.append(arguments[0]) or 0)
+    monkeypatch.setattr(commands, "_tool", tool)
     monkeypatch.setenv("PATH", str(tmp_path))  # neither a browser nor what brings one
     monkeypatch.setattr(browser, "FOLDER", tmp_path)
     assert main(["test"]) == 0
@@ -127,7 +132,7 @@ def test_pytest_gets_the_options_that_are_not_ours(monkeypatch: pytest.MonkeyPat
     _nothing_to_bring(monkeypatch)
     monkeypatch.setattr(commands, "_tool", tool)
     assert main(["test", "-k", "plan", "--maxfail=1"]) == 0
-    assert seen == [*commands._CHECKS, ("pytest", "-k", "plan", "--maxfail=1")]
+    assert seen == [*commands._CHECKS, ("pytest", *commands._SIDE_BY_SIDE, "-k", "plan", "--maxfail=1")]
 
 
 def test_a_fault_that_the_linter_finds_fails_the_test_command_after_the_tests_ran(
