@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from local.runpod import Emulator
-from tests.page.conftest import Visitor
+from tests.page.conftest import Visitor, until
 from tests.page.screen import make_preview, write
 from tests.studio.small_bucket import Deliveries
 from tests.studio.small_studio import JOB, Studio
@@ -93,6 +93,7 @@ def test_a_video_is_made_and_played_by_keyboard_alone(
     _tab_to(page, page.locator("ltx2-gallery .card").last)
     page.keyboard.press("Enter")
     expect(page.get_by_text("Looks right?")).to_be_visible()
+    until(lambda: len(runpod.jobs) == 2, "both are sent")
     made = [job.submission.input for job in runpod.jobs.values()]
     assert [(job["quality"], job["camera"]) for job in made] == [("pro", "jib_up")] * 2
 
