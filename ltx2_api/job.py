@@ -139,7 +139,13 @@ def _plain_rules(job: JobInput) -> Iterator[Rule]:
     )
 
 
+def without_effect(job: JobFields) -> tuple[str, ...]:
+    """The fields of a job that mean nothing to its preview."""
+    # The seconds of keyframes are shares of the duration.
+    return ("resolution",) if job.keyframes else ("resolution", "duration")
+
+
 def _preview_warnings(job: JobInput) -> tuple[str, ...]:
-    replaced = [name for name in ("resolution", "duration") if job.preview and job.given(name)]
+    replaced = [name for name in without_effect(job) if job.preview and job.given(name)]
     size = "448x256" if job.aspect == "16:9" else "small"
     return tuple(f"A preview is always {size} and 1 s: {name} has no effect on it." for name in replaced)

@@ -109,6 +109,14 @@ def test_a_second_costs_what_it_costs_on_the_card(
     assert job_of(raw).credits == plan_of(**raw).credits == price
 
 
+def test_a_preview_of_keyframes_has_their_seconds_from_the_duration() -> None:
+    keyframes = [{"at": 15, "image_url": PICTURE}]
+    raw = {"prompt": "a", "preview": True, "duration": 20, "keyframes": keyframes}
+    job, warnings = JobInput.parse(raw)
+    assert warnings == ()
+    assert [guide.frame for guide in make_plan(job, installed=lambda _: True).keyframes] == [18]
+
+
 def test_a_preview_has_the_shape_asked_for_and_is_free() -> None:
     plan = plan_of(aspect="9:16", duration=3, preview=True)
     assert (plan.delivered, plan.frames, plan.credits) == (Size(256, 448), 24, 0)
