@@ -86,8 +86,7 @@ def _take(browser: Browser, address: str) -> None:
     _save(page, "done-1280")
     for clip, kind in ((2, "crossfade"), (3, "fade_black")):
         page.get_by_label(f"Transition to clip {clip}", exact=True).select_option(kind)
-        page.get_by_label(f"Seconds of the transition to clip {clip}").fill("0.3")
-        page.get_by_label(f"Seconds of the transition to clip {clip}").blur()
+        page.get_by_label(f"Seconds of the transition to clip {clip}").select_option("0.25 s")
     page.locator("#make-film").click()
     expect(page.get_by_role("button", name="Download film")).to_be_visible(timeout=PATIENCE)
     page.locator("ltx2-film").scroll_into_view_if_needed()
@@ -117,10 +116,10 @@ def _open(browser: Browser, address: str, scheme: str) -> Page:
 
 
 def _settle(page: Page) -> None:
-    """Until what is shown has its picture."""
-    page.wait_for_load_state("networkidle") if page.locator("video").count() == 0 else page.wait_for_timeout(
-        900
-    )
+    """Until what is shown has its picture, and the player's own signs over it are gone."""
+    for video in page.locator("video").all():
+        page.wait_for_function("video => video.readyState === 4 && video.networkState === 1", arg=video.element_handle())
+    page.wait_for_timeout(800)
 
 
 def _save(page: Page, name: str) -> None:

@@ -310,7 +310,7 @@ class Compose extends LitElement {
       (field) => field.path,
       (field) =>
         html`<ltx2-field
-          class=${field.kind === "choice" && field.options.length < 3 ? "" : "wide"}
+          class=${field.kind === "choice" ? "" : "wide"}
           ?hidden=${!applies(field, session.fields, session.draft.values)}
           .field=${field}
           .siblings=${session.fields}

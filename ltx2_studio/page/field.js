@@ -53,7 +53,7 @@ class FieldElement extends LitElement {
       }
       .row span {
         display: block;
-        padding: 5px 8px;
+        padding: 5px 4px;
         min-height: 32px;
         font-weight: 500;
         color: var(--dim);

@@ -295,7 +295,7 @@ export class Session extends EventTarget {
     const schema = api?.components?.schemas?.NewFilm;
     this.filmFields = schema ? fieldsOf(schema, api) : null;
     if (!schema) return;
-    const page = await this.api.get("/api/films?limit=12");
+    const page = await this.api.get("/api/films?limit=12").catch(() => ({ items: [] }));
     for (const film of page.items) this.films.set(film.id, film);
   }
 
@@ -307,7 +307,10 @@ export class Session extends EventTarget {
 
   addToFilm = (id) => this.editFilm({ clips: added(this.film.clips, id) });
 
-  makeFilm = (edit) => this.#act(async () => this.#film(await this.api.post("/api/films", edit, { key: newKey() })));
+  /** @throws {Problem|Unreachable} what is wrong with it stands beside the film */
+  async makeFilm(edit) {
+    this.#film(await this.api.post("/api/films", edit, { key: newKey() }));
+  }
 
   cancelFilm = (id) => this.#act(async () => this.#film(await this.api.post(`/api/films/${id}/cancel`)));
 
