@@ -38,7 +38,7 @@ def origin() -> dict[str, str]:
     return {field: os.environ[name] for field, name in ORIGIN.items() if os.environ.get(name)}
 
 
-def _fields(record: logging.LogRecord) -> dict[str, object]:
+def fields_of(record: logging.LogRecord) -> dict[str, object]:
     """What an event carries beyond its text: the job, and whatever was given as `extra`."""
     own = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
     job_id = JOB_ID.get()
@@ -67,13 +67,13 @@ class JsonLines(logging.Formatter):
             "source": record.name,
         }
         event = {"event": record.getMessage()[:MAX_FIELD]}
-        return json.dumps(head | self._everywhere | event | _fields(record), default=str)
+        return json.dumps(head | self._everywhere | event | fields_of(record), default=str)
 
 
 class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        fields = _fields(record)
+        fields = fields_of(record)
         exception = fields.pop("exception", None)
         # json.dumps escapes control characters: nothing a stranger sent can forge a line.
         text = " ".join(f"{key}={json.dumps(value, default=str)}" for key, value in fields.items())
