@@ -35,7 +35,7 @@ TORCH = re.compile(r"torch|torchvision|torchaudio|triton|nvidia-.*|cuda-.*")
 PAGE = re.compile(r"comfyui-(frontend|workflow|embedded).*|comfy-angle|pyopengl|kornia.*")
 #: The other machine's: a current Linux, which takes wheels for older ones too (PEP 600).
 PLATFORM = "x86_64-manylinux_2_28"
-#: Of the handler's packages, what drives the engine; what else that imports, the engine has too.
+#: The packages of the handler that drive the engine; what they need themselves, the engine has too.
 DRIVER = frozenset({"websocket-client"})
 #: What nobody reads there.
 NOT_PACKED = re.compile(r"comfyui/(tests|tests-unit|user|\.git)|.*/__pycache__")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from .names import NAMES, Camera, ControlType, Precision, Quality
+from .names import NAMES, Camera, ControlType, Model, Precision, Quality
 from .prices import Duration, Resolution
 
 Mode = Literal["t2v", "i2v"]
@@ -12,6 +12,8 @@ Mode = Literal["t2v", "i2v"]
 #: Largest integer that JSON clients written in JavaScript keep exact.
 MAX_SEED = 2**53 - 1
 
+#: The models, by what a job calls them.
+MODELS = "; ".join(f"{name}: {family.title}" for name, family in NAMES.families.items())
 #: What each recipe is, for the caller; steps that a job may ask for, which recipes take them, which do not.
 QUALITIES = "; ".join(f"{name}: {recipe.description}" for name, recipe in NAMES.recipes.items())
 STEPS = NAMES.chosen_steps
@@ -67,6 +69,10 @@ class JobFields(Input):
         description="What is seen and heard, over time; 1 to 4,000 characters. The model reads 1,024 tokens; "
         "a warning says where a longer one was cut."
     )
+    model: Model | None = Field(
+        None,
+        description=f"Generation of the model. {MODELS}. Default: the first of these that the endpoint has.",
+    )
     quality: Quality = Field(NAMES.qualities[0], description=f"{QUALITIES}.")
     steps: Annotated[int, Field(ge=STEPS.least, le=STEPS.most), WHOLE] | None = Field(
         None,
@@ -84,8 +90,8 @@ class JobFields(Input):
     )
     camera: Camera | None = Field(
         None,
-        description="Camera-control LoRA; none: the prompt moves it. Default: static, or the operator's; "
-        "none beside a control.",
+        description="Camera-control LoRA, or a sentence for the prompt where the model has none; none: the "
+        "prompt alone moves it. Default: the LoRA static, or the operator's; none beside a control.",
     )
     camera_strength: Annotated[float, Field(ge=0, le=1.5, allow_inf_nan=False)] = Field(
         1.0, description="Strength of the camera-control LoRA."
@@ -104,8 +110,10 @@ class JobFields(Input):
         description="http(s) URL of the start image, or s3://BUCKET/KEY in the endpoint's own bucket.",
     )
     image_base64: MediaText | None = Field(None, description="The start image as base64 or data URI.")
-    image_strength: Strength = Field(
-        1.0, description="How hard the first stage holds on to the image (lower moves more)."
+    image_strength: Strength | None = Field(
+        None,
+        description="How hard the first stage holds on to the image (lower moves more). "
+        f"Default: {NAMES.image_strengths}.",
     )
     control: ControlInput | None = Field(
         None,

@@ -44,6 +44,7 @@ class FamilyNames(_Table):
     precisions: tuple[str, ...]
     cameras: tuple[str, ...]
     controls: tuple[str, ...]
+    image_strength: float
 
 
 class Names(_Table):
@@ -70,6 +71,13 @@ class Names(_Table):
     def controls(self) -> tuple[str, ...]:
         """Controls of any family."""
         return _each_once(name for family in self.families.values() for name in family.controls)
+
+    @cached_property
+    def image_strengths(self) -> str:
+        """How hard a start image is held where a job does not say, for the caller."""
+        first, *others = ((name, f"{each.image_strength:g}") for name, each in self.families.items())
+        unlike = (f", {strength} with {name}" for name, strength in others if strength != first[1])
+        return first[1] + "".join(unlike)
 
     @cached_property
     def recipes(self) -> Mapping[str, RecipeNames]:
@@ -107,16 +115,21 @@ def _each_once(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+#: What an endpoint can offer beyond the plain job, by the names that LTX2_OFFER and a dry run have for it.
+WAYS: tuple[str, ...] = ()
+
 #: Read once; the same for every caller of this package.
 NAMES = Names.model_validate_json(Path(__file__).with_name("names.json").read_text(encoding="utf-8"))
 
 if TYPE_CHECKING:
+    Model = str
     Quality = str
     Precision = str
     Camera = str
     ControlType = str
 else:
     # What pydantic and JSON Schema know as an enumeration; a type checker cannot read a file.
+    Model = Literal[tuple(NAMES.families)]
     Quality = Literal[NAMES.qualities]
     Precision = Literal[NAMES.precisions]
     Camera = Literal[(*NAMES.cameras, "none")]

@@ -4,12 +4,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import MAX_FAULTS, ErrorCode, WorkerError
 from .fields import Mode
-from .names import NAMES, Quality
+from .names import NAMES, Model, Quality
 
 #: Characters of one sentence, and of all sentences of a failure: with `MAX_FAULTS` faults a failure stays far
 #: below 64 KB, however its characters are encoded. RunPod takes replies of up to 10 MB.
 MAX_SENTENCE = 400
 MAX_MESSAGE = 4000
+
+#: The model of a record or a reply that names none: it is from before there was another.
+FIRST_MODEL: Model = next(iter(NAMES.families))
 
 
 class _Output(BaseModel):
@@ -27,6 +30,7 @@ class VideoRecord(_Output):
     duration: float = Field(description="Seconds.")
     audio: bool = Field(description="Whether the file has a sound track.")
     mode: Mode = Field(description="t2v or i2v.")
+    model: Model = Field(FIRST_MODEL, description="Generation of the model.")
     quality: Quality = Field(description=f"{' or '.join(NAMES.qualities)}.")
     preview: bool = Field(description="Whether this is a preview.")
     seed: int = Field(description="The seed used; the same job with it gives the same frames.")
@@ -73,7 +77,11 @@ class DryRunResult(_Output):
 
     job_id: str
     dry_run: bool = True
+    offers: tuple[str, ...] = Field(
+        (), description="What this endpoint offers: models, and ways beyond the plain job."
+    )
     mode: Mode
+    model: Model = FIRST_MODEL
     quality: Quality
     preview: bool
     width: int

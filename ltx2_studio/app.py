@@ -13,7 +13,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from . import problems
 from .backend import Backend
 from .problems import ProblemError
-from .routes import account, generations, hooks, operations, stream, uploads
+from .routes import account, generations, hooks, operations, page, stream, uploads
 
 log = logging.getLogger(__name__)
 
@@ -61,5 +61,6 @@ def describe() -> dict[str, Any]:
 
 def _add_routes(app: FastAPI) -> None:
     # The stream and the hooks first: `/{generation}` would take their addresses for ids.
-    for part in (account, stream, hooks, generations, uploads, operations):
+    for part in (account, stream, hooks, generations, uploads, operations, page):
         app.include_router(part.router)
+    app.mount("/studio", page.static)

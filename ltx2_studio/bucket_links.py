@@ -3,6 +3,7 @@
 import base64
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import requests
@@ -89,6 +90,16 @@ class BucketLinks:
             ChecksumSHA256=checksum,
         )
         return UploadPlace(link, headers, f"s3://{self._bucket.name}/{whole}")
+
+    def uploaded(self, key: str) -> str | None:
+        """See `Links`."""
+        return self._link("get_object", LIFETIME, Key=f"{self._bucket.prefix}uploads/{key}")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """See `Links`."""
+        parts = urlsplit(self._link("get_object", LIFETIME, Key="any"))
+        return (f"{parts.scheme}://{parts.netloc}",)
 
     def _key(self, job_id: str, suffix: str) -> str:
         return f"{self._bucket.prefix}{object_name(job_id)}{suffix}"

@@ -203,8 +203,14 @@ class Upload(BaseModel):
     url: str
 
 
+class Uploaded(BaseModel):
+    """A file in the bucket, by what a job names it."""
+
+    url: str
+
+
 class Ticket(BaseModel):
-    """For an address that cannot carry a header: `…/events?ticket=`."""
+    """For an address that cannot carry a header: `…/events?ticket=`, `…/video?ticket=`."""
 
     ticket: str
     expires_in: int

@@ -219,19 +219,39 @@ def previews_since(db: sa.Connection, account: str, at: float) -> int:
     return sum(bool(given.get("preview")) for given in made)
 
 
-def page(
-    db: sa.Connection, account: str, *, state: State | None, tag: str | None, before: int | None, limit: int
-) -> list[Row]:
+@dataclass(frozen=True)
+class Wanted:
+    """Which generations of an account.
+
+    Attributes:
+        states: any of them; all if there are none.
+        words: in the prompt, whatever their case.
+        before: the number of the change after which the page begins.
+    """
+
+    account: str
+    states: tuple[State, ...] = ()
+    tag: str | None = None
+    words: str | None = None
+    before: int | None = None
+
+
+def page(db: sa.Connection, wanted: Wanted, limit: int) -> list[Row]:
     """Generations of an account, the newest change first."""
-    chosen = sa.select(generations).where(generations.c.account == account, generations.c.hidden_at.is_(None))
-    if state is not None:
-        chosen = chosen.where(generations.c.state == str(state))
-    if before is not None:
-        chosen = chosen.where(generations.c.seq < before)
+    chosen = sa.select(generations).where(
+        generations.c.account == wanted.account, generations.c.hidden_at.is_(None)
+    )
+    if wanted.states:
+        chosen = chosen.where(generations.c.state.in_([str(state) for state in wanted.states]))
+    if wanted.words:
+        prompt = generations.c.input["prompt"].as_string()
+        chosen = chosen.where(prompt.icontains(wanted.words, autoescape=True))
+    if wanted.before is not None:
+        chosen = chosen.where(generations.c.seq < wanted.before)
     rows = (_row(row) for row in db.execute(chosen.order_by(generations.c.seq.desc())))
     found = []
     for row in rows:
-        if tag is None or tag in row.tags:
+        if wanted.tag is None or wanted.tag in row.tags:
             found.append(row)
         if len(found) == limit:
             break

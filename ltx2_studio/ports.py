@@ -63,6 +63,13 @@ class Links(Protocol):
     def upload(self, key: str, bytes_: int, digest: str) -> UploadPlace | None:
         """A place for one file of just this size and digest; None where there is no bucket."""
 
+    def uploaded(self, key: str) -> str | None:
+        """A link to a file that was put there; None where there is no bucket."""
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where the links lead, as a page's Content-Security-Policy names it."""
+
 
 class TokenAuth:
     """Bearer tokens in a table, as digests."""
@@ -136,3 +143,12 @@ class ReplyLinks:
     def upload(self, key: str, bytes_: int, digest: str) -> UploadPlace | None:
         """See `Links`."""
         return None
+
+    def uploaded(self, key: str) -> str | None:
+        """See `Links`."""
+        return None
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """See `Links`; the reply's links may lead anywhere."""
+        return ("https:", "http:")

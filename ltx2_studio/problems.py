@@ -45,9 +45,16 @@ class ProblemError(Exception):
         self.retry_after = retry_after
 
 
-def not_found() -> ProblemError:
-    """There is no such generation, or it is somebody else's: nobody can tell which."""
-    return ProblemError(HTTPStatus.NOT_FOUND, "not_found", "There is no such generation.")
+def not_found(what: str = "generation") -> ProblemError:
+    """There is no such thing, or it is somebody else's: nobody can tell which."""
+    return ProblemError(HTTPStatus.NOT_FOUND, "not_found", f"There is no such {what}.")
+
+
+def no_uploads() -> ProblemError:
+    """There is no bucket here."""
+    return ProblemError(
+        HTTPStatus.NOT_FOUND, "no_uploads", "Files cannot be uploaded here: send them as URLs."
+    )
 
 
 async def answer(_request: Request, error: Exception) -> JSONResponse:

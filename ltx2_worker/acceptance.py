@@ -2,15 +2,18 @@
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 
 from ltx2_api.job import JobInput
 
 from . import job_log
 from .accepted_job import AcceptedJob, input_digest
+from .catalog.catalogue import catalogue
 from .catalog.files import ModelLibrary
 from .deadline import Deadline
 from .engine import Ticket
+from .offer import Offer
 from .plan import Plan, make_plan
 from .plan.estimate import deadline_seconds, stage_seconds
 from .plan.prompt import readable
@@ -39,8 +42,9 @@ class Acceptance:
         self._settings = settings
         self._library = library
         self._readiness = readiness
-        # A preview's time is mostly fixed costs, so previews and videos are measured apart.
-        self._speeds = {True: StageSpeed(), False: StageSpeed()}
+        self._offer = Offer.of(settings.offer)
+        # A preview's time is mostly fixed costs, so previews and videos are measured apart; so are models.
+        self._speeds: defaultdict[tuple[str, bool], StageSpeed] = defaultdict(StageSpeed)
         self._in_hand: set[Deadline] = set()
         self._lock = threading.Lock()
 
@@ -62,13 +66,14 @@ class Acceptance:
             installed=self._library.has,
             default_camera=self._settings.default_camera,
             pro_guidance=self._settings.pro_guidance,
+            offered=self._offer.models,
         )
         if not job.dry_run:
-            require_installed(plan, self._library.has)
+            require_installed(plan, self._library.has, self._models())
             self._readiness.require(plan.recipe)
         destination = find_destination()
         plan, cut = readable(plan, self._library.find)
-        warnings += cut
+        warnings += (*plan.remarks, *cut)
         computed = stage_seconds(plan)
         deadline = Deadline(self._deadline(plan))
         if (expected := sum(computed.values())) > deadline.seconds:
@@ -92,13 +97,25 @@ class Acceptance:
             destination=destination,
             computed=computed,
             deadline=deadline,
-            progress=self._speeds[plan.preview].tracker(computed),
+            progress=self._speed(plan).tracker(computed),
             ticket=ticket,
         )
 
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What jobs may ask for here: models, then ways."""
+        return (*self._models(), *self._offer.ways)
+
+    def _models(self) -> tuple[str, ...]:
+        return catalogue().installed(self._library.has, self._offer.models)
+
     def learn(self, accepted: AcceptedJob) -> None:
         """Remember how long the stages of a finished job took, for the next one's estimate."""
-        self._speeds[accepted.plan.preview].learn(accepted.computed, accepted.progress.timings)
+        self._speed(accepted.plan).learn(accepted.computed, accepted.progress.timings)
+
+    def _speed(self, plan: Plan) -> StageSpeed:
+        with self._lock:
+            return self._speeds[plan.family.name, plan.preview]
 
     def release(self, accepted: AcceptedJob) -> None:
         """Let go of an accepted job: its place at the engine, and the time that it holds up others."""

@@ -17,6 +17,7 @@ def dry_run(
     installed: Callable[[ModelFile], bool],
     expected_seconds: float,
     warnings: tuple[str, ...],
+    offers: tuple[str, ...],
 ) -> DryRunResult:
     """Put a plan into the form that leaves the worker.
 
@@ -24,10 +25,13 @@ def dry_run(
         installed: tells whether a model file is here.
         expected_seconds: on a warm worker with a free engine.
         warnings: for the caller.
+        offers: what the endpoint offers, by name.
     """
     return DryRunResult(
         job_id=job_id,
+        offers=offers,
         mode=plan.mode,
+        model=plan.family.name,
         quality=plan.quality,
         preview=plan.preview,
         width=plan.delivered.width,

@@ -11,6 +11,7 @@ def planned(plan: Plan) -> dict[str, object]:
     """The fields of a job that was accepted, and of every later line that sums it up."""
     return {
         "mode": plan.mode,
+        "model": plan.family.name,
         "quality": plan.quality,
         "preview": plan.preview,
         "size": str(plan.delivered),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ltx2_api.names import NAMES, Camera
+from ltx2_api.names import NAMES, WAYS, Camera
 
 if TYPE_CHECKING:
     RecipeOrNone = str
@@ -67,6 +67,13 @@ class Settings(BaseSettings):
     )
 
     # --- jobs -------------------------------------------------------------------------------------
+    offer: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description=f"What jobs may ask for, separated by commas: models ({', '.join(NAMES.families)}), "
+        "else every one that is installed; ways beyond the plain job"
+        f"{' (' + ', '.join(WAYS) + ')' if WAYS else ''}, else none; all: every model that is installed, "
+        "and every way.",
+    )
     jobs_in_hand: int = Field(
         2,
         ge=1,
@@ -94,7 +101,9 @@ class Settings(BaseSettings):
         description="The endpoint's execution timeout, in seconds; deadlines stay 30 s below it.",
     )
     default_camera: Camera = Field(
-        "static", description="The camera of a job that names none and has no control."
+        "static",
+        description="The camera of a job that names none and has no control, where the model has a LoRA "
+        "for it.",
     )
     pro_guidance: Literal["full", "plain"] = Field(
         "full",
@@ -103,8 +112,13 @@ class Settings(BaseSettings):
     )
     keep_models_loaded: bool = Field(
         True,
-        description="Keep every recipe's weights in memory, so that a switch loads nothing; needs the host "
-        "memory for all.",
+        description="Keep the weights of every recipe of a model in memory, so that a switch loads nothing; "
+        "needs the host memory for all.",
+    )
+    keep_all_models_loaded: bool = Field(
+        False,
+        description="Keep the weights of the other models in memory too; else a job with another model than "
+        "the one before loads its own. Needs the host memory for every model that is offered.",
     )
     shutdown_grace: float = Field(
         30, ge=0, description="Seconds after SIGTERM until jobs still in hand are handed back as retryable."
@@ -227,10 +241,22 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: object) -> object:
         # The engine is started in another folder: what is relative would mean two places.
-        if isinstance(value, Path):
-            return value.expanduser().absolute()
         if isinstance(value, tuple):
-            return tuple(path.expanduser().absolute() for path in value)
+            return tuple(cls._absolute(part) for part in value)
+        return value.expanduser().absolute() if isinstance(value, Path) else value
+
+    @field_validator("offer", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(str(name).strip() for name in names) if isinstance(names, list | tuple) else names
+
+    @field_validator("offer")
+    @classmethod
+    def _can_be_offered(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        known = ("all", *NAMES.families, *WAYS)
+        if unknown := set(value) - set(known):
+            raise ValueError(f"{sorted(unknown)[0]!r} is none of {', '.join(known)}")
         return value
 
     @field_validator("models_dirs", mode="before")

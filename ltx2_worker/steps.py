@@ -125,6 +125,7 @@ def finish(
         duration=facts.duration,
         audio=facts.audio,
         mode=plan.mode,
+        model=plan.family.name,
         quality=plan.quality,
         preview=plan.preview,
         seed=plan.seed,

@@ -130,6 +130,7 @@ class Worker:
                     installed=self._library.has,
                     expected_seconds=sum(accepted.progress.expected.values()),
                     warnings=accepted.warnings,
+                    offers=self._acceptance.offers,
                 )
             if (destination := accepted.destination) is None:
                 raise nowhere()
@@ -219,7 +220,12 @@ class Worker:
         """The same job by the other recipes that can be run here, if their weights are to stay loaded."""
         if not self._settings.keep_models_loaded:
             return ()
-        others = (recipe for recipe in self._readiness.fit if recipe is not plan.recipe)
+        others = (
+            recipe
+            for recipe in self._readiness.fit
+            if recipe is not plan.recipe
+            and (recipe.family is plan.family or self._settings.keep_all_models_loaded)
+        )
         return tuple(by_recipe(plan, recipe, self._library.has) for recipe in others)
 
     def release(self, accepted: AcceptedJob) -> None:

@@ -27,8 +27,8 @@ IMAGE_ONLY = {
 
 #: What most operators look at; the others are shown on request.
 COMMON = {
-    "warmup", "default_camera", "bucket_endpoint_url", "bucket_access_key_id", "bucket_secret_access_key",
-    "bucket_name", "inline_base64", "execution_timeout",
+    "offer", "warmup", "default_camera", "bucket_endpoint_url", "bucket_access_key_id",
+    "bucket_secret_access_key", "bucket_name", "inline_base64", "execution_timeout",
 }  # fmt: skip
 
 #: A worker on the platform does not start without these, or a network volume, which no listing can bring.

@@ -28,4 +28,5 @@ def _family(family: Family, catalogue: Catalogue) -> FamilyNames:
         precisions=family.precisions,
         cameras=tuple(family.cameras),
         controls=tuple(family.controls),
+        image_strength=family.image_strength,
     )

@@ -131,7 +131,7 @@ def _variables(settings: type[BaseSettings]) -> Iterator[tuple[str, ...]]:
         variable = str(field.validation_alias or f"LTX2_{name.upper()}")
         default = field.default
         text = ":".join(map(str, default)) if isinstance(default, tuple) else str(default)
-        shown = "" if default in (None, "") else f"`{text}`"
+        shown = "" if default in (None, "", ()) else f"`{text}`"
         yield (f"`{variable}`", shown, field.description or "")
 
 
@@ -177,9 +177,13 @@ def _times_table() -> str:
 
 
 def _times(recipe: Recipe, size: dict[str, Any], option: Feature | None) -> tuple[str, ...]:
-    raw = {"prompt": "-", "quality": recipe.name} | size | ({option.value: True} if option else {})
+    raw = (
+        {"prompt": "-", "model": recipe.family.name, "quality": recipe.name}
+        | size
+        | ({option.value: True} if option else {})
+    )
     job, _ = JobInput.parse(raw)
-    plan = make_plan(job, installed=lambda _: True, family=recipe.family.name)
+    plan = make_plan(job, installed=lambda _: True)
     first = recipe.family is catalogue().families[0]
     name = job.quality if first else f"{recipe.family.title} {job.quality}"
     label = ", ".join([f"{name} {job.resolution} {job.duration} s", *([option.value] if option else [])])

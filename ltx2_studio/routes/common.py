@@ -5,9 +5,10 @@ from http import HTTPStatus
 from typing import Annotated, TypeVar
 
 import sqlalchemy as sa
-from fastapi import Depends
+from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
+from .. import events
 from ..backend import Backend
 from ..problems import ProblemError
 
@@ -36,6 +37,26 @@ def account_of(connection: HTTPConnection) -> str:
 
 
 Account = Annotated[str, Depends(account_of)]
+
+
+def viewer_of(connection: HTTPConnection, ticket: Annotated[str | None, Query()] = None) -> str:
+    """The account that looks or listens: by a ticket in the address, or else by its token.
+
+    An EventSource, a WebSocket, an image and a video of a browser can send no header.
+
+    Raises:
+        ProblemError: the ticket is forged or old; or there is none, and no token.
+    """
+    if ticket is None:
+        return account_of(connection)
+    backend = backend_of(connection)
+    account = events.account_of(backend.settings.secret.get_secret_value(), ticket, backend.clock())
+    if account is None:
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "The ticket is old: ask for a new one.")
+    return account
+
+
+Viewer = Annotated[str, Depends(viewer_of)]
 
 
 def within(backend: Backend, work: Callable[[sa.Connection], T]) -> T:

@@ -16,11 +16,11 @@ from ltx2_api.job import JobInput
 from ltx2_api.prices import CREDITS
 from ltx2_api.reply import VideoResult
 
-from .. import contract, generations, orders, views
+from .. import contract, generations, last_frames, orders, views
 from ..contract import FINAL, State
 from ..generations import New, Row
 from ..problems import ProblemError, not_found
-from .common import Account, backend_of, cursor, within
+from .common import Account, Viewer, backend_of, cursor, within
 
 router = APIRouter(prefix="/api/generations", tags=["generations"])
 
@@ -64,17 +64,16 @@ def listed(
     request: Request,
     account: Account,
     *,
-    state: State | None = None,
+    state: Annotated[tuple[State, ...], Query()] = (),
     tag: str | None = None,
+    q: Annotated[str | None, Query(max_length=200)] = None,
     cursor_: Annotated[str | None, Query(alias="cursor")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> contract.Page:
-    """The caller's generations, the newest change first."""
-    backend, before = backend_of(request), cursor(cursor_)
-    rows = within(
-        backend,
-        lambda db: generations.page(db, account, state=state, tag=tag, before=before, limit=limit + 1),
-    )
+    """The caller's generations, the newest change first: in these states, with this in their prompts."""
+    backend = backend_of(request)
+    wanted = generations.Wanted(account, state, tag, q, cursor(cursor_))
+    rows = within(backend, lambda db: generations.page(db, wanted, limit + 1))
     items = [views.generation(row, backend.clock()) for row in rows[:limit]]
     return contract.Page(items=items, next=str(items[-1].seq) if len(rows) > limit else None)
 
@@ -86,7 +85,7 @@ def shown(request: Request, account: Account, generation: str) -> contract.Gener
 
 
 @router.get("/{generation}/video", status_code=HTTPStatus.FOUND, response_class=RedirectResponse)
-def video(request: Request, account: Account, generation: str, download: bool = False) -> RedirectResponse:
+def video(request: Request, account: Viewer, generation: str, download: bool = False) -> RedirectResponse:
     """A fresh link to the video."""
     row = _done(_owned(request, account, generation))
     name = f"{_file_name(row)}.mp4" if download else None
@@ -94,10 +93,18 @@ def video(request: Request, account: Account, generation: str, download: bool = 
 
 
 @router.get("/{generation}/poster", status_code=HTTPStatus.FOUND, response_class=RedirectResponse)
-def poster(request: Request, account: Account, generation: str) -> RedirectResponse:
+def poster(request: Request, account: Viewer, generation: str) -> RedirectResponse:
     """A fresh link to the video's poster."""
     row = _done(_owned(request, account, generation))
     return _redirect(backend_of(request).links.poster(str(row.job_id), _reply(row)))
+
+
+@router.post("/{generation}/last-frame", status_code=HTTPStatus.CREATED)
+def last_frame(request: Request, account: Account, generation: str) -> contract.Uploaded:
+    """The video's last frame as a picture in the bucket: where the next one may start."""
+    row = _done(_owned(request, account, generation))
+    url = last_frames.put(backend_of(request).links, account, row.id, str(row.job_id), _reply(row))
+    return contract.Uploaded(url=url)
 
 
 @router.post("/{generation}/cancel", status_code=HTTPStatus.ACCEPTED)

@@ -3,16 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
-from starlette.requests import HTTPConnection
 
 from .. import contract, events, views
 from ..problems import ProblemError
-from .common import Account, account_of, backend_of
+from .common import Account, backend_of, viewer_of
 
 router = APIRouter(prefix="/api/generations", tags=["events"])
 
@@ -24,7 +22,7 @@ RETRY = 2000
 
 @router.post("/ticket")
 def ticket(request: Request, account: Account) -> contract.Ticket:
-    """A ticket for the streams: an EventSource and a WebSocket of a browser can send no header."""
+    """A ticket for addresses: a stream or a video that a browser opens itself comes without a header."""
     backend = backend_of(request)
     made = events.ticket(backend.settings.secret.get_secret_value(), account, backend.clock())
     return contract.Ticket(ticket=made, expires_in=events.TICKET_SECONDS)
@@ -38,7 +36,7 @@ async def server_sent(
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> StreamingResponse:
     """Every change of the caller's generations; with Last-Event-ID those that were missed, once."""
-    account = await asyncio.to_thread(_listener, request, ticket)
+    account = await asyncio.to_thread(viewer_of, request, ticket)
     seen = int(last_event_id) if last_event_id and last_event_id.isdigit() else since
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_lines(request, account, seen), media_type="text/event-stream", headers=headers)
@@ -61,7 +59,7 @@ async def web_socket(
 ) -> None:
     """The same objects, one in each message; `since` is the `seq` of the last one that was seen."""
     try:
-        account = await asyncio.to_thread(_listener, socket, ticket)
+        account = await asyncio.to_thread(viewer_of, socket, ticket)
     except ProblemError:
         await socket.close(code=4401)
         return
@@ -79,14 +77,3 @@ async def _send(socket: WebSocket, account: str, since: int | None) -> None:
     async for row in backend.changes.of(account, since, HEARTBEAT):
         if row is not None:
             await socket.send_text(views.generation(row, backend.clock()).model_dump_json())
-
-
-def _listener(connection: HTTPConnection, ticket: str | None) -> str:
-    """The account that listens, by its ticket or its token."""
-    if ticket is None:
-        return account_of(connection)
-    backend = backend_of(connection)
-    account = events.account_of(backend.settings.secret.get_secret_value(), ticket, backend.clock())
-    if account is None:
-        raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "The ticket is old: ask for a new one.")
-    return account

@@ -1,17 +1,23 @@
 """`/api/uploads`: a place in the bucket for a start image or a control video, so that a job stays small."""
 
+import re
 import uuid
 from http import HTTPStatus
 from pathlib import PurePosixPath
 
 from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse
 
 from .. import contract
 from ..bucket_links import MOST_BYTES, TYPES
-from ..problems import ProblemError
-from .common import Account, backend_of
+from ..problems import ProblemError, no_uploads, not_found
+from .common import Account, Viewer, backend_of
 
 router = APIRouter(prefix="/api/uploads", tags=["uploads"])
+
+
+#: The names that uploads are given here.
+_NAME = re.compile(r"[0-9a-z-]{1,80}\.[0-9a-z]{1,5}")
 
 
 @router.post("", status_code=HTTPStatus.CREATED)
@@ -25,10 +31,19 @@ def place(request: Request, account: Account, file: contract.NewUpload) -> contr
     key = f"{account}/{uuid.uuid4()}{suffix}"
     made = backend_of(request).links.upload(key, file.bytes, file.sha256)
     if made is None:
-        raise ProblemError(
-            HTTPStatus.NOT_FOUND, "no_uploads", "Files cannot be uploaded here: send them as URLs."
-        )
+        raise no_uploads()
     return contract.Upload(put_url=made.put_url, headers=made.headers, url=made.url)
+
+
+@router.get("/{name}", status_code=HTTPStatus.FOUND, response_class=RedirectResponse)
+def uploaded(request: Request, account: Viewer, name: str) -> RedirectResponse:
+    """A fresh link to a file that the caller has uploaded, by the last part of its address."""
+    if not _NAME.fullmatch(name):
+        raise not_found("file")
+    link = backend_of(request).links.uploaded(f"{account}/{name}")
+    if link is None:
+        raise no_uploads()
+    return RedirectResponse(link, HTTPStatus.FOUND, {"Cache-Control": "no-store"})
 
 
 def _refused(field: str, message: str) -> ProblemError:

@@ -6,7 +6,7 @@ lists the files of all. Another family is another table: the code names none.
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from . import check
-from .family import Control, Family, Recipe
+from .family import Control, Family, Installed, Movement, Recipe
 from .files import MANIFEST, ModelFile, manifest
 from .tables import FamilyTable
 
@@ -38,6 +38,11 @@ class Catalogue:
         found = (each for each in self.recipes if (each.family.name, each.name) == (family, name))
         return next(found, None)
 
+    def installed(self, installed: Installed, families: Collection[str]) -> tuple[str, ...]:
+        """Those of some families of which a recipe's model file is here."""
+        here = {recipe.family.name for recipe in self.recipes if recipe.has_model(installed)}
+        return tuple(family for family in families if family in here)
+
 
 @cache
 def catalogue() -> Catalogue:
@@ -56,7 +61,8 @@ def load_catalogue(folder: Path, workflows: Path, files: Mapping[str, ModelFile]
     Raises:
         ValueError: tables, graphs and files do not agree; the message says where.
     """
-    tables = sorted(path for path in folder.glob("*.toml") if path.name != MANIFEST.name)
+    found = (path for path in folder.glob("*.toml") if path.name != MANIFEST.name)
+    tables = sorted(found, key=lambda path: path.stem)
     return Catalogue(
         tuple(recipe for path in tables for recipe in _recipes(path, workflows / path.stem, files))
     )
@@ -101,6 +107,7 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         latent=table.latent,
         rates=table.rates,
         arithmetic=table.arithmetic,
+        image_strength=table.image_strength,
         refining=table.refining,
         detailing=table.detailing,
         pose=table.pose,
@@ -109,9 +116,15 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         features=table.features,
         choices=table.choices,
         stages=table.stages,
-        cameras={file.camera: file for file in files.values() if file.camera and name in file.families},
+        cameras={
+            file.camera: Movement(lora=file)
+            for file in files.values()
+            if file.camera and name in file.families
+        }
+        | {camera: Movement(sentence=sentence) for camera, sentence in table.cameras.items()},
         controls={
             kind: Control(tuple(files[each] for each in control.loras), control.seconds_per_frame)
             for kind, control in table.controls.items()
         },
+        instead=table.instead,
     )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ltx2_api.fields import JobFields
+
 from .files import ModelFile
 from .inputs import ALWAYS, GUIDANCE, POSE, VALUES_OF, Choice, Feature, Slot, Value
 from .tables import FamilyTable, FileIds
@@ -33,6 +35,11 @@ def faults(name: str, family: FamilyTable, graphs: Graphs, files: Mapping[str, M
         if role not in family.files:
             yield f"named_by, also_named: there is no role {role!r}"
     yield from _missing_tables(family)
+    loras = {file.camera for file in files.values() if file.camera and name in file.families}
+    if doubled := loras & set(family.cameras):
+        yield f"cameras: files.toml has a LoRA for {', '.join(sorted(doubled))}"
+    if unknown := set(family.instead) - set(JobFields.model_fields):
+        yield f"instead: a job has no field {', '.join(sorted(unknown))}"
     structure = family.choices.get(Choice.STRUCTURE)
     if unfed := set(family.controls) - set(structure.sources if structure else ()):
         yield f"choices.structure: no node for {', '.join(sorted(unfed))}"

@@ -45,6 +45,14 @@ class Control:
     seconds_per_frame: float
 
 
+@dataclass(frozen=True)
+class Movement:
+    """A movement of the camera: by a LoRA, or by a sentence of the prompt."""
+
+    lora: ModelFile | None = None
+    sentence: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Family:
     """What all recipes of a generation share; the tables' meaning is said in ltx-2.toml.
@@ -54,7 +62,7 @@ class Family:
         named_by: the role whose file stands for the model in replies.
         also_named: roles whose files a reply names under the role's own name.
         roles: the files that graphs load, in the order in which a reply names them.
-        cameras: camera LoRAs by what a job calls them.
+        cameras: movements by what a job calls them.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Family:
     latent: Latent
     rates: Rates
     arithmetic: Arithmetic
+    image_strength: float
     refining: Refining | None
     detailing: Detailing | None
     pose: Pose | None
@@ -73,8 +82,9 @@ class Family:
     features: Mapping[Feature, tuple[str, ...]]
     choices: Mapping[Choice, ChoiceTable]
     stages: Mapping[Stage, tuple[str, ...]]
-    cameras: Mapping[str, ModelFile]
+    cameras: Mapping[str, Movement]
     controls: Mapping[str, Control]
+    instead: Mapping[str, str]
 
     def is_loaded(self, role: str, titles: Collection[str]) -> bool:
         """Whether a graph of nodes with these titles loads the file of a role."""
@@ -114,6 +124,11 @@ class Recipe:
     def offers(self, feature: Feature) -> bool:
         """Whether the recipe's graph has nodes for a feature."""
         return not self.titles.isdisjoint(self.family.features.get(feature, ()))
+
+    def has_model(self, installed: Installed) -> bool:
+        """Whether the file that stands for the model is here, at one precision or another."""
+        files = self.choices_of_file[self.family.named_by].values()
+        return any(installed(file) for by_precision in files for file in by_precision)
 
     def files(self, precision: str, installed: Installed) -> dict[str, ModelFile]:
         """The file of each role that is not a job's own choice, as camera and control are."""

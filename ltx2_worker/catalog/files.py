@@ -123,7 +123,7 @@ class ModelLibrary:
         self.dirs = tuple(dirs)
 
     def find(self, file: ModelFile) -> Path | None:
-        """Return the file's path, or None; a link to nowhere, a folder or an empty file is not the file."""
+        """Return the file's path, or None: a broken link, a folder or an empty file does not count."""
         for folder in self.dirs:
             path = folder / file.relative
             if path.is_file() and path.stat().st_size > 0:

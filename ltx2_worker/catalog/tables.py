@@ -200,7 +200,13 @@ class ChoiceTable(_Table):
 
 
 class FamilyTable(_Table):
-    """A family's file as a whole."""
+    """A family's file as a whole.
+
+    Attributes:
+        image_strength: how hard the first stage holds on to a start image where a job does not say.
+        cameras: sentences for the prompt, by what a job calls the movement that has no LoRA.
+        instead: by the job's field that the family has nothing for, what a caller can do.
+    """
 
     title: Text
     precisions: Texts
@@ -209,12 +215,15 @@ class FamilyTable(_Table):
     latent: Latent
     rates: Rates
     arithmetic: Arithmetic
+    image_strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     refining: Refining | None = None
     detailing: Detailing | None = None
     pose: Pose | None = None
     recipes: Annotated[Mapping[str, RecipeTable], Field(min_length=1)]
     files: Mapping[str, RoleTable]
+    cameras: Mapping[str, Text] = {}
     controls: Mapping[str, ControlTable] = {}
+    instead: Mapping[str, Text] = {}
     slots: Mapping[Value, Slots]
     features: Mapping[Feature, Texts]
     choices: Mapping[Choice, ChoiceTable] = {}

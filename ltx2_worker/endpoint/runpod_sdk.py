@@ -119,7 +119,7 @@ class QueueLoop:
         self._request: asyncio.Future[Any] | None = None
         self._arriving: dict[str, float] = {}
         self.draining = asyncio.Event()
-        #: Set once a signal begins the drain; until then it would kill the process.
+        #: Set once SIGTERM and SIGINT begin the drain; before that, they would kill the process.
         self.listening = threading.Event()
 
     def install(self) -> None:

@@ -26,14 +26,15 @@ _EBML = b"\x1aE\xdf\xa3"
 
 #: Enough to keep up with an encoder; more would only hold more frames in memory.
 THREADS = 4
-#: Calls a file answers, besides one for each kilobyte: a sane one takes two for each sample at most.
+#: Reads and seeks that a demuxer may make, besides one for each kilobyte of the file. An undamaged file
+#: needs at most two for each sample.
 CALLS = 100_000
 #: A file whose video ends this much before its header says has lost its end (share, and seconds).
 _SHORT_SHARE, _SHORT_SECONDS = 0.9, 1.0
 
 
 class _Metered:
-    """A file that answers so many calls and then is at its end.
+    """A file that allows a number of reads and seeks, and then behaves as if it were at its end.
 
     FFmpeg's demuxer (mov, libavformat 62.12) can seek to and fro for ever over a damaged index.
     """

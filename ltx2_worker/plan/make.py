@@ -1,17 +1,17 @@
 """A job becomes a plan: all that is to be decided about a generation is decided here."""
 
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Literal
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.fields import MAX_SEED
 from ltx2_api.job import JobInput
-from ltx2_api.names import Camera
 from ltx2_api.prices import credits_for
 
 from ..catalog.catalogue import Catalogue, catalogue
-from ..catalog.family import Installed, Recipe, preferred
+from ..catalog.family import Installed, Movement, Recipe, preferred
 from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature
 from .geometry import DELIVERED, PREVIEW, PREVIEW_SECONDS, canvas_for, frames_to_generate
@@ -22,9 +22,9 @@ def make_plan(
     job: JobInput,
     *,
     installed: Installed,
-    default_camera: Camera = "static",
+    default_camera: str = "static",
     pro_guidance: Literal["full", "plain"] = "full",
-    family: str | None = None,
+    offered: Collection[str] | None = None,
     among: Catalogue | None = None,
 ) -> Plan:
     """Turn a checked job into a plan.
@@ -34,12 +34,14 @@ def make_plan(
         installed: tells whether a model file is here; decides between files that can stand in for each other.
         default_camera: the operator's choice for jobs that name no camera and have no control.
         pro_guidance: the operator's choice for recipes that are guided.
-        family: the generation of the model; None: the first of which a recipe is installed, else the first.
+        offered: the families that a job may name; None: all. One that names none gets the first of which a
+            recipe is installed, else the first.
         among: what can be made; None: the project's own catalogue.
 
     Raises:
-        WorkerError: OVER_BUDGET if the job costs more than its max_credits; INVALID_INPUT for what the recipe
-            does not have, and for a camera_strength without a camera.
+        WorkerError: OVER_BUDGET if the job costs more than its max_credits; MODEL_NOT_INSTALLED for a family
+            that is not offered; INVALID_INPUT for what the recipe does not have, and for a camera_strength
+            without a camera.
     """
     price = credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
     if job.max_credits is not None and price > job.max_credits:
@@ -48,14 +50,14 @@ def make_plan(
             f"The job costs {price} credits, more than its max_credits of {job.max_credits}.",
             field="max_credits",
         )
-    recipe = _recipe(job, family, among or catalogue(), installed)
+    recipe = _recipe(job, offered, among or catalogue(), installed)
     spatial = _switch(job, recipe, Feature.SPATIAL_UPSCALER)
     if job.preview and not job.given("spatial_upscaler"):
         # A first stage of 224x128 would decide a preview's composition: smaller than the model was made for.
         # The smallest of ComfyUI's templates is 640x352.
         spatial = False
     temporal = _switch(job, recipe, Feature.TEMPORAL_UPSCALER)
-    camera = _camera(job, recipe, default_camera)
+    camera, sentence = _camera(job, recipe, default_camera)
     control = _control(job, recipe, installed)
     delivered = PREVIEW if job.preview else DELIVERED[job.resolution]
     seconds = PREVIEW_SECONDS if job.preview else job.duration
@@ -67,6 +69,7 @@ def make_plan(
         precision=job.precision,
         preview=job.preview,
         prompt=job.prompt,
+        sentence=sentence,
         seed=secrets.randbelow(MAX_SEED + 1) if job.seed is None else job.seed,
         steps=_steps(job, recipe),
         guidance=recipe.guidance.chosen(pro_guidance, has_control=control is not None)
@@ -97,7 +100,7 @@ def make_plan(
 
 
 def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
-    """Return the same job by another recipe: of all that this might be, it shares the most with the plan.
+    """Return the plan of the same job by another recipe.
 
     A recipe of another family has neither the plan's camera nor its control, whose files are of one family.
     """
@@ -109,29 +112,39 @@ def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
         recipe=recipe,
         precision=precision,
         guidance=recipe.guidance.full if recipe.guidance else None,
+        sentence=plan.sentence if same else "",
         camera=camera,
         control=control,
         files=_files(recipe, precision, camera, control, installed),
     )
 
 
-def _recipe(job: JobInput, family: str | None, among: Catalogue, installed: Installed) -> Recipe:
-    names = [each.name for each in among.families]
-    if family is None:
-        family = next((each.family.name for each in among.recipes if _has_model(each, installed)), names[0])
+def _recipe(job: JobInput, offered: Collection[str] | None, among: Catalogue, installed: Installed) -> Recipe:
+    families = [each.name for each in among.families if offered is None or each.name in offered]
+    here = among.installed(installed, families)
+    if job.model is not None and job.model not in families:
+        raise not_offered(job.model, here)
+    family = job.model or (here or families)[0]
     recipe = among.recipe(family, job.quality)
     if recipe is None:
-        offered = " or ".join(each.name for each in among.recipes if each.family.name == family)
-        raise _refused("quality", f"quality must be {offered} with {family}.")
+        known = " or ".join(each.name for each in among.recipes if each.family.name == family)
+        raise _refused("quality", f"quality must be {known} with {family}.")
     if job.precision not in recipe.family.precisions:
-        offered = " or ".join(recipe.family.precisions)
-        raise _refused("precision", f"precision must be {offered} with {family}.")
+        known = " or ".join(recipe.family.precisions)
+        raise _refused("precision", f"precision must be {known} with {family}.")
     return recipe
 
 
-def _has_model(recipe: Recipe, installed: Installed) -> bool:
-    files = recipe.choices_of_file[recipe.family.named_by].values()
-    return any(installed(file) for by_precision in files for file in by_precision)
+def not_offered(model: str, here: Collection[str]) -> WorkerError:
+    """The error of a job for a family that an endpoint does not offer.
+
+    Arguments:
+        here: the families that it does offer.
+    """
+    instead = f"ask for {' or '.join(here)}" if here else "it has no other either"
+    return WorkerError(
+        ErrorCode.MODEL_NOT_INSTALLED, f"This endpoint does not offer {model}: {instead}.", field="model"
+    )
 
 
 def _steps(job: JobInput, recipe: Recipe) -> int:
@@ -157,23 +170,29 @@ def _image_strength(job: JobInput, recipe: Recipe) -> float | None:
         return None
     if not recipe.offers(Feature.IMAGE):
         raise _not_offered("image_url" if job.image_url is not None else "image_base64", recipe)
-    return job.image_strength
+    return recipe.family.image_strength if job.image_strength is None else job.image_strength
 
 
-def _camera(job: JobInput, recipe: Recipe, default: Camera) -> CameraPlan | None:
+def _camera(job: JobInput, recipe: Recipe, default: str) -> tuple[CameraPlan | None, str]:
+    """The LoRA that moves the camera, or the sentence that does, where the job itself asks for it."""
     # A control says how the camera moves: no official graph adds a camera LoRA to one without being asked.
-    camera = job.camera or (default if job.control is None else "none")
-    model = recipe.family.cameras.get(camera) if recipe.offers(Feature.CAMERA) else None
-    if model is not None:
-        return CameraPlan(model, job.camera_strength)
-    if job.camera not in (None, "none"):
+    name = job.camera or (default if job.control is None else "none")
+    movement = recipe.family.cameras.get(name, Movement())
+    if movement.lora is not None and recipe.offers(Feature.CAMERA):
+        return CameraPlan(movement.lora, job.camera_strength), ""
+    is_asked_for = job.camera not in (None, "none")
+    if is_asked_for and movement.sentence is None:
         raise _not_offered("camera", recipe)
     if job.given("camera_strength"):
-        why = (
-            "this endpoint's default is none" if job.control is None else "a job with control has no default"
-        )
-        raise _refused("camera_strength", f"camera_strength needs a camera: name one, as {why}.")
-    return None
+        raise _refused("camera_strength", _why_no_strength(job, recipe))
+    return None, movement.sentence or "" if is_asked_for else ""
+
+
+def _why_no_strength(job: JobInput, recipe: Recipe) -> str:
+    if not any(movement.lora for movement in recipe.family.cameras.values()):
+        return f"{recipe.family.title} has no camera LoRAs: leave camera_strength out."
+    why = "this endpoint's default is none" if job.control is None else "a job with control has no default"
+    return f"camera_strength needs a camera: name one, as {why}."
 
 
 def _control(job: JobInput, recipe: Recipe, installed: Installed) -> ControlPlan | None:
@@ -205,7 +224,8 @@ def _files(
 
 
 def _not_offered(field: str, recipe: Recipe) -> WorkerError:
-    return _refused(field, f"{recipe.family.title} has no {field} with quality {recipe.name}: leave it out.")
+    instead = recipe.family.instead.get(field, "leave it out")
+    return _refused(field, f"{recipe.family.title} has no {field} with quality {recipe.name}: {instead}.")
 
 
 def _refused(field: str, message: str) -> WorkerError:

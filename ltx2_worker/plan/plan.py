@@ -12,6 +12,9 @@ from ..catalog.inputs import Feature
 from ..catalog.tables import Guidance
 from .geometry import Size, latent_tokens
 
+#: What a sentence can end with.
+_ENDS = ".!?\u2026\"'\u201d\u2019)\u3002\uff01\uff1f"
+
 
 @dataclass(frozen=True)
 class CameraPlan:
@@ -33,6 +36,14 @@ class ControlPlan:
     seconds_per_frame: float
 
 
+def with_sentence(prompt: str, sentence: str) -> str:
+    """A prompt with one more sentence at its end; the prompt itself if there is none."""
+    if not sentence:
+        return prompt
+    ended = prompt.rstrip()
+    return f"{ended}{' ' if ended[-1:] in _ENDS else '. '}{sentence}"
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything about one generation, in exact numbers.
@@ -45,6 +56,7 @@ class Plan:
         fps: frames per second in the file; twice `base_fps` with the temporal upscaler.
         guidance: of the first stage; None where the recipe is not guided.
         image_strength: None without a start image.
+        sentence: what the worker adds to the prompt; empty: nothing.
         files: by role, every file that the recipe's graph can load; `workflow.needs` says which it does.
     """
 
@@ -53,6 +65,7 @@ class Plan:
     precision: str
     preview: bool
     prompt: str
+    sentence: str
     seed: int
     steps: int
     guidance: Guidance | None
@@ -87,6 +100,20 @@ class Plan:
     def checkpoint(self) -> ModelFile:
         """The file that stands for the model in a reply."""
         return self.files[self.family.named_by]
+
+    @property
+    def text(self) -> str:
+        """What the model reads."""
+        return with_sentence(self.prompt, self.sentence)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the caller should know of the plan."""
+        if not self.sentence:
+            return ()
+        return (
+            f'With {self.family.title} the prompt moves the camera: "{self.sentence}" was added at its end.',
+        )
 
     @property
     def refined(self) -> bool:

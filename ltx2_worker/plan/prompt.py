@@ -15,7 +15,7 @@ from pathlib import Path
 from sentencepiece import SentencePieceProcessor
 
 from ..catalog.files import ModelFile
-from .plan import Plan
+from .plan import Plan, with_sentence
 
 log = logging.getLogger(__name__)
 
@@ -34,22 +34,23 @@ def readable(plan: Plan, find: Callable[[ModelFile], Path | None]) -> tuple[Plan
     """
     encoders = (file for file in plan.files.values() if file.folder == "text_encoders")
     path = next((path for file in encoders if (path := find(file))), None)
-    prompt, warning = cut_prompt(plan.prompt, path) if path else (plan.prompt, None)
+    prompt, warning = cut_prompt(plan.prompt, path, plan.sentence) if path else (plan.prompt, None)
     return replace(plan, prompt=prompt), (warning,) if warning else ()
 
 
-def cut_prompt(prompt: str, text_encoder: Path) -> tuple[str, str | None]:
+def cut_prompt(prompt: str, text_encoder: Path, sentence: str = "") -> tuple[str, str | None]:
     """Return what the model reads of a prompt, and a sentence for the caller if that is not all of it.
 
     Arguments:
         prompt: the caller's.
         text_encoder: the safetensors file with the tokenizer; one that has none cuts nothing.
+        sentence: what comes after the prompt, for which room is left.
     """
     tokenizer = _tokenizer(text_encoder)
     if tokenizer is None:
         return prompt, None
     ends = [end for _, end in tokenizer.encode(prompt, return_type="offset_mapping")["offsets"]]
-    most = MAX_TOKENS - 1
+    most = MAX_TOKENS - 1 - (len(tokenizer.encode(with_sentence(".", sentence))) if sentence else 0)
     if len(ends) <= most:
         return prompt, None
     read = prompt[: ends[most - 1]]

@@ -38,7 +38,7 @@ class BuiltGraph:
 
     Attributes:
         prompt: nodes by id, in ComfyUI's API format.
-        stage_of: what a node that takes time works on, by id; other nodes take none worth showing.
+        stage_of: the stage that a node works on, by the node's id; only of nodes that take seconds.
     """
 
     prompt: Prompt
@@ -99,7 +99,7 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
     """Return the recipe's graph with everything that the plan decides, still with what it does not use."""
     pose, detailing = plan.family.pose, plan.family.detailing
     values: dict[Value, object | None] = {
-        Value.PROMPT: plan.prompt,
+        Value.PROMPT: plan.text,
         Value.SEED: plan.seed,
         Value.SEED_2: plan.seed + 1,
         Value.SEED_3: plan.seed + 2,

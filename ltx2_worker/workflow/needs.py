@@ -1,12 +1,13 @@
 """What a job needs, read off the graph that would be run for it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..catalog.family import Installed, Recipe
 from ..catalog.files import ModelFile
-from ..plan import Plan
+from ..plan import Plan, not_offered
 from .bind import Binding, bind
 from .build import Media, Output, bound
 
@@ -30,12 +31,17 @@ def needs(plan: Plan) -> tuple[Need, ...]:
     )
 
 
-def require_installed(plan: Plan, installed: Installed) -> None:
+def require_installed(plan: Plan, installed: Installed, models: Collection[str] = ()) -> None:
     """Check that every model file of a plan is here.
+
+    Arguments:
+        models: families that an endpoint offers instead, where the plan's is not installed at all.
 
     Raises:
         WorkerError: MODEL_NOT_INSTALLED naming the files that are not.
     """
+    if models and plan.family.name not in models:
+        raise not_offered(plan.family.name, models)
     missing = [need for need in needs(plan) if not installed(need.file)]
     if missing:
         names = ", ".join(need.file.name for need in missing)

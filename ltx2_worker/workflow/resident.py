@@ -16,7 +16,7 @@ def unconnected_loaders(prompt: Prompt, kinds: Mapping[str, NodeKinds], label: s
     """Return the nodes of a prompt that read weights, under ids that no workflow file has.
 
     Arguments:
-        prompt: another graph than the one that is to name them.
+        prompt: the graph of the recipe whose loaders are kept, not the graph that they are added to.
         kinds: kinds of its node classes.
         label: of the recipe that the prompt is by; part of the ids.
     """

@@ -25,7 +25,8 @@ VIDEO = VideoResult(
     url="https://bucket.example/a.mp4", bytes=1, sha256="00",
 )  # fmt: skip
 DRY_RUN = DryRunResult(
-    job_id="a", mode="t2v", quality="fast", preview=False, width=1280, height=720, canvas="1280x768", fps=24,
+    job_id="a", offers=("ltx-2",), mode="t2v", model="ltx-2", quality="fast", preview=False, width=1280,
+    height=720, canvas="1280x768", fps=24,
     frames=240, generated_frames=241, duration=10, steps=8, audio=True, seed=7, credits=30,
     files=(PlannedFile(name="x", bytes=1, installed=True),), expected_seconds=30, deadline_seconds=600,
 )  # fmt: skip
@@ -53,6 +54,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "mode": st.sampled_from(["t2v", "i2v", "v2v", None]),
     "prompt": st.sampled_from(["A calm sea.", " ", "", "x" * 4001, None, 1]),
     "quality": st.sampled_from(["fast", "pro", "best", None]),
+    "model": st.sampled_from(["ltx-2", "ltx-1", None, 2]),
     "precision": st.sampled_from(["fp8", "full", "fp4", None]),
     "resolution": st.sampled_from(["720p", "1080p", "4k", None]),
     "duration": st.sampled_from([10, 15, 20, 10.0, 11, "10", None, True]),
