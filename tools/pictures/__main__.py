@@ -15,6 +15,8 @@ from tools.pictures import terminal, way
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs/pictures"
 COMMAND = "python3 -m local run"
+#: This clone's folder, whatever it is called here.
+NAMES = {str(ROOT): "~/ltx2-worker"}
 #: A first run sets everything up.
 TIMEOUT = 1_800.0
 
@@ -29,9 +31,9 @@ def main() -> int:
         nonlocal last
         last = terminal.text(screen)
         if "sampling" in last:
-            terminal.draw(screen, COMMAND, PICTURES / "running.svg")
+            terminal.draw(screen, COMMAND, PICTURES / "running.svg", NAMES)
         elif "Video:" in last:
-            terminal.draw(screen, COMMAND, PICTURES / "done.svg")
+            terminal.draw(screen, COMMAND, PICTURES / "done.svg", NAMES)
 
     status = terminal.watch(COMMAND.split(), os.environ | {"TERM": "xterm-256color"}, ROOT, TIMEOUT, see)
     if status:

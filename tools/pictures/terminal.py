@@ -59,21 +59,32 @@ def watch(
         os.close(ours)
 
 
-def draw(screen: pyte.Screen, title: str, target: Path) -> None:
-    """Write what the screen shows as an SVG, without the empty lines at its end."""
+def draw(screen: pyte.Screen, title: str, target: Path, names: Mapping[str, str] | None = None) -> None:
+    """Write what the screen shows as an SVG, without the empty lines at its end.
+
+    Arguments:
+        names: what stands for a folder of this machine.
+    """
     lines = [[screen.buffer[row][column] for column in range(screen.columns)] for row in range(screen.lines)]
     while lines and not "".join(cell.data for cell in lines[-1]).strip():
         lines.pop()
     console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     for line in lines:
-        cells = [Segment(cell.data, _style(cell)) for cell in line]
-        console.print(Segments([*Segment.simplify(cells), Segment.line()]), end="")
+        cells = Segment.simplify(Segment(cell.data, _style(cell)) for cell in line)
+        shown = [Segment(_renamed(cell.text, names or {}), cell.style) for cell in cells]
+        console.print(Segments([*shown, Segment.line()]), end="")
     console.save_svg(str(target), title=title)
 
 
 def text(screen: pyte.Screen) -> str:
     """The screen as text."""
     return "\n".join(screen.display)
+
+
+def _renamed(line: str, names: Mapping[str, str]) -> str:
+    for name, shown in names.items():
+        line = line.replace(name, shown)
+    return line
 
 
 def _style(cell: pyte.screens.Char) -> Style:
