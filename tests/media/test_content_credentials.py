@@ -153,4 +153,4 @@ def test_a_secret_s_line_ends_may_be_written_as_two_characters_or_lie_in_a_file(
     settings = Settings()
     assert ContentCredentials.from_settings(settings) is not None
     assert "BEGIN" not in repr(settings)
-    assert "BEGIN" not in repr(vars(ContentCredentials.from_settings(settings))["_material"]).split("key")[-1]
+    assert "PRIVATE KEY" not in repr(vars(credentials(ours)))
