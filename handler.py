@@ -46,7 +46,7 @@ def main() -> int:
     mode = RunMode.detect()
     quiet = mode is RunMode.SINGLE and sys.stdout.isatty()
     level = "WARNING" if quiet else "INFO"
-    logs.set_up(as_json=mode is RunMode.QUEUE, level=level)
+    logs.set_up(as_json=mode is RunMode.QUEUE, level=level, without={"job failed"} if quiet else ())
     exporting = telemetry.start(os.environ)
     try:
         return _serve(mode, level)

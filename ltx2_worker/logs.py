@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -20,9 +20,14 @@ ORIGIN = {"worker": "RUNPOD_POD_ID", "region": "RUNPOD_DC_ID", "revision": "LTX2
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
-def set_up(*, as_json: bool, level: str) -> None:
-    """Send the worker's log to standard error, in one of two forms."""
+def set_up(*, as_json: bool, level: str, without: Collection[str] = ()) -> None:
+    """Send the worker's log to standard error, in one of two forms.
+
+    Arguments:
+        without: events that whoever reads this is told in another way.
+    """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(lambda record: record.getMessage() not in without)
     handler.setFormatter(JsonLines(origin()) if as_json else _TextLines())
     logger = logging.getLogger("ltx2_worker")
     logger.handlers[:] = [handler]
