@@ -9,7 +9,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from ltx2_api.progress import Progress as JobProgress
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
 
-
 #: An estimate that has not moved for so many seconds is wrong: what is shown then is how long it took so far.
 UNMOVED_SECONDS = 3.0
 
