@@ -30,13 +30,29 @@ def signer(*, days: float = 60, curve: ec.EllipticCurve | None = None) -> Signer
     return Signer(_text(leaf) + _text(authority), pem(key), _text(authority))
 
 
+def stamper() -> tuple[Signer, str]:
+    """Make an authority and a time stamper below it; the stamper's certificate alone comes second."""
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    authority = _certificate("Stamps", authority_key, "Stamps", authority_key, days=3650, is_ca=True)
+    purpose = ExtendedKeyUsageOID.TIME_STAMPING
+    leaf = _certificate("Stamper", key, "Stamps", authority_key, days=60, is_ca=False, purpose=purpose)
+    return Signer(_text(leaf) + _text(authority), pem(key), _text(authority)), _text(leaf)
+
+
 def pem(key: Key) -> str:
     """A private key as text, in the form that OpenSSL 1 wrote."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
 
 
 def _certificate(
-    name: str, key: Key, issuer: str, issuer_key: Key, *, days: float, is_ca: bool
+    name: str,
+    key: Key,
+    issuer: str,
+    issuer_key: Key,
+    *,
+    days: float,
+    is_ca: bool,
+    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
 ) -> x509.Certificate:
     """A certificate as C2PA's profile asks for it."""
     now = datetime.now(UTC)
@@ -67,8 +83,8 @@ def _certificate(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     if not is_ca:
-        purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
-        builder = builder.add_extension(purposes, critical=False)
+        only_stamps = purpose == ExtendedKeyUsageOID.TIME_STAMPING  # RFC 3161 wants it critical
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=only_stamps)
     return builder.sign(issuer_key, hashes.SHA256())
 
 

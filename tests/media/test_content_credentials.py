@@ -6,6 +6,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ltx2_worker.media.video import inspect
 from ltx2_worker.settings import Settings
 from tests.media.certificates import Signer, pem, signer
 from tests.media.test_video import as_the_engine
+from tests.media.timestamps import stamping
 
 MODEL = "ltx-2-19b-distilled-fp8.safetensors"
 
@@ -83,6 +85,17 @@ def test_a_signed_video_that_was_changed_is_recognised(video: Path, ours: Signer
     data[-100] ^= 1
     video.write_bytes(data)
     assert read(video, ours)[0] == "Invalid"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl, which stamps, is not installed")
+def test_a_timestamp_says_when_a_video_was_signed(video: Path, ours: Signer, tmp_path: Path) -> None:
+    (tmp_path / "stamps").mkdir()
+    with stamping(tmp_path / "stamps") as url:
+        assert credentials(ours, url).sign(video, MODEL, Deadline(60)) == ()
+    state, claim = read(video, ours)
+    assert state == "Trusted"
+    signed = datetime.fromisoformat(claim["signature_info"]["time"])
+    assert abs(datetime.now(UTC) - signed) < timedelta(minutes=5)
 
 
 def test_a_timestamp_server_that_is_silent_costs_the_stamp_and_not_the_video(
