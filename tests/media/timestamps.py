@@ -43,8 +43,8 @@ def stamping(folder: Path) -> Iterator[str]:
         def do_POST(self) -> None:
             query = folder / "query.tsq"
             query.write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
-            command = ["openssl", "ts", "-reply", "-config", folder / "tsa.cnf", "-queryfile", query]
-            answer = subprocess.run(command, capture_output=True, check=True).stdout
+            command = ["openssl", "ts", "-reply", "-config", "tsa.cnf", "-queryfile", str(query)]
+            answer = subprocess.run(command, cwd=folder, capture_output=True, check=True).stdout
             self.send_response(200)
             self.send_header("Content-Type", "application/timestamp-reply")
             self.send_header("Content-Length", str(len(answer)))
