@@ -26,6 +26,9 @@ from local.work_folder import take_work_folder
 _FOREIGN = ("LTX2_", "BUCKET_", "RUNPOD_", "AWS_")
 
 _CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+#: Two test files at a time, each whole in one process: most tests wait for a worker, an engine or a server,
+#: and two engines fit into the memory of a small machine. A `-n` given on the command line wins.
+_SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -122,7 +125,8 @@ def _serve(options: argparse.Namespace, _: Sequence[str]) -> int:
 
 
 def _test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
-    environment = _ready_to_test(options)
+    # One thread an engine: OpenMP threads spin while they wait, and those of two engines fill two cores.
+    environment = {"OMP_NUM_THREADS": "1"} | _ready_to_test(options)
     failed = []
     for check in _CHECKS:
         print(f"$ {' '.join(check)}", flush=True)
@@ -131,7 +135,7 @@ def _test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     for check_failed in failed:
         print(f"{check_failed} found faults (above); the tests run all the same.", flush=True)
     print(f"$ pytest {shlex.join(pytest_arguments)}".rstrip(), flush=True)
-    return _tool(("pytest", *pytest_arguments), environment) or bool(failed)
+    return _tool(("pytest", *_SIDE_BY_SIDE, *pytest_arguments), environment) or bool(failed)
 
 
 def _tool(arguments: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -11,14 +11,12 @@ from ltx2_api.errors import MAX_FAULTS, ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.prices import credits_for
 
-from . import generations, ledger
+from . import finding, generations, ledger
 from .contract import Fault, Quote
 from .generations import KeyReused, New, Row
-from .problems import ProblemError
+from .offered import OURS
+from .problems import ProblemError, key_reused
 from .settings import Settings
-
-#: Fields of a job that this backend fills in itself.
-OURS = ("request_id", "max_credits", "dry_run")
 
 
 def quote(db: sa.Connection, account: str, given: dict[str, object]) -> Quote:
@@ -60,11 +58,7 @@ def take(engine: sa.Engine, new: New, settings: Settings, at: float) -> tuple[Ro
             with engine.begin() as db:
                 return _written(db, priced, job, settings, at)
         except KeyReused:
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "key_reused",
-                "This Idempotency-Key was used for another order; use a new one.",
-            ) from None
+            raise key_reused() from None
         except ledger.NotEnough as error:
             raise ProblemError(
                 HTTPStatus.PAYMENT_REQUIRED,
@@ -83,14 +77,14 @@ def _written(db: sa.Connection, new: New, job: JobInput, settings: Settings, at:
     row, known = generations.create(db, new, at)
     if known:
         return row, True
-    if generations.count_open(db, new.account) > settings.open_generations:
+    if finding.count_open(db, new.account) > settings.open_generations:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "too_many_open",
             f"{settings.open_generations} generations may be under way at a time.",
             retry_after=30,
         )
-    if job.preview and generations.previews_since(db, new.account, at - 60) > settings.previews_per_minute:
+    if job.preview and finding.previews_since(db, new.account, at - 60) > settings.previews_per_minute:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "too_many_previews",

@@ -21,6 +21,7 @@ from ltx2_api.errors import EXPLANATIONS, RETRYABLE
 from ltx2_api.fields import ControlInput
 from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.prices import CREDITS
+from ltx2_studio.settings import Settings as StudioSettings
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.files import manifest
@@ -126,12 +127,16 @@ def _values(field: dict[str, Any]) -> str:
 
 
 def _settings_table() -> str:
-    return _table(("variable", "default", "meaning"), *_variables(Settings))
+    return _table(("variable", "default", "meaning"), *_variables(Settings, "LTX2_"))
 
 
-def _variables(settings: type[BaseSettings]) -> Iterator[tuple[str, ...]]:
+def _studio_settings_table() -> str:
+    return _table(("variable", "default", "meaning"), *_variables(StudioSettings, "STUDIO_"))
+
+
+def _variables(settings: type[BaseSettings], prefix: str) -> Iterator[tuple[str, ...]]:
     for name, field in settings.model_fields.items():
-        variable = str(field.validation_alias or f"LTX2_{name.upper()}")
+        variable = str(field.validation_alias or f"{prefix}{name.upper()}")
         default = field.default
         text = ":".join(map(str, default)) if isinstance(default, tuple) else str(default)
         shown = "" if default in (None, "", ()) else f"`{text}`"
@@ -214,6 +219,7 @@ def _models_table() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "job fields": _job_table,
     "settings": _settings_table,
+    "studio settings": _studio_settings_table,
     "error codes": _errors_table,
     "prices": _prices_table,
     "times": _times_table,

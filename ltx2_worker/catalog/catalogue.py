@@ -90,6 +90,7 @@ def _recipes(path: Path, workflows: Path, files: Mapping[str, ModelFile]) -> Ite
             steps=recipe.steps,
             guidance=recipe.guidance,
             shift=recipe.shift,
+            sound=recipe.sound,
             choices_of_file={
                 role: {key: tuple(files[each] for each in listed) for key, listed in by_precision.items()}
                 for role, by_precision in ids.items()

@@ -43,6 +43,10 @@ def faults(name: str, family: FamilyTable, graphs: Graphs, files: Mapping[str, M
     structure = family.choices.get(Choice.STRUCTURE)
     if unfed := set(family.controls) - set(structure.sources if structure else ()):
         yield f"choices.structure: no node for {', '.join(sorted(unfed))}"
+    sound = family.choices.get(Choice.SOUND)
+    for recipe, table in family.recipes.items():
+        if table.sound is not None and table.sound not in (sound.sources if sound else ()):
+            yield f"recipes.{recipe}.sound: choices.sound has no node for {table.sound}"
 
 
 def _missing_tables(family: FamilyTable) -> Iterator[str]:

@@ -100,6 +100,7 @@ class Recipe:
         choices_of_file: by role, then by precision ("": any), the files that can play it, the best first.
         guidance: what the first stage can be guided by; None: it is not guided.
         shift: of the first stage's noise levels; None: they are a fixed list.
+        sound: which stage's is delivered, in the words of `[choices.sound]`; None: the graph says.
     """
 
     family: Family
@@ -109,6 +110,7 @@ class Recipe:
     steps: Steps
     guidance: Guidances | None
     shift: Shift | None
+    sound: str | None
     choices_of_file: Mapping[str, Mapping[str, tuple[ModelFile, ...]]]
 
     @cached_property

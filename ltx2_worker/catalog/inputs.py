@@ -65,9 +65,10 @@ class Feature(StrEnum):
 
 
 class Choice(StrEnum):
-    """An input that a job connects to one of several nodes."""
+    """An input that is connected to one of several nodes: as a job says, or its recipe."""
 
     STRUCTURE = "structure"
+    SOUND = "sound"
 
 
 #: Values without which a feature would be switched on and then ignore what the job asked for.

@@ -20,7 +20,7 @@ class Binding:
         files: by role; a role that the graph has no input for is left out.
         values: a value that the graph has no input for is left out.
         features: what the job uses; the nodes of all others are bypassed.
-        choices: the value of each choice that the job makes.
+        choices: the value of each choice that is made.
     """
 
     files: Mapping[str, ModelFile]
@@ -42,7 +42,7 @@ def bind(recipe: Recipe, binding: Binding) -> Graph:
             graph.bypass(*(title for title in titles if title in recipe.titles))
     for choice, chosen in binding.choices.items():
         table = family.choices[choice]
-        graph.connect(table.into.title, table.into.name, table.sources[chosen])
+        graph.connect(table.into.title, table.into.name, table.sources[chosen], table.output)
     return graph
 
 

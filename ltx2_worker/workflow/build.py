@@ -141,7 +141,7 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
         files=plan.files,
         values={value: given for value, given in values.items() if given is not None},
         features=plan.features,
-        choices={Choice.STRUCTURE: _structure(plan.control)} if plan.control else {},
+        choices=_choices(plan),
     )
     return bind(plan.recipe, binding)
 
@@ -149,6 +149,14 @@ def bound(plan: Plan, media: Media, output: Output) -> Graph:
 def _repeats(plan: Plan) -> int:
     """How often a control's frames are repeated: a still guides every frame, not the first one alone."""
     return plan.base_frames if plan.control and not plan.control.has_video else 1
+
+
+def _choices(plan: Plan) -> dict[Choice, str]:
+    chosen = {
+        Choice.STRUCTURE: _structure(plan.control) if plan.control else None,
+        Choice.SOUND: plan.recipe.sound,
+    }
+    return {choice: value for choice, value in chosen.items() if value is not None}
 
 
 def _structure(control: ControlPlan) -> str:

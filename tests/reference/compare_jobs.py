@@ -22,7 +22,7 @@ from tests.reference import graph_runner, lightricks
 from tests.reference.graph_runner import GraphRunner, Prompt
 from tests.reference.lightricks import Lightricks, Size
 from tests.reference.record import Record
-from tests.reference.weights import CHECKPOINT, TEXT_WIDTH, UPSCALERS
+from tests.reference.weights import TEXT_WIDTH, UPSCALERS
 
 #: What adds up over a few steps of 32-bit numbers, relative to the latent's largest value.
 FLOAT = 5e-5
@@ -32,6 +32,7 @@ FULL = Size(256, 128, 25)
 FULL_48 = Size(256, 128, 49, 48.0)
 SOUND = 26  # latents of 25 frames' sound
 STEPS = 4  # of pro, here
+PERTURBED = constants.LTX_2_PARAMS.video_guider_params.stg_blocks[0]
 
 DISTILLED = torch.tensor(constants.DISTILLED_SIGMA_VALUES)
 REFINING = torch.tensor(constants.STAGE_2_DISTILLED_SIGMA_VALUES)
@@ -59,13 +60,23 @@ class JobCases:
         graph: the engine's side.
         theirs: Lightricks' side.
         record: takes the comparisons.
+        checkpoint: name of the file that both sides load.
+        stg_block: the block that guidance perturbs; None: the graph's.
     """
 
-    def __init__(self, graph: GraphRunner, theirs: Lightricks, record: Record) -> None:
+    def __init__(
+        self,
+        graph: GraphRunner,
+        theirs: Lightricks,
+        record: Record,
+        checkpoint: str,
+        stg_block: int | None = None,
+    ) -> None:
         self._graph, self._theirs, self._record = graph, theirs, record
+        self._stg_block = stg_block
         self._rng = torch.Generator().manual_seed(7)
-        self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=CHECKPOINT.name)
-        (audio_vae,) = graph.call("LTXVAudioVAELoader", ckpt_name=CHECKPOINT.name)
+        self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=checkpoint)
+        (audio_vae,) = graph.call("LTXVAudioVAELoader", ckpt_name=checkpoint)
         self._positive, self._negative = (
             Text(self._random(1, 1024, TEXT_WIDTH), self._random(1, 1024, TEXT_WIDTH)) for _ in range(2)
         )
@@ -129,7 +140,7 @@ class JobCases:
         first = self._theirs_first(denoise, LTX2Scheduler().execute(steps=STEPS))
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
         self._record.counts[f"{name}: passes a step"] = sum(rows) / STEPS
-        if "Stage 2 result" in {node["_meta"]["title"] for node in prompt.values()}:
+        if self._stg_block is not None:  # the second stage has no guidance: once is enough
             ours = self._run(prompt, "Stage 2 result")
             refined = self._theirs_second(first, transformer=self._theirs.transformer(("plain", 0.8)))
             self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
@@ -249,14 +260,12 @@ class JobCases:
             title: {"lora_name": "plain.safetensors"}
             for title in ("Distilled LoRA", "Detailer LoRA", "Control LoRA")
         }
-        block = {"Stage 1 guider": {"stg_block": 1}} if self._is_guided(prompt) else {}
+        is_guided = any(node["class_type"] == "LTX2Guider" for node in prompt.values())
+        has_block = self._stg_block is None or not is_guided
+        block = {} if has_block else {"Stage 1 guider": {"stg_block": self._stg_block}}
         return self._graph.run(
             prompt, wanted, self._given | dict(given or {}), loras | block | dict(changed or {})
         )
-
-    @staticmethod
-    def _is_guided(prompt: Prompt) -> bool:
-        return any(node["class_type"] == "LTX2Guider" for node in prompt.values())
 
     @contextmanager
     def _counted(self) -> Iterator[list[int]]:
@@ -288,9 +297,15 @@ class JobCases:
         rescale: float,
         transformer: Any = None,
     ) -> Any:
+        block = PERTURBED if self._stg_block is None else self._stg_block
+
         def factory(cfg: float, negative: torch.Tensor) -> Any:
             params = MultiModalGuiderParams(
-                cfg_scale=cfg, stg_scale=stg, stg_blocks=[1], modality_scale=modality, rescale_scale=rescale
+                cfg_scale=cfg,
+                stg_scale=stg,
+                stg_blocks=[block],
+                modality_scale=modality,
+                rescale_scale=rescale,
             )
             return create_multimodal_guider_factory(params, negative)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,8 @@ class Lightricks:
     """Everything that is loaded from one folder of models, at most once.
 
     Arguments:
-        models: a folder written by weights.py.
+        models: a folder of ComfyUI's layout.
+        checkpoint, upscalers: files in it.
     """
 
     def __init__(self, models: Path, checkpoint: Path, upscalers: dict[str, Path]) -> None:
@@ -109,12 +111,20 @@ class Lightricks:
         self._upscalers = upscalers
         self._transformers: dict[tuple[tuple[str, float], ...], Any] = {}
         self._ledger = ModelLedger(torch.float32, CPU, checkpoint_path=str(models / checkpoint))
-        self.video_encoder = self._ledger.video_encoder()
         self.components = PipelineComponents(torch.float32, CPU)
 
         self.video_decoder = self._ledger.video_decoder()
-        self.audio_decoder = self._ledger.audio_decoder()
         self.vocoder = self._ledger.vocoder()
+
+    @cached_property
+    def video_encoder(self) -> Any:
+        """The video VAE's encoder."""
+        return self._ledger.video_encoder()
+
+    @cached_property
+    def audio_decoder(self) -> Any:
+        """The audio VAE's decoder, to a spectrogram."""
+        return self._ledger.audio_decoder()
 
     def connector(self, modality: str) -> Any:
         """What text goes through before the transformer: of "video" or of "audio"."""

@@ -33,6 +33,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "image:0.5": IMAGE | {"image_strength": 0.5},
     "pro:full": PRO,
     "pro:plain": PRO,
+    "pro:block 29": PRO,
     "control:full size 1.0": CONTROL,
     "control:full size 0.5": {"control": EDGES | {"strength": 0.5}} | IMAGE,
     "control:half size 1.0": CONTROL,
@@ -68,7 +69,7 @@ def compared(engine_options: EngineOptions, tmp_path_factory: pytest.TempPathFac
     done = subprocess.run(
         [
             *(engine_options.python, "-m", "tests.reference.compare"),
-            *(engine_options.comfyui_dir, tmp_path_factory.mktemp("models")),
+            *(engine_options.comfyui_dir, tmp_path_factory.mktemp("models"), engine_options.models_dirs[0]),
         ],
         cwd=ROOT,
         input=json.dumps({name: small(name, raw) for name, raw in JOBS.items()}),
@@ -92,8 +93,12 @@ def differing(rows: list[dict[str, Any]], wanted: Callable[[str], bool]) -> list
 
 
 def test_the_models_compute_what_lightricks_models_compute(compared: Any) -> None:
-    jobs = {name.split(":")[0] for name in JOBS}
-    assert not differing(compared["rows"], lambda name: name.split()[0].rstrip(",") not in jobs)
+    others = {name.split(":")[0] for name in JOBS} | {"tiny"}
+    assert not differing(compared["rows"], lambda name: name.split()[0].rstrip(",") not in others)
+
+
+def test_the_project_s_tiny_weights_load_in_both(compared: Any) -> None:
+    assert not differing(compared["rows"], lambda name: name.startswith("tiny weights, "))
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -102,4 +107,5 @@ def test_a_job_is_what_lightricks_pipelines_make(compared: Any, job: str) -> Non
 
 
 def test_the_full_guidance_takes_four_passes_a_step_and_the_plain_one_two(compared: Any) -> None:
-    assert compared["counts"] == {"pro full: passes a step": 4, "pro plain: passes a step": 2}
+    passes = {"full": 4, "plain": 2, "block 29": 4}
+    assert compared["counts"] == {f"pro {name}: passes a step": count for name, count in passes.items()}

@@ -30,6 +30,8 @@ from local.tiny import ltx2_config
 State = dict[str, torch.Tensor]
 
 CHECKPOINT = Path("checkpoints", "small.safetensors")
+#: The same with so many blocks that the one is there which LTX-2's guidance perturbs.
+DEEP, DEEP_BLOCKS = Path("checkpoints", "deep.safetensors"), 30
 UPSCALERS = {
     which: Path("latent_upscale_models", f"{which}.safetensors") for which in ("spatial", "temporal")
 }
@@ -96,7 +98,7 @@ def _value(key: str, shape: torch.Size, rng: torch.Generator) -> torch.Tensor:
     return normal / shape[1:].numel() ** 0.5
 
 
-def _checkpoint() -> State:
+def _checkpoint(config: dict[str, Any]) -> State:
     transformer = "model.diffusion_model."
     modules = {
         transformer: LTXModelConfigurator,
@@ -110,7 +112,7 @@ def _checkpoint() -> State:
     }
     state: State = {}
     for prefix, configurator in modules.items():
-        weights = _random(configurator.from_config(CONFIG), prefix)
+        weights = _random(configurator.from_config(config), prefix)
         state |= {
             # Encoder and decoder share their statistics, which lie beside them in the file.
             (f"{prefix.split('.')[0]}.{key}" if "per_channel_statistics" in key else prefix + key): value
@@ -139,8 +141,10 @@ def write(folder: Path) -> None:
     """Write every file into a folder of ComfyUI's models layout."""
     for name in ("checkpoints", "latent_upscale_models", "loras"):
         (folder / name).mkdir()
-    checkpoint = _checkpoint()
+    checkpoint = _checkpoint(CONFIG)
     _save(folder / CHECKPOINT, checkpoint, {"config": json.dumps(CONFIG)})
+    deep = CONFIG | {"transformer": TRANSFORMER | {"num_layers": DEEP_BLOCKS}}
+    _save(folder / DEEP, _checkpoint(deep), {"config": json.dumps(deep)})
     for seed, (name, metadata) in enumerate(LORAS.items(), 7):
         _save(folder / "loras" / f"{name}.safetensors", _lora(checkpoint, seed), metadata)
     for which, path in UPSCALERS.items():

@@ -83,7 +83,7 @@ def test_pytest_gets_the_options_that_are_not_ours(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
     monkeypatch.setattr(commands, "_tool", tool)
     assert main(["test", "-k", "plan", "--maxfail=1"]) == 0
-    assert seen == [*commands._CHECKS, ("pytest", "-k", "plan", "--maxfail=1")]
+    assert seen == [*commands._CHECKS, ("pytest", *commands._SIDE_BY_SIDE, "-k", "plan", "--maxfail=1")]
 
 
 def test_a_fault_that_the_linter_finds_fails_the_test_command_after_the_tests_ran(
