@@ -21,7 +21,7 @@ from bench.lab import PREVIEW, ROOT, Lab, bucket_environment, running_worker, sc
 from bench.table import Row, spread
 from ltx2_api.job import JobInput
 from ltx2_worker.plan import make_plan
-from ltx2_worker.workflow import Media, Output, build
+from ltx2_worker.workflow import Output, build
 from tests.storage.s3_server import client
 
 CHECKOUT = "BENCH_WORKER_COMFYUI"
@@ -87,7 +87,7 @@ def _case(lab: Lab, other: "Popen[str]", name: str) -> list[Row]:
 
 def _with_stock_nodes(raw: dict[str, Any]) -> dict[str, Any]:
     """A job's graph that ends as ComfyUI's templates do."""
-    graph = build(make_plan(JobInput.parse(raw)[0], installed=lambda _: True), Media(), Output(18.0)).prompt
+    graph = build(make_plan(JobInput.parse(raw)[0], installed=lambda _: True), {}, Output(18.0)).prompt
     ((key, save),) = ((key, node) for key, node in graph.items() if node["class_type"] == "LTX2DecodeToMP4")
     told = save["inputs"]
     cut = {name: told[name] for name in ("width", "height", "x", "y")}

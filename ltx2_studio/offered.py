@@ -11,8 +11,10 @@ from importlib.resources import files
 from typing import Any
 
 from ltx2_api.job import JobInput
-from ltx2_api.names import NAMES, WAYS
+from ltx2_api.names import NAMES
+from ltx2_api.offers import offered_schema
 from ltx2_api.prices import CREDITS
+from ltx2_api.ways import NAMES_OF_WAYS, WAYS, Way
 
 from .contract import Fault, Price
 
@@ -28,9 +30,9 @@ def schema(offer: Collection[str]) -> dict[str, Any]:
     Arguments:
         offer: names as the worker's LTX2_OFFER takes them; see `Settings.offer`.
     """
-    narrowed = deepcopy(JobInput.model_json_schema())
-    left_out = {*OURS, *_missing_ways(offer)}
-    fields = {name: field for name, field in narrowed["properties"].items() if name not in left_out}
+    ways = NAMES_OF_WAYS if "all" in offer else offer
+    narrowed = offered_schema(deepcopy(JobInput.model_json_schema()), ways)
+    fields = {name: field for name, field in narrowed["properties"].items() if name not in OURS}
     if _FAMILY in fields:
         _narrow(fields[_FAMILY], _families(offer))
     return narrowed | {"properties": fields}
@@ -42,13 +44,18 @@ def faults(offer: Collection[str], given: Mapping[str, object]) -> Iterator[Faul
     if given.get(_FAMILY) in NAMES.families and given[_FAMILY] not in here:
         yield Fault(field=_FAMILY, message=f"{_FAMILY} must be one of {', '.join(here)} here.")
     for way in _missing_ways(offer):
-        if given.get(way) is not None:
-            yield Fault(field=way, message=f"{way} is not offered here.")
+        for field in way.fields:
+            if given.get(field) is not None:
+                yield Fault(field=field, message=f"{field} is not offered here.")
+        for field, narrower in way.without.items():
+            if given.get(field) is not None and given[field] not in narrower["enum"]:
+                allowed = ", ".join(map(str, narrower["enum"]))
+                yield Fault(field=field, message=f"{field} must be one of {allowed} here.")
 
 
 def names() -> tuple[str, ...]:
     """What an offer may name."""
-    return ("all", *NAMES.families, *WAYS)
+    return ("all", *NAMES.families, *NAMES_OF_WAYS)
 
 
 def prices() -> list[Price]:
@@ -72,8 +79,8 @@ def _families(offer: Collection[str]) -> tuple[str, ...]:
     return tuple(family for family in NAMES.families if family in offer) or tuple(NAMES.families)
 
 
-def _missing_ways(offer: Collection[str]) -> tuple[str, ...]:
-    return () if "all" in offer else tuple(way for way in WAYS if way not in offer)
+def _missing_ways(offer: Collection[str]) -> tuple[Way, ...]:
+    return () if "all" in offer else tuple(way for way in WAYS if way.name not in offer)
 
 
 def _narrow(field: dict[str, Any], allowed: tuple[str, ...]) -> None:

@@ -8,8 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 import ltx2_api.errors
 from ltx2_api.errors import MAX_FAULTS, ErrorCode, WorkerError
-from ltx2_api.job import JobInput
-from ltx2_api.prices import credits_for
+from ltx2_api.job import PRICED, JobInput
 
 from . import finding, generations, ledger
 from .contract import Fault, Quote
@@ -29,7 +28,7 @@ def quote(db: sa.Connection, account: str, given: dict[str, object]) -> Quote:
         price = _price_of_what_is_right(given, {fault.field.partition(".")[0] for fault in error.faults})
         enough = price is not None and price <= available
         return Quote(credits=price, available=available, enough=enough, warnings=(), faults=faults)
-    price = _price(job)
+    price = job.credits
     return Quote(credits=price, available=available, enough=price <= available, warnings=warnings, faults=[])
 
 
@@ -51,7 +50,7 @@ def take(engine: sa.Engine, new: New, settings: Settings, at: float) -> tuple[Ro
             HTTPStatus.UNPROCESSABLE_ENTITY, error.code.value, error.message, faults=faults
         ) from None
     priced = New(
-        new.account, new.key, new.model, new.input, new.tags, credits=_price(job), retry_of=new.retry_of
+        new.account, new.key, new.model, new.input, new.tags, credits=job.credits, retry_of=new.retry_of
     )
     for last in (False, True):
         try:
@@ -118,16 +117,12 @@ def _check_text(given: dict[str, object]) -> None:
         raise WorkerError(ErrorCode.INVALID_INPUT, told[0].message, field=told[0].field, faults=told)
 
 
-def _price(job: JobInput) -> int:
-    return credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
-
-
 def _price_of_what_is_right(given: dict[str, object], wrong: set[str]) -> int | None:
     """The price by the fields that are right: a form shows it before the prompt is written."""
-    rest = {key: given[key] for key in ("quality", "resolution", "duration", "preview") if key in given}
+    rest = {key: given[key] for key in PRICED if key in given}
     if wrong & rest.keys():
         return None
     try:
-        return _price(JobInput.parse({"prompt": "-"} | rest)[0])
+        return JobInput.parse({"prompt": "-"} | rest)[0].credits
     except WorkerError:
         return None

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from ltx2_api.errors import EXPLANATIONS, RETRYABLE
-from ltx2_api.fields import ControlInput
+from ltx2_api.faults import object_in
 from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.prices import CREDITS
 from ltx2_studio.settings import Settings as StudioSettings
@@ -99,13 +99,21 @@ def _job_table() -> str:
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
     schema = model.model_json_schema()
     for name, field in schema["properties"].items():
-        if name == "control" and not prefix:
-            yield ("`control`", "object", "", field["description"])
-            yield from _fields(ControlInput, "control.")
+        if inner := object_in(_annotation(model, name)):
+            many = any(option.get("type") == "array" for option in field.get("anyOf", [field]))
+            kind, path = ("list of objects", f"{name}[].") if many else ("object", f"{name}.")
+            yield (f"`{prefix}{name}`", kind, "", field["description"])
+            yield from _fields(inner, prefix + path)
             continue
         required = name in schema.get("required", ())
         default = "required" if required else _default(field.get("default"))
         yield (f"`{prefix}{name}`", _values(field), default, field["description"])
+
+
+def _annotation(model: type[BaseModel], name: str) -> Any:
+    """The type of a field, by the name that a caller knows."""
+    fields = ((field.alias or own, field) for own, field in model.model_fields.items())
+    return next(field.annotation for known, field in fields if known == name)
 
 
 def _default(value: object) -> str:

@@ -38,6 +38,11 @@ class Catalogue:
         found = (each for each in self.recipes if (each.family.name, each.name) == (family, name))
         return next(found, None)
 
+    def checkpoints(self, family: Family) -> tuple[ModelFile, ...]:
+        """The files that can stand for a family's model, of any recipe."""
+        listed = (each.choices_of_file[family.named_by] for each in self.recipes if each.family is family)
+        return tuple(file for by_precision in listed for files in by_precision.values() for file in files)
+
     def installed(self, installed: Installed, families: Collection[str]) -> tuple[str, ...]:
         """Those of some families of which a recipe's model file is here."""
         here = {recipe.family.name for recipe in self.recipes if recipe.has_model(installed)}
@@ -116,6 +121,7 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         slots=table.slots,
         features=table.features,
         choices=table.choices,
+        series=table.series,
         stages=table.stages,
         cameras={
             file.camera: Movement(lora=file)

@@ -77,6 +77,7 @@ def _unknown_nodes(family: FamilyTable, nodes: Mapping[str, Mapping[str, Any]]) 
             if not any(_takes(graph, slot) for graph in nodes.values()):
                 yield f"{key}: no recipe has a value {slot}"
     titles: dict[str, tuple[str, ...]] = {f"features.{key}": named for key, named in family.features.items()}
+    titles |= {f"series.{key}": named for key, named in family.series.items()}
     titles |= {f"stages.{key}": named for key, named in family.stages.items()}
     titles |= {
         f"choices.{key}": (table.into.title, *table.sources.values()) for key, table in family.choices.items()

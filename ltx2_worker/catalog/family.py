@@ -8,7 +8,7 @@ from typing import Any
 from ltx2_api.progress import Stage
 
 from .files import ModelFile
-from .inputs import Choice, Feature, Slot, Value
+from .inputs import Choice, Feature, Series, Slot, Value
 from .tables import (
     Arithmetic,
     ChoiceTable,
@@ -81,6 +81,7 @@ class Family:
     slots: Mapping[Value, tuple[Slot, ...]]
     features: Mapping[Feature, tuple[str, ...]]
     choices: Mapping[Choice, ChoiceTable]
+    series: Mapping[Series, tuple[str, ...]]
     stages: Mapping[Stage, tuple[str, ...]]
     cameras: Mapping[str, Movement]
     controls: Mapping[str, Control]

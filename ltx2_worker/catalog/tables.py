@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from ltx2_api.progress import Stage
 
-from .inputs import Choice, Feature, Slot, Value
+from .inputs import Choice, Feature, Series, Slot, Value
 
 
 def _by_precision(value: Any) -> Any:
@@ -233,4 +233,5 @@ class FamilyTable(_Table):
     slots: Mapping[Value, Slots]
     features: Mapping[Feature, Texts]
     choices: Mapping[Choice, ChoiceTable] = {}
+    series: Mapping[Series, Texts] = {}
     stages: Mapping[Stage, Texts]

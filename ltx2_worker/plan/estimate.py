@@ -22,6 +22,9 @@ WAITING_PIXELS = 500e6 / 3
 #: What remains once the last frame is encoded: the sound, its loudness, the index (assumed).
 CLOSING_SECONDS = 1.0
 
+#: 512 tokens of a language model of 12 billion parameters in 4 bits, bound by memory (assumed).
+ENHANCING_SECONDS = 8.0
+
 #: A deadline leaves room for a slow GPU, a cold cache and one more try.
 DEADLINE_FACTOR = 3.0
 DEADLINE_FLOOR = 600.0
@@ -33,11 +36,13 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
     first = latent_tokens(plan.first_canvas, plan.base_frames, family.latent)
     last = latent_tokens(plan.canvas, plan.generated_frames, family.latent)
     guides = first if plan.control else 0
+    guides += len(plan.keyframes) * latent_tokens(plan.first_canvas, 1, family.latent)
+    last += len(plan.keyframes) * latent_tokens(plan.canvas, 1, family.latent)
     decoding, encoding = _decoding_and_encoding(plan)
     stages = {
         Stage.PREPARING: 1.0,
         Stage.LOADING: 1.0,
-        Stage.PROMPT: 1.5,
+        Stage.PROMPT: 1.5 + (ENHANCING_SECONDS if plan.enhances else 0.0),
         Stage.SAMPLING: plan.steps * plan.passes * _step_seconds(first + guides, model),
         Stage.DECODING: decoding,
         Stage.ENCODING: encoding,

@@ -16,12 +16,15 @@ from ltx2_api.names import Camera, ControlType, Precision, Quality
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.files import ModelFile, manifest
+from ltx2_worker.catalog.own_loras import OwnLora
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
 from ltx2_worker.plan import Plan, make_plan
-from ltx2_worker.workflow import Media, Output, build, needs
+from ltx2_worker.workflow import Output, build, needs, stand_ins
+from ltx2_worker.workflow.build import build_prompt_writing
 from ltx2_worker.workflow.graph import NODE_KINDS, Prompt
 from tests.engine.definitions import Definitions
+from tests.ways import JOBS
 from tools.node_kinds import node_kinds as kinds_of
 
 pytestmark = pytest.mark.engine
@@ -45,6 +48,10 @@ CONTROLS: list[Raw] = [
     for video in ({}, {"video_url": URL}, {"video_url": URL, "preprocessed": True})
 ]
 MEDIA: list[Raw] = [{}, IMAGE, *CONTROLS]
+#: The operator's, as docs/ways.md names it; the file is one that the tiny weights have.
+OWN_LORAS = {
+    "ink": OwnLora("ink", "ltx-2-19b-lora-camera-control-jib-up.safetensors", "ltx-2", "Ink.", 0.8, 1)
+}
 MODEL_NAMES = {file.name for file in manifest().values()}
 SWITCHES = ("spatial_upscaler", "temporal_upscaler", "detailer", "audio")
 SWITCHED: list[list[Raw]] = [[{name: on} for on in (False, True)] for name in SWITCHES]
@@ -89,15 +96,12 @@ def plan_of(raw: Raw, *, union: bool = False) -> Plan:
     def without_singles(file: ModelFile) -> bool:
         return not file.id.startswith("control_") or file.id == "control_union"
 
-    return make_plan(JobInput.parse(raw)[0], installed=without_singles if union else installed)
+    job, _ = JobInput.parse(raw)
+    return make_plan(job, installed=without_singles if union else installed, own_loras=OWN_LORAS)
 
 
 def graph_of(plan: Plan) -> Prompt:
-    media = Media(
-        image="job/image.png" if plan.mode == "i2v" else None,
-        control="job/control.mp4" if plan.control else None,
-    )
-    return build(plan, media, Output(18.0)).prompt
+    return build(plan, stand_ins(plan), Output(18.0)).prompt
 
 
 def files_named(prompt: Prompt) -> set[str]:
@@ -113,7 +117,8 @@ def judge(definitions: Definitions, raw: Raw, *, union: bool = False) -> Prompt:
     plan = plan_of(raw, union=union)
     prompt = graph_of(plan)
     assert not definitions.faults(prompt), raw
-    assert files_named(prompt) == files_needed(plan), raw
+    own = {chosen.lora.file for chosen in plan.loras}
+    assert files_named(prompt) | own == files_needed(plan) | own, raw
     return prompt
 
 
@@ -122,6 +127,37 @@ def test_every_pair_of_options_becomes_a_graph_that_the_engine_takes(definitions
     assert len(jobs) >= len(MEDIA) * len(CAMERAS)
     for raw in jobs:
         judge(definitions, raw)
+
+
+def test_every_way_meets_every_option_and_is_refused_or_becomes_a_graph_that_the_engine_takes(
+    definitions: Definitions,
+) -> None:
+    options = [QUALITIES, SIZES[::3], [{}, IMAGE, *CONTROLS[::4]], CAMERAS[:2], *SWITCHED]
+    ways: list[Raw] = list(JOBS.values())
+    built = refused = 0
+    for raw in pairwise(ways, [{}, *ways], *options):
+        try:
+            JobInput.parse(raw)
+        except WorkerError as error:
+            assert error.code is ErrorCode.INVALID_INPUT
+            refused += 1
+            continue
+        judge(definitions, raw)
+        built += 1
+    assert built > len(ways)
+    assert refused > len(ways)
+
+
+def test_the_graph_that_writes_a_prompt_is_one_that_the_engine_takes(definitions: Definitions) -> None:
+    for image in ({}, IMAGE):
+        for quality in QUALITIES:
+            plan = plan_of(job_of([quality, image, {"enhance_prompt": True}]))
+            writing = {"Text encoder", "Start image", "Written prompt", "Prompt file"}
+            prompt = build_prompt_writing(plan, stand_ins(plan), "job/prompt").prompt
+            own = {key: node for key, node in prompt.items() if node["_meta"]["title"] in writing}
+            assert not definitions.faults(
+                {key: n for key, n in own.items() if not key.startswith("resident")}
+            )
 
 
 @pytest.mark.slow
@@ -203,7 +239,8 @@ def test_a_forbidden_combination_is_refused_whatever_else_the_job_asks_for(
 @pytest.mark.parametrize("recipe", catalogue().recipes, ids=lambda recipe: recipe.name)
 def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, recipe: Recipe) -> None:
     prompt = dict(recipe.graph)
-    spare = {"Depth map", "Pose skeletons"}  # the files are connected to the canny edges
+    # The files are connected to the canny edges; and an own LoRA is the operator's.
+    spare = {"Depth map", "Pose skeletons", "Own LoRA"}
     assert {fault.split(" (")[0] for fault in definitions.faults(prompt)} == spare
 
 

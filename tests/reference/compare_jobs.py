@@ -130,6 +130,66 @@ class JobCases:
         refined = self._theirs_second(first, [self._start_image(self._image, FULL, strength)])
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
+    def keyframes(self, name: str, prompt: Prompt) -> None:
+        """A start image, and a picture at a frame as a guide, in both stages."""
+        strength = float(name.rpartition(" ")[2])
+        noises = self._random(1, 128, 1, 2, 4), self._random(1, 128, 1, 4, 8)
+        given = {
+            "Keyframe image": (self._frames[:1],),
+            "Stage 1 noise": (graph_runner.GivenNoise(*self._noise, guides=noises[0]),),
+            "Stage 2 noise": (graph_runner.GivenNoise(*self._refining_noise, guides=noises[1]),),
+        }
+        ours = self._run(prompt, "Stage 2 guide removal", given)
+        (frame,) = (
+            node["inputs"] for node in prompt.values() if node["_meta"]["title"] == "Stage 1 keyframe"
+        )
+
+        def conditionings(image: torch.Tensor, key: torch.Tensor, size: Size) -> list[ConditioningItem]:
+            fitted = torch.nn.functional.interpolate(
+                key.movedim(-1, 1), (size.height, size.width), mode="bilinear", align_corners=False
+            )
+            latent = self._theirs.encoded(fitted.movedim(1, -1))
+            guide: ConditioningItem = lightricks.Still(latent, frame["frame_idx"], strength)
+            if strength < 1.0:
+                guide = ConditioningItemAttentionStrengthWrapper(guide, strength)
+            return [self._start_image(image, size, 1.0), guide]
+
+        image, key = (
+            self._graph.call("LTXVPreprocess", image=each, img_compression=33)[0]
+            for each in (self._image, self._frames[:1])
+        )
+        first = self._theirs.sample(
+            self._simple(),
+            DISTILLED,
+            lightricks.GivenNoise(*self._noise, guides=noises[0]),
+            FIRST,
+            conditionings(image, key, FIRST),
+        )
+        self._both(f"{name}, stage 1", (ours["Control guide removal"][2], ours["Stage 1 result"][1]), first)
+        upscaled = upsample_video(first[0], self._theirs.video_encoder, self._theirs.upscaler("spatial"))
+        second = self._theirs.sample(
+            self._simple(),
+            REFINING,
+            lightricks.GivenNoise(*self._refining_noise, guides=noises[1]),
+            FULL,
+            conditionings(self._image, self._frames[:1], FULL),
+            (upscaled, first[1]),
+        )
+        self._both(f"{name}, stage 2", (ours["Stage 2 guide removal"][2], ours["Stage 2 result"][1]), second)
+
+    def sound(self, name: str, prompt: Prompt) -> None:
+        """A sound that is given: frozen in both stages."""
+        sound = self._random(1, 8, SOUND, 16)
+        held = {"samples": sound, "noise_mask": torch.zeros(1, 1, SOUND, 16)}
+        ours = self._run(prompt, "Stage 2 result", {"Held sound": (held,)})
+        noise = lightricks.GivenNoise(*self._noise)
+        first = self._theirs.sample_to_sound(self._simple(), DISTILLED, noise, FIRST, sound)
+        self._both(f"{name}, stage 1", ours["Stage 1 result"], (first, sound))
+        upscaled = upsample_video(first, self._theirs.video_encoder, self._theirs.upscaler("spatial"))
+        noise = lightricks.GivenNoise(*self._refining_noise)
+        second = self._theirs.sample_to_sound(self._simple(), REFINING, noise, FULL, sound, upscaled)
+        self._both(f"{name}, stage 2", ours["Stage 2 result"], (second, sound))
+
     def pro(self, name: str, prompt: Prompt) -> None:
         """The guided recipe, its second stage with the distilled LoRA."""
         (guider,) = (node["inputs"] for node in prompt.values() if node["class_type"] == "LTX2Guider")

@@ -14,7 +14,7 @@ from ltx2_api.job import JobInput
 from ltx2_worker.engine import EngineOptions
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.geometry import Size
-from ltx2_worker.workflow import Media, Output, build
+from ltx2_worker.workflow import Output, build, stand_ins
 from ltx2_worker.workflow.graph import Prompt
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
@@ -39,6 +39,9 @@ JOBS: dict[str, dict[str, Any]] = {
     "control:half size 1.0": CONTROL,
     "control:half size 0.5": {"control": EDGES | {"strength": 0.5}} | IMAGE,
     "control:guided half size 1.0": CONTROL | PRO,
+    "keyframes:1.0": IMAGE | {"end_image_url": URL},
+    "keyframes:0.5": IMAGE | {"end_image_url": URL, "end_image_strength": 0.5},
+    "sound": {"audio_url": URL, "audio": True},
     "detailer": {"detailer": True},
     "temporal": {"temporal_upscaler": True},
 }
@@ -59,8 +62,9 @@ def small(name: str, raw: dict[str, Any]) -> Prompt:
         base_frames=25,
         steps=4 if plan.quality == "pro" else plan.steps,
     )
-    media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
-    return build(plan, media, Output(18.0, prefix="job/video")).prompt
+    # Of a video so short, the end is somewhere else.
+    plan = replace(plan, keyframes=tuple(replace(each, frame=23) for each in plan.keyframes))
+    return build(plan, stand_ins(plan), Output(18.0, prefix="job/video")).prompt
 
 
 @pytest.fixture(scope="module")

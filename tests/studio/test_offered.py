@@ -17,10 +17,9 @@ FAMILY, OTHER = "ltx-2", "ltx-9"
 
 @pytest.fixture
 def two_families(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A contract with another family and a way, as a later one may have."""
+    """A contract with another family, as a later one may have, and one of the ways."""
     families = {FAMILY: NAMES.families[FAMILY], OTHER: NAMES.families[FAMILY]}
     monkeypatch.setattr(offered, "NAMES", NAMES.model_copy(update={"families": families}))
-    monkeypatch.setattr(offered, "WAYS", ("keyframes",))
     schema = {
         "properties": {
             "prompt": {"type": "string"},
@@ -70,14 +69,14 @@ def test_an_offer_that_names_nothing_known_is_refused_at_the_start() -> None:
         settings("unused", offer="everything")
 
 
+@pytest.mark.parametrize(("field", "value"), [("aspect", "9:16"), ("duration", 7)])
 def test_an_order_beyond_the_offer_is_answered_with_its_field(
-    runpod: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runpod: Emulator, tmp_path: Path, field: str, value: object
 ) -> None:
-    monkeypatch.setattr(offered, "WAYS", ("camera",))
     with running(runpod, sqlite(tmp_path)) as studio:
-        assert (
-            "camera"
-            not in studio.call("GET", "/api/generations/models").json()[0]["input_schema"]["properties"]
-        )
-        answer = studio.ask("first-order", JOB | {"camera": "static"})
-        assert (answer.status_code, answer.json()["faults"][0]["field"]) == (422, "camera")
+        (model,) = studio.call("GET", "/api/generations/models").json()
+        fields = model["input_schema"]["properties"]
+        assert "aspect" not in fields
+        assert fields["duration"]["enum"] == [10, 15, 20]
+        answer = studio.ask("first-order", JOB | {field: value})
+        assert (answer.status_code, answer.json()["faults"][0]["field"]) == (422, field)

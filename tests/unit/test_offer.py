@@ -5,7 +5,8 @@ from pydantic import ValidationError
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
-from ltx2_api.names import NAMES, WAYS
+from ltx2_api.names import NAMES
+from ltx2_api.ways import NAMES_OF_WAYS
 from ltx2_worker.catalog.files import ModelFile
 from ltx2_worker.offer import Offer
 from ltx2_worker.plan import make_plan
@@ -19,9 +20,9 @@ FIRST = MODELS[0]
     ("setting", "models", "ways"),
     [
         ("", MODELS, ()),
-        ("all", MODELS, WAYS),
+        ("all", MODELS, NAMES_OF_WAYS),
         (FIRST, (FIRST,), ()),
-        (f" {FIRST} , all", (FIRST,), WAYS),
+        (f" {FIRST} , all", (FIRST,), NAMES_OF_WAYS),
     ],
 )
 def test_the_setting_names_models_and_ways(

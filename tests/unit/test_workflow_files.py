@@ -5,6 +5,7 @@ import pytest
 from local.tiny.ltx2_config import TRANSFORMER
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Recipe
+from ltx2_worker.catalog.inputs import Value
 
 RECIPES = catalogue().recipes
 EACH = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.family.name} {recipe.name}")
@@ -55,6 +56,8 @@ def test_the_block_that_guidance_perturbs_is_one_that_the_model_has() -> None:
 @EACH
 def test_every_model_file_in_a_graph_is_named_by_a_role(recipe: Recipe) -> None:
     slots = {(slot.title, slot.name) for role in recipe.family.roles.values() for slot in role.into}
+    # The operator's own are named by their tables.
+    slots |= {(slot.title, slot.name) for slot in recipe.family.slots[Value.LORA_FILE]}
     named = {
         (node["_meta"]["title"], name)
         for node in recipe.graph.values()
