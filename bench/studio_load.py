@@ -38,9 +38,16 @@ WORKERS = 10
 JOB_SECONDS = 30.0
 
 
+class Sessions(threading.local):
+    """A connection for each thread."""
+
+    def __init__(self) -> None:
+        self.session = requests.Session()
+
+
 @dataclass
 class Load:
-    """What is measured, in seconds."""
+    """What is measured, in seconds; `waiting` is when an order began, until a stream tells of it."""
 
     url: str
     backend: psutil.Process
@@ -48,26 +55,24 @@ class Load:
     looked: list[float] = field(default_factory=list)
     told: list[float] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
-    #: When an order was answered, by its id; the first stream that tells of it takes it out.
     waiting: dict[str, float] = field(default_factory=dict)
 
-    def order(self, sessions: threading.local, number: int) -> None:
+    def order(self, sessions: Sessions, number: int) -> None:
         """Order a video and time the answer."""
         account = f"account-{number % ACCOUNTS}"
         headers = {"Authorization": f"Bearer {account}", "Idempotency-Key": f"order-{number:08}"}
         body = {"model": "ltx-2", "input": {"prompt": f"Waves, number {number}, and gulls over them."}}
-        session, began = _session(sessions), time.monotonic()
+        session, began = sessions.session, time.monotonic()
         answer = session.post(f"{self.url}/api/generations", headers=headers, json=body, timeout=30)
         self.posted.append(time.monotonic() - began)
         self.statuses.append(answer.status_code)
         self.waiting.setdefault(answer.json().get("id", ""), began)
 
-    def look(self, sessions: threading.local, number: int) -> None:
+    def look(self, sessions: Sessions, number: int) -> None:
         """Look at a page of an account's generations."""
         headers = {"Authorization": f"Bearer account-{number % ACCOUNTS}"}
-        session, began = _session(sessions), time.monotonic()
-        answer = session.get(f"{self.url}/api/generations?limit=30", headers=headers, timeout=30)
-        answer.raise_for_status()
+        session, began = sessions.session, time.monotonic()
+        session.get(f"{self.url}/api/generations?limit=30", headers=headers, timeout=30).raise_for_status()
         self.looked.append(time.monotonic() - began)
 
     async def listen(self, number: int) -> None:
@@ -108,19 +113,17 @@ def main() -> int:
 def _measure(load: Load, options: argparse.Namespace) -> list[Row]:
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
-        sessions = threading.local()
+        sessions = Sessions()
         list(pool.map(lambda n: load.order(sessions, n), range(options.open)))
     filled = time.monotonic() - began
     _wait_until_sent(load)
     sent = time.monotonic() - began
-    assert set(load.statuses) == {201}, set(load.statuses)
     load.posted.clear()
     load.waiting.clear()
     memory, processor = asyncio.run(_steady(load, options))
     assert set(load.statuses) == {201}, set(load.statuses)
     return [
-        Row("generations under way", f"{options.open:,}"),
-        Row("event streams", f"{options.streams}"),
+        Row("generations under way, event streams", f"{options.open:,}, {options.streams}"),
         Row("orders that filled it", f"{options.open / filled:.0f}/s, all sent to RunPod after {sent:.0f} s"),
         Row("orders measured", f"{len(load.posted):,} at {options.rate:g}/s"),
         Row("POST p50, p95, p99, most", _milliseconds(load.posted), "p99 below 100 ms"),
@@ -135,7 +138,7 @@ def _measure(load: Load, options: argparse.Namespace) -> list[Row]:
 
 async def _steady(load: Load, options: argparse.Namespace) -> tuple[list[int], float]:
     """Streams, and orders at a rate; the backend's memory and processor meanwhile."""
-    loop, sessions, pool = asyncio.get_running_loop(), threading.local(), ThreadPoolExecutor(16)
+    loop, sessions, pool = asyncio.get_running_loop(), Sessions(), ThreadPoolExecutor(16)
     streams = [asyncio.create_task(load.listen(number)) for number in range(options.streams)]
     await asyncio.sleep(3)
     memory, work, count = [load.backend.memory_info().rss], [], int(options.rate * options.seconds)
@@ -155,15 +158,7 @@ async def _steady(load: Load, options: argparse.Namespace) -> tuple[list[int], f
         stream.cancel()
     await asyncio.gather(*streams, return_exceptions=True)
     pool.shutdown()
-    spent = after.user + after.system - before.user - before.system
-    return memory, 100 * spent / seconds
-
-
-def _session(local: threading.local) -> requests.Session:
-    if not hasattr(local, "session"):
-        local.session = requests.Session()
-    session: requests.Session = local.session
-    return session
+    return memory, 100 * (after.user + after.system - before.user - before.system) / seconds
 
 
 def _milliseconds(values: list[float]) -> str:
@@ -183,8 +178,7 @@ def _wait_until_sent(load: Load) -> None:
 
 
 def _accounts(database: str) -> None:
-    engine = connect(database)
-    auth = TokenAuth(engine)
+    auth = TokenAuth(engine := connect(database))
     for number in range(ACCOUNTS):
         with engine.begin() as db:
             ledger.grant(db, f"account-{number}", 1_000_000, time.time())
