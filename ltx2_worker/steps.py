@@ -23,6 +23,7 @@ from .deadline import Deadline
 from .engine import Encoded, EncoderFiles
 from .generation import encoder_address
 from .media import video
+from .media.content_credentials import ContentCredentials
 from .media.prepare import Prepared
 from .media.roles import Order, derived, sent_with, settled
 from .plan import Plan
@@ -111,15 +112,19 @@ def finish(
     *,
     warnings: tuple[str, ...],
     engine: str,
+    credentials: ContentCredentials | None = None,
 ) -> Product:
-    """Make sure that the file is what was planned, and say what it is.
+    """Make sure that the file is what was planned, sign it if the operator wants that, and say what it is.
 
     Arguments:
         warnings: for the reply.
         engine: the engine's version.
+        credentials: what signs it.
     """
     plan = accepted.plan
     accepted.enter(Stage.DELIVERING)
+    if credentials is not None:
+        warnings += credentials.sign(files.video, plan.checkpoint.name, accepted.deadline)
     facts = video.inspect(files.video)
     _check_exact(plan, facts)
     record = VideoRecord(

@@ -26,6 +26,7 @@ from .engine import Engine, EngineOptions, Ticket
 from .enhancing import enhancer
 from .generation import generate
 from .media import isolate
+from .media.content_credentials import ContentCredentials
 from .plan import Plan, by_recipe
 from .readiness import Readiness
 from .request_locks import RequestLocks
@@ -44,7 +45,8 @@ class Worker:
         settings: the operator's.
 
     Raises:
-        WorkerError: STORAGE_UNAVAILABLE if the bucket's settings contradict each other.
+        WorkerError: STORAGE_UNAVAILABLE if the bucket's settings contradict each other; INTERNAL if those of
+            the content credentials do.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -53,6 +55,7 @@ class Worker:
         self._library = ModelLibrary((*settings.models_dirs, self._cached_models))
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
+        self._credentials = ContentCredentials.from_settings(settings)
         self._readiness = Readiness(settings, self._engine, self._library)
         self._acceptance = Acceptance(settings, self._library, self._readiness)
         self._requests = RequestLocks()
@@ -61,9 +64,12 @@ class Worker:
         """Start the engine and, in the background, its check, its warm-up, and the delivery of leftovers.
 
         Raises:
-            WorkerError: STORAGE_UNAVAILABLE, there is nowhere to put a video.
+            WorkerError: STORAGE_UNAVAILABLE, there is nowhere to put a video; INTERNAL, videos could not be
+                signed.
         """
         self._publisher.check()
+        if self._credentials is not None:
+            self._credentials.check()
         self._settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self._engine.input_dir, self._engine.output_dir):
             # What a worker that was killed has left there belongs to nobody any more.
@@ -178,6 +184,7 @@ class Worker:
                 settings,
                 warnings=(*accepted.warnings, *warnings),
                 engine=self._engine.version,
+                credentials=self._credentials,
             )
             artifacts = Artifacts(
                 name=object_name(accepted.job_id),
