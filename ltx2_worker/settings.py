@@ -215,6 +215,19 @@ class Settings(BaseSettings):
     poster: bool = Field(True, description="Deliver a poster JPEG beside the video.")
     animated_preview: bool = Field(False, description="Deliver a small animated WebP beside the video.")
     provenance: bool = Field(False, description="Write model, seed and job id into the MP4.")
+    c2pa_certificates: str | None = Field(
+        None,
+        description="Sign videos (C2PA content credentials) by these certificates: PEM text, or its file.",
+    )
+    c2pa_private_key: SecretStr | None = Field(
+        None, description="The first certificate's private key: PEM text, or its file."
+    )
+    c2pa_timestamp_url: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="RFC 3161 server that notes when a video was signed; without it credentials end with "
+        "their certificate.",
+    )
     spool_dir: Path | None = Field(
         None,
         description="Where videos wait for a bucket that is down; default: the volume, else beside work_dir.",

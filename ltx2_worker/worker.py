@@ -14,7 +14,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ltx2_api.bounds import check_bounds
-from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
 from . import job_log, steps
@@ -26,13 +25,13 @@ from .engine import Engine, EngineOptions, Ticket
 from .enhancing import enhancer
 from .generation import generate
 from .media import isolate
+from .media.content_credentials import ContentCredentials
 from .plan import Plan, by_recipe
 from .readiness import Readiness
 from .request_locks import RequestLocks
 from .settings import Settings
 from .storage.destination import Destination, nowhere
 from .storage.publish import Publisher
-from .storage.record import Artifacts
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,8 @@ class Worker:
         settings: the operator's.
 
     Raises:
-        WorkerError: STORAGE_UNAVAILABLE if the bucket's settings contradict each other.
+        WorkerError: STORAGE_UNAVAILABLE if the bucket's settings contradict each other; INTERNAL if those of
+            the content credentials do.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -53,6 +53,7 @@ class Worker:
         self._library = ModelLibrary((*settings.models_dirs, self._cached_models))
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
+        self._credentials = ContentCredentials.from_settings(settings)
         self._readiness = Readiness(settings, self._engine, self._library)
         self._acceptance = Acceptance(settings, self._library, self._readiness)
         self._requests = RequestLocks()
@@ -61,9 +62,12 @@ class Worker:
         """Start the engine and, in the background, its check, its warm-up, and the delivery of leftovers.
 
         Raises:
-            WorkerError: STORAGE_UNAVAILABLE, there is nowhere to put a video.
+            WorkerError: STORAGE_UNAVAILABLE, there is nowhere to put a video; INTERNAL, videos could not be
+                signed.
         """
         self._publisher.check()
+        if self._credentials is not None:
+            self._credentials.check()
         self._settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self._engine.input_dir, self._engine.output_dir):
             # What a worker that was killed has left there belongs to nobody any more.
@@ -146,7 +150,7 @@ class Worker:
             accepted.input_digest,
             destination,
             accepted.deadline,
-            _request_name(accepted),
+            accepted.request_name,
         )
         if found is None:
             return None
@@ -178,18 +182,10 @@ class Worker:
                 settings,
                 warnings=(*accepted.warnings, *warnings),
                 engine=self._engine.version,
-            )
-            artifacts = Artifacts(
-                name=object_name(accepted.job_id),
-                job_id=accepted.job_id,
-                input_digest=accepted.input_digest,
-                video=product.video,
-                result=product.record.model_dump(mode="json"),
-                poster=product.poster,
-                animation=product.animation,
-                request_name=_request_name(accepted),
+                credentials=self._credentials,
             )
             uploading = time.monotonic()
+            artifacts = steps.artifacts(accepted, product)
             delivery = self._publisher.deliver(artifacts, destination, accepted.deadline)
             upload_seconds = time.monotonic() - uploading
         self._acceptance.learn(accepted)
@@ -249,9 +245,3 @@ class Worker:
         finally:
             self.release(accepted)
         log.info("warmed up")
-
-
-def _request_name(accepted: AcceptedJob) -> str | None:
-    """Where the record of a job with a `request_id` lies once more."""
-    request_id = accepted.job.request_id
-    return None if request_id is None else request_name(request_id)

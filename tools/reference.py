@@ -34,6 +34,9 @@ from . import hub_listing, image_layers, names, schemas
 
 ROOT = Path(__file__).parent.parent
 
+#: Dollars, to show how to reckon; the same as bench/fleet/tables.py takes.
+GPU_HOUR = 4.0
+
 #: Files for programs, in schema/.
 FOR_PROGRAMS: dict[str, Callable[[], dict[str, Any]]] = {
     "input.json": schemas.input_schema,
@@ -177,7 +180,7 @@ def _prices_table() -> str:
 
 def _times_table() -> str:
     return _table(
-        ("job", "seconds, computed", "deadline"),
+        ("job", "seconds, computed", "deadline", "dollars", "credits"),
         *(
             _times(recipe, {"resolution": resolution, "duration": duration}, option)
             for option in (None, Feature.TEMPORAL_UPSCALER, Feature.DETAILER)
@@ -200,7 +203,9 @@ def _times(recipe: Recipe, size: dict[str, Any], option: Feature | None) -> tupl
     first = recipe.family is catalogue().families[0]
     name = job.quality if first else f"{recipe.family.title} {job.quality}"
     label = ", ".join([f"{name} {job.resolution} {job.duration} s", *([option.value] if option else [])])
-    return (label, f"{sum(stage_seconds(plan).values()):,.0f}", f"{deadline_seconds(plan):,.0f}")
+    seconds = sum(stage_seconds(plan).values())
+    dollars = f"{seconds / 3600 * GPU_HOUR:.2f}"
+    return (label, f"{seconds:,.0f}", f"{deadline_seconds(plan):,.0f}", dollars, str(plan.credits))
 
 
 def _models_table() -> str:

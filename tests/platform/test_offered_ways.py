@@ -127,6 +127,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
 def made(worker: Worker, job_id: str, job: dict[str, Any]) -> VideoResult:
     result = worker.run(worker.accept(job_id, job, worker.take_ticket()))
     assert isinstance(result, VideoResult)
+    print(job_id, result.timings)
     return result
 
 
@@ -141,6 +142,7 @@ def test_the_example_of_a_way_can_be_made(worker: Worker, way: str) -> None:
     result = made(worker, f"example-{way}", job)
     assert frames_of(result) == result.frames
     assert (result.credits, result.preview) == (0, True)
+    assert (result.prompt_used is not None) == (way == "enhance")
     asked = worker.accept(f"plan-{way}", job | {"dry_run": True, "preview": False}, worker.take_ticket())
     plan = worker.run(asked)
     assert isinstance(plan, DryRunResult)
@@ -305,6 +307,7 @@ def test_a_span_beyond_the_source_is_refused(worker: Worker, source: bytes) -> N
         assert refused.value.field == "retake.to"
 
 
+@pytest.mark.slow  # 512 tokens on a CPU, twice
 def test_a_prompt_that_was_written_out_is_in_the_reply_beside_the_caller_s(worker: Worker) -> None:
     job = {"prompt": "a fox", "preview": True, "seed": 9, "enhance_prompt": True, "camera": "none"}
     first, again = (made(worker, f"enhanced-{number}", job) for number in (1, 2))
