@@ -45,6 +45,7 @@ export class Session extends EventTarget {
     this.sending = 0;
     this.film = read(localStorage, FILM) ?? EMPTY_FILM;
     this.filmFields = null;
+    this.prices = new Map();
     this.notice = null;
     this.#reset("", "");
   }
@@ -161,6 +162,22 @@ export class Session extends EventTarget {
     this.selected = id;
     write(sessionStorage, SELECTED, id);
     this.changed();
+  }
+
+  /** What a job costs; undefined until the answer is there, which draws everything again. */
+  priceOf(input) {
+    const job = JSON.stringify([this.model.id, input]);
+    if (!this.prices.has(job)) {
+      this.prices.set(job, undefined);
+      this.api.post("/api/generations/quote", { model: this.model.id, input }).then(
+        (quote) => {
+          this.prices.set(job, quote.credits ?? undefined);
+          this.changed();
+        },
+        () => this.prices.delete(job),
+      );
+    }
+    return this.prices.get(job);
   }
 
   /** Order a video; the key is written down first, so that it is one order however often it is sent. */

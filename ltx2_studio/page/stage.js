@@ -299,21 +299,14 @@ class Stage extends LitElement {
   /** A preview that looks right is made at full size with the same prompt and seed. */
   #looksRight(item) {
     const { preview: _, ...input } = item.input;
-    const price = this.#priceOf(input);
+    const price = this.session.priceOf(input);
+    const seconds = input.duration ?? this.session.fields.find((field) => field.name === "duration")?.default;
     return html`<div class="right">
       <div><b>Looks right?</b> <span class="dim">The same prompt and seed; another size draws it anew, so expect it alike, not the same.</span></div>
       <button type="button" class="primary" id="make-it" aria-disabled=${this.session.sending > 0} @click=${() => this.session.sending || this.session.order({ ...input, seed: item.result.seed })}>
-        Make ${price.name} · ${credits(price.credits)}
+        Make ${seconds ? `${seconds} s` : "it"}${price === undefined ? nothing : ` · ${credits(price)}`}
       </button>
     </div>`;
-  }
-
-  /** The line of the price list that a job falls under. */
-  #priceOf(input) {
-    const value = (name) => input[name] ?? this.session.fields.find((field) => field.name === name)?.default;
-    const line = this.session.model.prices.find((each) => Object.entries(each).every(([name, is]) => name === "credits" || is === null || value(name) === is));
-    const seconds = value("duration");
-    return { name: seconds ? `${seconds} s` : "it", credits: line?.credits ?? 0 };
   }
 
   #failed(item) {

@@ -1,6 +1,6 @@
-"""Takes the pictures of the page in docs/pictures: a real browser at a studio with the real engine.
+"""Takes the pictures of the page in docs/pictures/studio: a real browser at a studio with the real engine.
 
-    .local/tests/bin/python -m tools.pictures
+    .local/tests/bin/python -m tools.page_pictures
 
 It starts `python3 -m local studio`, makes a few previews and a film, and looks at them. With tiny weights
 every video is coloured mist: the pictures show nothing of the model, and everything of the page.
@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from local import browser as browsers
 from local.places import ROOT
 
-FOLDER = ROOT / "docs" / "pictures"
+FOLDER = ROOT / "docs" / "pictures" / "studio"
 PROMPTS = (
     "Wide shot on a pebble beach at dusk. A woman in a yellow raincoat throws a stone; it skips three times. "
     "Waves drag over the stones, gulls cry.",
@@ -34,7 +34,7 @@ PHONE = {"width": 360, "height": 780}
 
 def main() -> int:
     """Take all pictures anew; 1 if there is no browser."""
-    parser = argparse.ArgumentParser(prog="python -m tools.pictures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.page_pictures", description=__doc__)
     parser.add_argument("--address", help="of a studio that runs already, with its token")
     options = parser.parse_args()
     found = browsers.find()
