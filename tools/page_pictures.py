@@ -109,7 +109,7 @@ def _take(browser: Browser, address: str) -> None:
 
 def _open(browser: Browser, address: str, scheme: str) -> Page:
     dark = "dark" if scheme == "dark" else "light"
-    context = browser.new_context(viewport=WIDE, color_scheme=dark, reduced_motion="reduce")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=WIDE, color_scheme=dark)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(address)
     return page
@@ -118,8 +118,8 @@ def _open(browser: Browser, address: str, scheme: str) -> Page:
 def _settle(page: Page) -> None:
     """Until what is shown has its picture, and the player's own signs over it are gone."""
     for video in page.locator("video").all():
-        page.wait_for_function("video => video.readyState === 4 && video.networkState === 1", arg=video.element_handle())
-    page.wait_for_timeout(800)
+        page.wait_for_function("video => video.currentTime > 0", arg=video.element_handle())
+    page.wait_for_timeout(3500)
 
 
 def _save(page: Page, name: str) -> None:
