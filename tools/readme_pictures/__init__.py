@@ -1,1 +1,1 @@
-"""The README's pictures, made anew by `python -m tools.readme_pictures`: none is drawn by hand, or touched up."""
+"""The README's pictures, by `python -m tools.readme_pictures`: none is drawn by hand."""

@@ -1,4 +1,4 @@
-"""`python -m tools.readme_pictures`: run the README's command in a terminal, and keep what it shows and makes.
+"""`python -m tools.readme_pictures`: the README's command in a terminal, what it shows and makes.
 
 The picture of a video is the poster of that run, which the tiny random weights made: mist, and said to be so.
 """
