@@ -12,10 +12,11 @@ from allpairspy import AllPairs
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
-from ltx2_api.names import Camera, ControlType, Precision, Quality
+from ltx2_api.names import Camera, ControlType
 from ltx2_worker.catalog.catalogue import catalogue
-from ltx2_worker.catalog.family import Recipe
+from ltx2_worker.catalog.family import Family, Recipe
 from ltx2_worker.catalog.files import ModelFile, manifest
+from ltx2_worker.catalog.inputs import Feature
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
 from ltx2_worker.plan import Plan, make_plan
@@ -45,11 +46,31 @@ CONTROLS: list[Raw] = [
     for video in ({}, {"video_url": URL}, {"video_url": URL, "preprocessed": True})
 ]
 MEDIA: list[Raw] = [{}, IMAGE, *CONTROLS]
-MODEL_NAMES = {file.name for file in manifest().values()}
+FILES = {file.name: file for file in manifest().values()}
 SWITCHES = ("spatial_upscaler", "temporal_upscaler", "detailer", "audio")
-SWITCHED: list[list[Raw]] = [[{name: on} for on in (False, True)] for name in SWITCHES]
-QUALITIES: list[Raw] = [{"quality": name} for name in get_args(Quality)]
-PRECISIONS: list[Raw] = [{"precision": name} for name in get_args(Precision)]
+FAMILIES = catalogue().families
+EACH_FAMILY = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+EACH_RECIPE = pytest.mark.parametrize(
+    "recipe", catalogue().recipes, ids=lambda recipe: f"{recipe.family.name} {recipe.name}"
+)
+
+
+def recipes(family: Family) -> list[Raw]:
+    return [
+        {"model": family.name, "quality": each.name} for each in catalogue().recipes if each.family is family
+    ]
+
+
+def precisions(family: Family) -> list[Raw]:
+    return [{"precision": name} for name in family.precisions]
+
+
+def switches_of(family: Family) -> tuple[str, ...]:
+    return tuple(name for name in SWITCHES if Feature(name) in family.features)
+
+
+def switched(family: Family) -> list[list[Raw]]:
+    return [[{name: on} for on in (False, True)] for name in switches_of(family)]
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +123,7 @@ def graph_of(plan: Plan) -> Prompt:
 
 def files_named(prompt: Prompt) -> set[str]:
     values = (value for node in prompt.values() for value in node["inputs"].values())
-    return MODEL_NAMES.intersection(value for value in values if isinstance(value, str))
+    return FILES.keys() & {value for value in values if isinstance(value, str)}
 
 
 def files_needed(plan: Plan) -> set[str]:
@@ -114,11 +135,15 @@ def judge(definitions: Definitions, raw: Raw, *, union: bool = False) -> Prompt:
     prompt = graph_of(plan)
     assert not definitions.faults(prompt), raw
     assert files_named(prompt) == files_needed(plan), raw
+    assert all(FILES[name].made_for(plan.family.name) for name in files_named(prompt)), raw
     return prompt
 
 
-def test_every_pair_of_options_becomes_a_graph_that_the_engine_takes(definitions: Definitions) -> None:
-    jobs = list(pairwise(QUALITIES, PRECISIONS, SIZES, MEDIA, CAMERAS, *SWITCHED))
+@EACH_FAMILY
+def test_every_pair_of_options_becomes_a_graph_that_the_engine_takes(
+    definitions: Definitions, family: Family
+) -> None:
+    jobs = list(pairwise(recipes(family), precisions(family), SIZES, MEDIA, CAMERAS, *switched(family)))
     assert len(jobs) >= len(MEDIA) * len(CAMERAS)
     for raw in jobs:
         judge(definitions, raw)
@@ -126,28 +151,31 @@ def test_every_pair_of_options_becomes_a_graph_that_the_engine_takes(definitions
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("precision", PRECISIONS, ids=lambda raw: raw["precision"])
-@pytest.mark.parametrize("quality", QUALITIES, ids=lambda raw: raw["quality"])
+@EACH_RECIPE
 def test_every_legal_job_becomes_a_graph_that_the_engine_takes(
-    definitions: Definitions, quality: Raw, precision: Raw
+    definitions: Definitions, recipe: Recipe
 ) -> None:
+    job: Raw = {"model": recipe.family.name, "quality": recipe.name}
+    names = switches_of(recipe.family)
     jobs = 0
-    for raw in combine([quality], [precision], SIZES, MEDIA, CAMERAS, list(switches(*SWITCHES))):
+    for raw in combine([job], precisions(recipe.family), SIZES, MEDIA, CAMERAS, list(switches(*names))):
         judge(definitions, raw)
         jobs += 1
-    assert jobs == len(SIZES) * len(MEDIA) * len(CAMERAS) * 2 ** len(SWITCHES)
+    assert jobs == len(recipe.family.precisions) * len(SIZES) * len(MEDIA) * len(CAMERAS) * 2 ** len(names)
 
 
-def test_the_union_control_lora_can_stand_in_everywhere(definitions: Definitions) -> None:
-    for raw in pairwise(QUALITIES, SIZES, CONTROLS, *SWITCHED):
+@EACH_FAMILY
+def test_the_union_control_lora_can_stand_in_everywhere(definitions: Definitions, family: Family) -> None:
+    for raw in pairwise(recipes(family), SIZES, CONTROLS, *switched(family)):
         prompt = judge(definitions, raw, union=True)
         latent = next(n["inputs"] for n in prompt.values() if n["class_type"] == "EmptyLTXVLatentVideo")
         assert latent["width"] // 32 % 2 == latent["height"] // 32 % 2 == 0, raw
 
 
+@EACH_FAMILY
 @pytest.mark.parametrize("steps", range(20, 41))
-def test_every_number_of_steps_is_taken(definitions: Definitions, steps: int) -> None:
-    plan = plan_of({"prompt": "a cat", "quality": "pro", "steps": steps})
+def test_every_number_of_steps_is_taken(definitions: Definitions, family: Family, steps: int) -> None:
+    plan = plan_of({"prompt": "a cat", "model": family.name, "quality": "pro", "steps": steps})
     prompt = graph_of(plan)
     assert not definitions.faults(prompt)
     (scheduler,) = (node for node in prompt.values() if node["class_type"] == "LTXVScheduler")
@@ -200,7 +228,7 @@ def test_a_forbidden_combination_is_refused_whatever_else_the_job_asks_for(
         assert field in {each.field for each in refused.value.faults}, fault
 
 
-@pytest.mark.parametrize("recipe", catalogue().recipes, ids=lambda recipe: recipe.name)
+@EACH_RECIPE
 def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, recipe: Recipe) -> None:
     prompt = dict(recipe.graph)
     spare = {"Depth map", "Pose skeletons"}  # the files are connected to the canny edges

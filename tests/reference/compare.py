@@ -1,6 +1,6 @@
 """Compares the engine's graphs with Lightricks' own code. Run by the engine's Python.
 
-Usage: python -m tests.reference.compare COMFYUI_DIR WORK_DIR < prompts > comparisons
+Usage: python -m tests.reference.compare COMFYUI_DIR WORK_DIR FAMILY < prompts > comparisons
 
 `prompts` are graphs in ComfyUI's API format by name, as compare_jobs.py wants them; both sides of the pipe
 are JSON. Everything is computed in 32 bits on the CPU, from the same small weights, noise and contexts.
@@ -19,7 +19,7 @@ def _import_comfyui(folder: str) -> None:
     comfy.options.enable_args_parsing()
 
 
-def main(comfyui: str, work: str) -> None:
+def main(comfyui: str, work: str, family: str) -> None:
     """Compare what is asked for, and write what was found."""
     prompts = json.load(sys.stdin)
     answer = sys.stdout
@@ -37,13 +37,14 @@ def main(comfyui: str, work: str) -> None:
     from tests.reference.record import Record
 
     models = Path(work)
-    weights.write(models)
+    config = weights.write(models, family)
     graph, record = GraphRunner(models), Record()
     theirs = Lightricks(models, weights.CHECKPOINT, weights.UPSCALERS)
-    ModelCases(models, graph, theirs, record).run()
-    JobCases(graph, theirs, record).run(prompts)
+    widths = weights.text_widths(config.checkpoint["transformer"])
+    ModelCases(models, graph, theirs, record, widths).run()
+    JobCases(graph, theirs, record, widths).run(prompts)
     json.dump(record.as_data(), answer)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

@@ -22,7 +22,7 @@ from tests.reference import graph_runner, lightricks
 from tests.reference.graph_runner import GraphRunner, Prompt
 from tests.reference.lightricks import Lightricks, Size
 from tests.reference.record import Record
-from tests.reference.weights import CHECKPOINT, TEXT_WIDTH, UPSCALERS
+from tests.reference.weights import CHECKPOINT, UPSCALERS
 
 #: What adds up over a few steps of 32-bit numbers, relative to the latent's largest value.
 FLOAT = 5e-5
@@ -34,6 +34,7 @@ SOUND = 26  # latents of 25 frames' sound
 STEPS = 4  # of pro, here
 
 DISTILLED = torch.tensor(constants.DISTILLED_SIGMA_VALUES)
+#: Of the detailer, and after a temporal upscaler but for one step more.
 REFINING = torch.tensor(constants.STAGE_2_DISTILLED_SIGMA_VALUES)
 
 Latents = tuple[torch.Tensor, torch.Tensor]
@@ -52,6 +53,12 @@ class Text:
         return ([[torch.cat([self.video, self.audio], -1), {"pooled_output": None}]],)
 
 
+def _inputs(prompt: Prompt, title: str) -> dict[str, Any]:
+    """The inputs of a node."""
+    (found,) = (node["inputs"] for node in prompt.values() if node["_meta"]["title"] == title)
+    return dict(found)
+
+
 class JobCases:
     """Compares jobs.
 
@@ -59,15 +66,18 @@ class JobCases:
         graph: the engine's side.
         theirs: Lightricks' side.
         record: takes the comparisons.
+        widths: how wide the text is for the picture and for the sound.
     """
 
-    def __init__(self, graph: GraphRunner, theirs: Lightricks, record: Record) -> None:
+    def __init__(
+        self, graph: GraphRunner, theirs: Lightricks, record: Record, widths: tuple[int, int]
+    ) -> None:
         self._graph, self._theirs, self._record = graph, theirs, record
         self._rng = torch.Generator().manual_seed(7)
         self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=CHECKPOINT.name)
         (audio_vae,) = graph.call("LTXVAudioVAELoader", ckpt_name=CHECKPOINT.name)
         self._positive, self._negative = (
-            Text(self._random(1, 1024, TEXT_WIDTH), self._random(1, 1024, TEXT_WIDTH)) for _ in range(2)
+            Text(*(self._random(1, 1024, width) for width in widths)) for _ in range(2)
         )
         self._image = torch.rand(1, FULL.height, FULL.width, 3, generator=self._rng)
         self._frames = torch.rand(FIRST.frames, FIRST.height, FIRST.width, 3, generator=self._rng)
@@ -102,21 +112,25 @@ class JobCases:
     def fast(self, name: str, prompt: Prompt) -> None:
         """The distilled recipe: eight steps, upscaling, three steps."""
         ours = self._run(prompt, "Stage 2 result")
-        first = self._theirs_first(self._simple(), DISTILLED)
+        transformer = self._with_loras(prompt)
+        first = self._theirs_first(self._simple(transformer), DISTILLED)
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
-        refined = self._theirs_second(first)
+        refined = self._theirs_second(prompt, first)
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
     def image(self, name: str, prompt: Prompt) -> None:
-        """A start image: compressed for the first stage, as it is for the second; strength in both."""
-        (strength,) = (float(part) for part in name.split()[-1:])
+        """A start image: compressed for the first stage, as it is for the second."""
+        strengths = [_inputs(prompt, f"Stage {stage} start image")["strength"] for stage in (1, 2)]
+        compression = _inputs(prompt, "Start image compression")["img_compression"]
         ours = self._run(prompt, "Stage 2 result")
-        (compressed,) = self._graph.call("LTXVPreprocess", image=self._image, img_compression=33)
+        (compressed,) = self._graph.call("LTXVPreprocess", image=self._image, img_compression=compression)
         first = self._theirs_first(
-            self._simple(), DISTILLED, [self._start_image(compressed, FIRST, strength)]
+            self._simple(self._with_loras(prompt)),
+            DISTILLED,
+            [self._start_image(compressed, FIRST, strengths[0])],
         )
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
-        refined = self._theirs_second(first, [self._start_image(self._image, FULL, strength)])
+        refined = self._theirs_second(prompt, first, [self._start_image(self._image, FULL, strengths[1])])
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
     def pro(self, name: str, prompt: Prompt) -> None:
@@ -131,7 +145,7 @@ class JobCases:
         self._record.counts[f"{name}: passes a step"] = sum(rows) / STEPS
         if "Stage 2 result" in {node["_meta"]["title"] for node in prompt.values()}:
             ours = self._run(prompt, "Stage 2 result")
-            refined = self._theirs_second(first, transformer=self._theirs.transformer(("plain", 0.8)))
+            refined = self._theirs_second(prompt, first)
             self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
     def temporal(self, name: str, prompt: Prompt) -> None:
@@ -272,6 +286,12 @@ class JobCases:
 
     # --- Lightricks' side --------------------------------------------------------------------------
 
+    def _with_loras(self, prompt: Prompt) -> Any:
+        """The transformer with the distilled LoRA as strong as the graph has it, if it has one."""
+        has_one = any(node["_meta"]["title"] == "Distilled LoRA" for node in prompt.values())
+        strength = _inputs(prompt, "Distilled LoRA")["strength_model"] if has_one else 0.0
+        return self._theirs.transformer(*([("plain", strength)] if strength else []))
+
     def _simple(self, transformer: Any = None) -> Any:
         text = self._positive
         return helpers.simple_denoising_func(
@@ -310,15 +330,18 @@ class JobCases:
 
     def _theirs_second(
         self,
+        prompt: Prompt,
         first: Latents,
         conditionings: list[ConditioningItem] | None = None,
-        transformer: Any = None,
     ) -> Latents:
+        sigmas = torch.tensor(
+            [float(each) for each in _inputs(prompt, "Stage 2 sigmas")["sigmas"].split(",")]
+        )
         upscaled = upsample_video(first[0], self._theirs.video_encoder, self._theirs.upscaler("spatial"))
         noise = lightricks.GivenNoise(*self._refining_noise)
         start = upscaled, first[1]
         return self._theirs.sample(
-            self._simple(transformer), REFINING, noise, FULL, conditionings or [], start
+            self._simple(self._with_loras(prompt)), sigmas, noise, FULL, conditionings or [], start
         )
 
     def _start_image(self, pixels: torch.Tensor, size: Size, strength: float) -> ConditioningItem:

@@ -5,10 +5,11 @@ from typing import Any
 
 import comfy.model_management
 import torch
+from comfy.text_encoders.lt import DualLinearProjection
 from ltx_core.model.transformer import Modality
 from ltx_core.model.upsampler import upsample_video
 from ltx_core.text_encoders.gemma.embeddings_processor import EmbeddingsProcessor
-from ltx_core.text_encoders.gemma.feature_extractor import FeatureExtractorV1
+from ltx_core.text_encoders.gemma.feature_extractor import FeatureExtractorV1, FeatureExtractorV2
 from ltx_core.tools import AudioLatentTools, VideoLatentTools
 from ltx_core.types import AudioLatentShape, VideoLatentShape, VideoPixelShape
 from safetensors.torch import load_file
@@ -23,15 +24,34 @@ FLOAT = 1e-5
 POSITIONS = 4e-5
 
 
+def _linear(state: dict[str, torch.Tensor], name: str) -> torch.nn.Linear:
+    """A layer with a file's weights."""
+    weight, bias = state[f"{name}.weight"], state.get(f"{name}.bias")
+    layer = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    layer.weight.data = weight
+    if bias is not None:
+        layer.bias.data = bias
+    return layer
+
+
 class ModelCases:
     """Compares the models of one folder.
 
     Arguments:
         models: where both sides load from.
+        widths: how wide the text is for the picture and for the sound.
     """
 
-    def __init__(self, models: Path, graph: GraphRunner, theirs: Lightricks, record: Record) -> None:
+    def __init__(
+        self,
+        models: Path,
+        graph: GraphRunner,
+        theirs: Lightricks,
+        record: Record,
+        widths: tuple[int, int],
+    ) -> None:
         self._models, self._graph, self._theirs, self._record = models, graph, theirs, record
+        self._widths = list(widths)
         self._rng = torch.Generator().manual_seed(1)
         self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=CHECKPOINT.name)
 
@@ -62,25 +82,46 @@ class ModelCases:
         hidden = self._random(1, 1024, TEXT_WIDTH, layers) * 3 + 0.2
         mask = torch.zeros(1, 1024, dtype=torch.long)
         mask[:, -words:] = 1
-        weight = load_file(self._models / CHECKPOINT)["text_embedding_projection.aggregate_embed.weight"]
-        projection = torch.nn.Linear(weight.shape[1], TEXT_WIDTH, bias=False)
-        projection.weight.data = weight
-        ledger = self._theirs
+        projections = {
+            name.split(".")[1]: _linear(state, name.removesuffix(".weight"))
+            for state in [load_file(self._models / CHECKPOINT)]
+            for name in state
+            if name.startswith("text_embedding_projection.") and name.endswith(".weight")
+        }
+        seen = hidden[:, -words:]
+        extractor, features = (self._two_widths if len(projections) > 1 else self._one_width)(
+            projections, seen
+        )
         processor = EmbeddingsProcessor(
-            feature_extractor=FeatureExtractorV1(projection, is_av=True),
-            video_connector=ledger.connector("video"),
-            audio_connector=ledger.connector("audio"),
+            feature_extractor=extractor,
+            video_connector=self._theirs.connector("video"),
+            audio_connector=self._theirs.connector("audio"),
         )
         theirs = processor.process_hidden_states(tuple(hidden.unbind(-1)), mask)
-        # ComfyUI's own code for this is in the text encoder (comfy/text_encoders/lt.py), behind Gemma.
-        seen = hidden[:, -words:]
-        low, high = seen.amin(dim=(1, 2), keepdim=True), seen.amax(dim=(1, 2), keepdim=True)
-        seen = 8.0 * (seen - seen.mean(dim=(1, 2), keepdim=True)) / (high - low + 1e-6)
-        features = projection(seen.reshape(1, words, -1))
         ours = self._model.model.diffusion_model.preprocess_text_embeds(features, unprocessed=True)
-        self._record.compare("text for the picture", ours[..., :TEXT_WIDTH], theirs.video_encoding, FLOAT)
-        self._record.compare("text for the sound", ours[..., TEXT_WIDTH:], theirs.audio_encoding, FLOAT)
+        picture, sound = ours.split(self._widths, dim=-1)
+        self._record.compare("text for the picture", picture, theirs.video_encoding, FLOAT)
+        self._record.compare("text for the sound", sound, theirs.audio_encoding, FLOAT)
         return ours
+
+    @staticmethod
+    def _one_width(projections: dict[str, Any], seen: torch.Tensor) -> tuple[Any, torch.Tensor]:
+        """Text of one width for both. ComfyUI's own code for it is in its text encoder, behind Gemma."""
+        (projection,) = projections.values()
+        low, high = seen.amin(dim=(1, 2), keepdim=True), seen.amax(dim=(1, 2), keepdim=True)
+        normal = 8.0 * (seen - seen.mean(dim=(1, 2), keepdim=True)) / (high - low + 1e-6)
+        features = projection(normal.reshape(1, seen.shape[1], -1))
+        return FeatureExtractorV1(projection, is_av=True), features
+
+    @staticmethod
+    def _two_widths(projections: dict[str, Any], seen: torch.Tensor) -> tuple[Any, torch.Tensor]:
+        """Text of a width for each; ComfyUI's own projection, with the file's weights."""
+        video, audio = projections["video_aggregate_embed"], projections["audio_aggregate_embed"]
+        ours = DualLinearProjection(
+            video.in_features, video.out_features, audio.out_features, operations=torch.nn
+        )
+        ours.video_aggregate_embed, ours.audio_aggregate_embed = video, audio
+        return FeatureExtractorV2(video, TEXT_WIDTH, audio), ours(seen.movedim(-1, 1))
 
     def transformer(
         self,
@@ -111,7 +152,7 @@ class ModelCases:
         audio_state = AudioLatentTools(components.audio_patchifier, audio_shape).create_initial_state(
             "cpu", torch.float32, audio
         )
-        text = context.split(TEXT_WIDTH, dim=-1)
+        text = context.split(self._widths, dim=-1)
         timesteps = (masks * level).flatten(2).mT
         modalities = (
             Modality(video_state.latent, level, timesteps, video_state.positions, text[0]),

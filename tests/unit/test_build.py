@@ -31,7 +31,8 @@ def everything(_: object) -> bool:
 
 def built(*, resident: bool = False, **raw: Any) -> BuiltGraph:
     plan = plan_of(**raw)
-    recipes = [recipe for recipe in catalogue().recipes if resident and recipe is not plan.recipe]
+    recipes = [each for each in catalogue().recipes if resident and each.family is plan.family]
+    recipes = [each for each in recipes if each is not plan.recipe]
     others = [by_recipe(plan, recipe, everything) for recipe in recipes]
     media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
     return build(plan, media, Output(18.0, "address"), resident=others)
