@@ -1,6 +1,11 @@
 """Every further generation of the model, for real on small frames: its options, and jobs of two in turn."""
 
+import json
+import os
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import av
@@ -18,6 +23,9 @@ from tests.engine.studio import IMAGE, URL, Made, Studio
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 Raw = dict[str, Any]
+
+ROOT = Path(__file__).parents[2]
+SKETCH = Path(__file__).with_name("sketch")
 
 FIRST, *OTHERS = catalogue().families
 EACH = pytest.mark.parametrize("family", OTHERS, ids=lambda family: family.name)
@@ -142,3 +150,37 @@ def test_the_other_generation_s_loaders_are_named_only_where_that_is_wanted(
         _, prompt = studio.prompt(job | {"seed": seed + 300 * resident}, resident=resident)
         ran.append("Checkpoint" in studio.run(prompt).ran)
     assert ran[2:] == [not resident, not resident]
+
+
+def test_one_worker_does_jobs_of_all_generations_in_turn(tmp_path: Path) -> None:
+    jobs: list[Raw] = [settings(each)[0] | {"prompt": "a cat", "preview": True} for each in (FIRST, *OTHERS)]
+    by_prompt = next(each for each in OTHERS if not any(m.lora for m in each.cameras.values()))
+    moved: Raw = {"model": by_prompt.name, "camera": "jib_up", "dry_run": True, "prompt": "a cat"}
+    without: Raw = {"model": by_prompt.name, "detailer": True, "prompt": "a cat"}
+    done = subprocess.run(
+        [sys.executable, SKETCH / "jobs.py"],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "PYTHONPATH": str(ROOT),
+            "LTX2_WORK_DIR": str(tmp_path / "work"),
+            "LTX2_OUTPUT_DIR": str(tmp_path / "videos"),
+        },
+        input=json.dumps([*jobs, *jobs, moved, without]),
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *made, planned, refused = (json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"'))
+    assert [each["model"] for each in made] == [job["model"] for job in (*jobs, *jobs)]
+    for job, each in zip((*jobs, *jobs), made, strict=True):
+        recipe = catalogue().recipe(job["model"], job["quality"])
+        assert recipe
+        assert each["versions"]["checkpoint"] == recipe.files("fp8", lambda _: True)["checkpoint"].name
+        assert each["frames"] == 24
+    assert planned["offers"] == [each.name for each in catalogue().families]
+    assert any("jib" in warning for warning in planned["warnings"])
+    assert (refused["code"], refused["field"]) == ("invalid_input", "detailer")
+    assert "weights of one model are kept" in done.stderr

@@ -44,7 +44,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "temporal": {"temporal_upscaler": True},
 }
 #: Of the families but the first: what differs in them. Temporal and control jobs are put together alike.
-OTHER_JOBS = {"fast": {}, "image:its own strengths": IMAGE, "pro:full": PRO}
+OTHER_JOBS = {"image:its own strengths": IMAGE, "pro:full": PRO}
 FAMILIES = [family.name for family in catalogue().families]
 CASES = {FAMILIES[0]: JOBS} | dict.fromkeys(FAMILIES[1:], OTHER_JOBS)
 
