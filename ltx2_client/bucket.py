@@ -5,7 +5,6 @@ became of a job after RunPod has forgotten it, and its links never grow old. No 
 what is behind them is fetched as anything else.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import VideoResult
 
 from .errors import NotConfigured
+from .strangers import read_json
 from .wire import Reply, Request
 
 
@@ -96,7 +96,7 @@ class Bucket:
             return None
         name = object_name(job_id)
         try:
-            record = _Record.model_validate(json.loads(reply.body))
+            record = _Record.model_validate(read_json(reply.body))
             files = {suffix: f"{name}{suffix}" for suffix in (".mp4", ".jpg", ".webp")}
             return VideoResult.model_validate(
                 record.result

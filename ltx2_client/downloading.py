@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ltx2_api.record import object_name
 from ltx2_api.reply import VideoResult
 
 from .errors import BadDownload
@@ -17,6 +18,8 @@ from .wire import Fetch, NotSent, Pause, Procedure, Reply, Unclear
 
 #: Tries in a row that bring nothing, after which a download is given up.
 TRIES = 6
+#: What a try has to bring not to count as one that brought nothing: a line may drip for ever.
+ENOUGH_BYTES = 64 << 10
 #: Answers of a store to a link that has stopped working (or never worked).
 _STALE = {400, 401, 403, 404, 410}
 
@@ -46,8 +49,12 @@ def place_of(result: VideoResult, to: Path, *, poster: bool) -> Path:
     """The file that a result goes to: `to`, or the job's id in it if it is a folder."""
     if not to.is_dir():
         return to
-    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in result.job_id).lstrip(".")
-    return to / f"{safe or 'video'}{'.jpg' if poster else '.mp4'}"
+    return to / _file_name(result, poster=poster)
+
+
+def _file_name(result: VideoResult, *, poster: bool) -> str:
+    """What a result's file is called, here as in its store: no name leads out of a folder."""
+    return f"{object_name(result.job_id)}{'.jpg' if poster else '.mp4'}"
 
 
 def download(
@@ -87,7 +94,8 @@ def download(
     if not poster and result.video_base64 is not None:
         return _decoded(result, target)
     lies = result.poster_path if poster else result.path
-    if lies is not None and Path(lies).is_file():  # an endpoint on this very machine
+    # An endpoint on this very machine; a stranger's reply must not name any file of it.
+    if lies is not None and Path(lies).name == _file_name(result, poster=poster) and Path(lies).is_file():
         return _copied(result, Path(lies), target, poster=poster)
     raise BadDownload(
         "The job has no poster." if poster else "The job's reply holds no link: its endpoint has no bucket.",
@@ -130,7 +138,7 @@ def _fetched(
                         f"{target.name} was refused, twice: {error}.", job_id=file.job_id
                     ) from error
             except (NotSent, Unclear) as error:
-                failures = 0 if part.size > before else failures + 1
+                failures = 0 if part.size - before >= ENOUGH_BYTES else failures + 1
                 if failures >= TRIES:
                     raise BadDownload(
                         f"{target.name} could not be fetched: {error}. The next try goes on from here.",

@@ -8,6 +8,7 @@ from typing import Any, Self
 import anyio
 import httpx2
 
+from .body import MOST_REPLY_BYTES, Body
 from .events import Event
 from .wire import Fetch, NotSent, Pause, Procedure, Reply, Request, Result, Step, Tell, Unclear
 
@@ -26,6 +27,9 @@ _NEVER_LEFT = (
     httpx2.UnsupportedProtocol,
     httpx2.InvalidURL,
 )
+
+#: Packed, an answer of a few kilobytes can be gigabytes.
+_UNPACKED = {"Accept-Encoding": "identity"}
 
 Listener = Callable[[Event], None]
 Answer = Reply | Exception | None
@@ -85,14 +89,11 @@ class Driver:
             if isinstance(step, Fetch):
                 return self._fetch(step)
             client = self._fresh if step.fresh else self._client
-            response = client.request(
-                step.method,
-                step.url,
-                headers=step.headers,
-                content=step.content,
-                timeout=_timeout(step.timeout),
-            )
-            return _reply(response, response.content)
+            with client.stream(**_sent(step)) as response:
+                body = Body(response, most=MOST_REPLY_BYTES)
+                for piece in response.iter_raw():
+                    body.add(piece)
+                return _reply(response, body.whole)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _named(error) from error
 
@@ -102,7 +103,9 @@ class Driver:
         ) as response:
             head = _reply(response, b"")
             if (write := step.accept(head)) is not None:
+                body = Body(response)
                 for piece in response.iter_raw():
+                    body.met(piece)
                     write(piece)
             return head
 
@@ -171,14 +174,11 @@ class AsyncDriver:
             if isinstance(step, Fetch):
                 return await self._fetch(step)
             client = self._fresh if step.fresh else self._client
-            response = await client.request(
-                step.method,
-                step.url,
-                headers=step.headers,
-                content=step.content,
-                timeout=_timeout(step.timeout),
-            )
-            return _reply(response, response.content)
+            async with client.stream(**_sent(step)) as response:
+                body = Body(response, most=MOST_REPLY_BYTES)
+                async for piece in response.aiter_raw():
+                    body.add(piece)
+                return _reply(response, body.whole)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _named(error) from error
 
@@ -188,7 +188,9 @@ class AsyncDriver:
         ) as response:
             head = _reply(response, b"")
             if (write := step.accept(head)) is not None:
+                body = Body(response)
                 async for piece in response.aiter_raw():
+                    body.met(piece)
                     write(piece)
             return head
 
@@ -216,6 +218,17 @@ def _reply(response: httpx2.Response, body: bytes) -> Reply:
     return Reply(
         response.status_code, {name.lower(): value for name, value in response.headers.items()}, body
     )
+
+
+def _sent(step: Request) -> dict[str, Any]:
+    """A request as the HTTP library takes it."""
+    return {
+        "method": step.method,
+        "url": step.url,
+        "headers": {**step.headers, **_UNPACKED},
+        "content": step.content,
+        "timeout": _timeout(step.timeout),
+    }
 
 
 def _timeout(seconds: float) -> httpx2.Timeout:

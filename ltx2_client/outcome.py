@@ -3,9 +3,10 @@
 The worker of tomorrow may say more than the contract of today: fields that are not known are left out.
 """
 
+import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ltx2_api.errors import Fault
 from ltx2_api.reply import DryRunResult, VideoResult
@@ -13,19 +14,22 @@ from ltx2_api.reply import DryRunResult, VideoResult
 from .errors import BadReply, Cancelled, JobFailed, Ltx2Error
 from .events import Running
 from .models import State, Status
+from .strangers import on_one_line
 
 Outcome = VideoResult | DryRunResult
+#: An address that a browser may be sent to; what is not ASCII has to be escaped in it.
+_LINK = re.compile(r"https?://[!-~]{1,8000}")
 
 
 class _Progress(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    percent: int
-    stage: str
-    step: int | None = None
-    steps: int | None = None
-    seconds_left: float | None = None
-    picture: str | None = None
+    percent: int = Field(ge=0, le=100)
+    stage: str = Field(max_length=100)
+    step: int | None = Field(None, ge=0, le=100_000)
+    steps: int | None = Field(None, ge=0, le=100_000)
+    seconds_left: float | None = Field(None, ge=0, le=1e7)
+    picture: str | None = Field(None, max_length=1_000_000)
 
 
 class _Failure(BaseModel):
@@ -58,8 +62,11 @@ def outcome(status: Status) -> Outcome:
     output = status.output
     kind = DryRunResult if isinstance(output, dict) and output.get("dry_run") is True else VideoResult
     try:
-        return kind.model_validate(output, extra="ignore")
-    except ValidationError as error:
+        result = kind.model_validate(output, extra="ignore")
+        if isinstance(result, VideoResult):
+            _check_links(result)
+        return result
+    except ValueError as error:
         raise BadReply(
             "The job is completed, but what came back is not a result of this worker.", job_id=status.id
         ) from error
@@ -81,13 +88,26 @@ def failure(status: Status) -> Ltx2Error:
     except ValidationError:
         # Not this worker's own words: a traceback of the SDK, or RunPod's. The first line is enough.
         text = (status.error or "").strip().splitlines()
-        said = f": {text[0][:200]}" if text and not text[0].startswith(("{", "Traceback")) else "."
+        said = (
+            f": {on_one_line(text[0][:200])}" if text and not text[0].startswith(("{", "Traceback")) else "."
+        )
         return JobFailed(f"The job failed without a code{said}", job_id=status.id, code="unknown")
     return JobFailed(
-        status.error or "The job failed.",
+        on_one_line(status.error or "The job failed."),
         job_id=status.id,
         code=told.code,
         field=told.field,
-        faults=[Fault(str(fault.get("field")), str(fault.get("message"))) for fault in told.faults],
+        faults=[Fault(_text(fault, "field"), _text(fault, "message")) for fault in told.faults],
         retryable=told.retryable,
     )
+
+
+def _text(fault: dict[str, Any], name: str) -> str:
+    return on_one_line(str(fault.get(name)))
+
+
+def _check_links(result: VideoResult) -> None:
+    """Raise `ValueError` for a link that is none: a page follows it."""
+    for link in (result.url, result.poster_url, result.animation_url):
+        if link is not None and not _LINK.fullmatch(link):
+            raise ValueError("a link is no http(s) address")

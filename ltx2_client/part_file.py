@@ -11,6 +11,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 
 from .errors import BadDownload
+from .strangers import whole_number
 from .wire import Reply
 
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -92,7 +93,7 @@ class PartFile:
             return self.write
         if head.status == 206:
             match = _RANGE.fullmatch(head.headers.get("content-range", ""))
-            if match is None or int(match[1]) != self.size:
+            if match is None or whole_number(match[1]) != self.size:
                 raise Wrong("another part of the file was sent than the one asked for")
             self._expect(match[2])
             return self.write
@@ -139,8 +140,9 @@ class PartFile:
 
     def _expect(self, told: str | None) -> None:
         """Refuse a file of another length before it is fetched."""
-        if self._wanted_size is not None and told and told.isdigit() and int(told) != self._wanted_size:
-            raise Wrong(f"the file has {int(told):,} bytes, not {self._wanted_size:,}")
+        length = whole_number(told) if told else None
+        if self._wanted_size is not None and length not in {None, self._wanted_size}:
+            raise Wrong(f"the file has {length:,} bytes, not {self._wanted_size:,}")
 
     def _unwritable(self, error: OSError) -> BadDownload:
         return BadDownload(f"{self._target} cannot be written: {error.strerror or error}.")

@@ -13,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from .errors import BadReply, Ltx2Error, NotFound, RateLimited, Refused, Unauthorized
 from .models import Health, State, Status
+from .strangers import is_job_id, on_one_line, read_json
 from .wire import Reply, Request
 
 #: RunPod's address; an emulator has another.
@@ -76,9 +77,9 @@ class Address:
 def job_id_of(reply: Reply) -> str:
     """The id of the job that `/run` or `/retry` answers with; raises `BadReply` without one."""
     job_id = _json(reply).get("id")
-    if not isinstance(job_id, str) or not job_id:
+    if not is_job_id(job_id):
         raise BadReply("RunPod's answer holds no job id.")
-    return job_id
+    return str(job_id)
 
 
 def status_of(reply: Reply) -> Status:
@@ -86,12 +87,14 @@ def status_of(reply: Reply) -> Status:
     body = _json(reply)
     try:
         return read_status(body)
-    except ValidationError as error:
+    except ValueError as error:
         raise BadReply("RunPod's answer is not a job's status.") from error
 
 
 def read_status(body: Mapping[str, Any]) -> Status:
-    """A status out of RunPod's JSON, as `/status` answers it and a webhook brings it."""
+    """A status out of RunPod's JSON, as `/status` answers it and a webhook brings it; raises `ValueError`."""
+    if not is_job_id(body.get("id")):
+        raise ValueError("it is no job's")
     named = str(body.get("status", ""))
     state = State(named) if named in State.__members__ else State.IN_PROGRESS
     error = body.get("error")
@@ -149,19 +152,20 @@ def refusal(reply: Reply, what: str) -> Ltx2Error | None:
 def retry_after(reply: Reply) -> float | None:
     """The seconds of a `Retry-After` header; a date in it is not read, as RunPod sends none."""
     text = reply.headers.get("retry-after", "").strip()
-    return min(float(text), 3600.0) if text.replace(".", "", 1).isdigit() else None
+    plain = text.isascii() and text.replace(".", "", 1).isdigit()
+    return min(float(text), 3600.0) if plain else None
 
 
 def _said(reply: Reply) -> str:
     """What a refusal says about itself, short and on one line."""
     try:
-        body = json.loads(reply.body)
+        body = read_json(reply.body)
     except ValueError:
         return ""
     text = body.get("error") or body.get("message") if isinstance(body, dict) else None
     if not isinstance(text, str):
         return ""
-    return ": " + "".join(letter if letter.isprintable() else " " for letter in text)[:200].rstrip(". ")
+    return ": " + on_one_line(text[:200]).rstrip(". ")
 
 
 def _seconds(milliseconds: object) -> float | None:
@@ -171,7 +175,7 @@ def _seconds(milliseconds: object) -> float | None:
 
 def _json(reply: Reply) -> dict[str, Any]:
     try:
-        body = json.loads(reply.body)
+        body = read_json(reply.body)
     except ValueError as error:
         raise BadReply("RunPod's answer is not JSON.") from error
     if not isinstance(body, dict):

@@ -6,14 +6,12 @@ the address, answer 200 at once, keep nothing of the body but the id, and ask fo
 
 import hashlib
 import hmac
-import json
 from dataclasses import dataclass
-
-from pydantic import ValidationError
 
 from .errors import BadReply
 from .models import State
 from .runpod_api import read_status
+from .strangers import read_json
 
 #: A webhook's body is read up to this many bytes: RunPod's limit for a job, twice.
 MOST_BODY_BYTES = 20_000_000
@@ -36,8 +34,8 @@ def parse(body: bytes) -> Completion:
     if len(body) > MOST_BODY_BYTES:
         raise BadReply("The webhook's body is too large.")
     try:
-        status = read_status(json.loads(body))
-    except (ValueError, AttributeError, ValidationError) as error:
+        status = read_status(read_json(body))
+    except (ValueError, AttributeError) as error:
         raise BadReply("The webhook's body is not a job's status.") from error
     return Completion(status.id, status.state)
 

@@ -12,6 +12,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from . import problems
 from .backend import Backend
+from .body_limit import BodyLimit
 from .problems import ProblemError
 from .routes import account, generations, hooks, operations, page, stream, uploads
 
@@ -41,6 +42,7 @@ def create_app(backend: Backend) -> FastAPI:
     _add_routes(app)
     app.add_exception_handler(ProblemError, problems.answer)
     app.add_exception_handler(RequestValidationError, problems.answer_invalid)
+    app.add_middleware(BodyLimit)
     if backend.settings.origins:
         app.add_middleware(
             CORSMiddleware,

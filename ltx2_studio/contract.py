@@ -1,9 +1,9 @@
 """What the API answers: the objects that a page sees. No RunPod id, URL or key is among them."""
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class State(StrEnum):
@@ -106,6 +106,15 @@ class Page(BaseModel):
     next: str | None
 
 
+def _is_text(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be printable text")
+    return value
+
+
+Tag = Annotated[str, Field(max_length=100), AfterValidator(_is_text)]
+
+
 class NewGeneration(BaseModel):
     """What is asked for."""
 
@@ -113,7 +122,7 @@ class NewGeneration(BaseModel):
 
     model: str = "ltx-2"
     input: dict[str, Any]
-    tags: list[str] = Field(default_factory=list, max_length=10)
+    tags: list[Tag] = Field(default_factory=list, max_length=10)
 
 
 class QuoteRequest(BaseModel):

@@ -188,6 +188,9 @@ class Dispatcher:
             return
         except errors.Ltx2Error as error:
             log.warning("status not known", extra={"generation": row.id, "error": type(error).__name__})
+            if now > row.created_at + self.settings.job_ttl + AFTER_TTL:
+                await self._expired(row)
+                return
             await self._in(lambda db: generations.due_at(db, row, self._later(LOOK_EVERY * 2)))
             return
         if status.state is JobState.COMPLETED:

@@ -7,14 +7,19 @@ the last number that it saw gets everything newer, once.
 import asyncio
 import hashlib
 import hmac
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import TypeVar
 
 import sqlalchemy as sa
 
+from ltx2_client.strangers import whole_number
+
 from . import generations
 from .generations import Row
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -46,7 +51,12 @@ class Changes:
     async def watch(self) -> None:
         """Look for changes until cancelled; run it once in each process."""
         while True:
-            newest = await asyncio.to_thread(self._read, generations.newest)
+            try:
+                newest = await asyncio.to_thread(self._read, generations.newest)
+            except sa.exc.SQLAlchemyError:
+                # The database is away: with this watch would end what submits and reconciles beside it.
+                log.exception("no look for changes")
+                newest = self._newest
             if newest > self._newest:
                 self._newest = newest
                 new, self._new = self._new, asyncio.Event()
@@ -92,9 +102,11 @@ def account_of(secret: str, given: str, at: float) -> str | None:
     """The account of a ticket; None if it is forged or old."""
     signed, _, signature = given.rpartition(".")
     account, _, until = signed.rpartition(".")
-    if not until.isdigit() or int(until) < at:
+    moment = whole_number(until)
+    if moment is None or moment < at:
         return None
-    return account if hmac.compare_digest(signature, _signature(secret, account, int(until))) else None
+    right = _signature(secret, account, moment)
+    return account if hmac.compare_digest(signature.encode(), right.encode()) else None
 
 
 def _signature(secret: str, account: str, until: int) -> str:

@@ -1,12 +1,13 @@
 """Taking an order: what is asked for, checked, priced and written, with its credits held."""
 
+import json
 from http import HTTPStatus
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 import ltx2_api.errors
-from ltx2_api.errors import ErrorCode, WorkerError
+from ltx2_api.errors import MAX_FAULTS, ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.prices import credits_for
 
@@ -105,7 +106,22 @@ def _parsed(given: dict[str, object]) -> tuple[JobInput, tuple[str, ...]]:
             ltx2_api.errors.Fault(name, f"{name} is filled in by this API: leave it out.") for name in ours
         )
         raise WorkerError(ErrorCode.INVALID_INPUT, faults[0].message, field=faults[0].field, faults=faults)
+    _check_text(given)
     return JobInput.parse(given)
+
+
+def _check_text(given: dict[str, object]) -> None:
+    """Refuse what Python reads as JSON and no database takes: NaN, halves of surrogate pairs."""
+    faults = []
+    for name, value in given.items():
+        try:
+            json.dumps({name: value}, ensure_ascii=False, allow_nan=False).encode()
+        except (ValueError, RecursionError):
+            shown = name.encode("ascii", "replace").decode()[:80]
+            faults.append(ltx2_api.errors.Fault(shown, f"{shown} is no valid JSON."))
+    if faults:
+        told = tuple(faults[:MAX_FAULTS])
+        raise WorkerError(ErrorCode.INVALID_INPUT, told[0].message, field=told[0].field, faults=told)
 
 
 def _price(job: JobInput) -> int:

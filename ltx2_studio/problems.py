@@ -60,6 +60,11 @@ def no_uploads() -> ProblemError:
 async def answer(_request: Request, error: Exception) -> JSONResponse:
     """A ProblemError as an answer."""
     assert isinstance(error, ProblemError)
+    return as_response(error)
+
+
+def as_response(error: ProblemError) -> JSONResponse:
+    """What a ProblemError says, as RFC 9457 has it."""
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else None
     return _json(error.problem, headers)
 

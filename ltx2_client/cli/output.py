@@ -16,6 +16,7 @@ from ltx2_api.reply import DryRunResult, VideoResult
 
 from .. import errors
 from ..events import Done, Downloading, Event, Queued, Running, TakeEnded, TakeStarted, Troubled
+from ..strangers import on_one_line
 
 
 class Output:
@@ -38,9 +39,9 @@ class Output:
     def __enter__(self) -> Self:
         if not self.as_json and self._console.is_terminal:
             self._progress = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                TextColumn("{task.fields[text]}"),
+                TextColumn("{task.fields[text]}", markup=False),
                 TimeElapsedColumn(),
                 console=self._console,
             )
@@ -75,12 +76,12 @@ class Output:
     def say(self, text: str) -> None:
         """Say something to a person; nothing where JSON is read."""
         if not self.as_json:
-            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._console.print(_shown(text), highlight=False, markup=False, soft_wrap=True)
 
     def result(self, data: Any, text: str) -> None:
         """Write the command's result: `data` as one line of JSON, or `text`."""
         self.stop_bars()
-        print(json.dumps(data) if self.as_json else text, flush=True)
+        print(json.dumps(data) if self.as_json else _shown(text), flush=True)
 
     def error(self, error: errors.Ltx2Error, extra: str = "") -> None:
         """Say what went wrong: one sentence, or one line of JSON."""
@@ -97,6 +98,7 @@ class Output:
         """Show how far something is: a bar on a terminal, elsewhere a line for each stage."""
         if self.as_json:
             return
+        text = on_one_line(text)
         name = self._names.get(job_id, job_id)
         if self._progress is None:
             stage = text.partition(" ·")[0]
@@ -113,6 +115,11 @@ class Output:
         if self._progress is not None and event.job_id in self._bars:
             self._progress.remove_task(self._bars.pop(event.job_id))
         self.say(f"{event.take}: {event.file or event.error}")
+
+
+def _shown(text: str) -> str:
+    """A text as it may be written to a terminal: what an endpoint says is in it."""
+    return "\n".join(on_one_line(line) for line in text.split("\n"))
 
 
 def video_json(result: VideoResult, file: object) -> dict[str, Any]:

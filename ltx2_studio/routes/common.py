@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
 
+from ltx2_client.strangers import whole_number
+
 from .. import events
 from ..backend import Backend
 from ..problems import ProblemError
@@ -73,8 +75,8 @@ def cursor(text: str | None) -> int | None:
     """
     if text is None:
         return None
-    if not text.isdigit():
+    if (number := whole_number(text)) is None:
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "cursor: not one of this API's."
         )
-    return int(text)
+    return number

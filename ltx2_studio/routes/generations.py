@@ -27,6 +27,9 @@ router = APIRouter(prefix="/api/generations", tags=["generations"])
 #: What can be asked for. RunPod's endpoint may offer more; each is a contract of its own.
 MODEL = "ltx-2"
 
+#: Ids as `generations` makes them; a database may refuse to look for other text.
+_ID = re.compile(r"[0-9a-f-]{36}")
+
 Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 
 
@@ -66,7 +69,7 @@ def listed(
     *,
     state: Annotated[tuple[State, ...], Query()] = (),
     tag: str | None = None,
-    q: Annotated[str | None, Query(max_length=200)] = None,
+    q: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
     cursor_: Annotated[str | None, Query(alias="cursor")] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 30,
 ) -> contract.Page:
@@ -155,6 +158,8 @@ def _take(request: Request, response: Response, new: New) -> contract.Generation
 
 
 def _owned(request: Request, account: str, generation: str) -> Row:
+    if not _ID.fullmatch(generation):
+        raise not_found()
     try:
         row = within(backend_of(request), lambda db: generations.get(db, generation))
     except LookupError:

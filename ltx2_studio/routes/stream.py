@@ -8,12 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 
+from ltx2_client.strangers import whole_number
+
 from .. import contract, events, views
 from ..problems import ProblemError
 from .common import Account, backend_of, viewer_of
 
 router = APIRouter(prefix="/api/generations", tags=["events"])
 
+#: The largest whole number that a page in a browser has exactly.
+MOST_SEQ = 2**53 - 1
 #: Seconds of silence after which a comment is sent: proxies end what they take for dead.
 HEARTBEAT = 15.0
 #: Milliseconds after which a browser connects again.
@@ -32,14 +36,15 @@ def ticket(request: Request, account: Account) -> contract.Ticket:
 async def server_sent(
     request: Request,
     ticket: str | None = None,
-    since: Annotated[int | None, Query(ge=0)] = None,
+    since: Annotated[int | None, Query(ge=0, le=MOST_SEQ)] = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> StreamingResponse:
     """Every change of the caller's generations; with Last-Event-ID those that were missed, once."""
     account = await asyncio.to_thread(viewer_of, request, ticket)
-    seen = int(last_event_id) if last_event_id and last_event_id.isdigit() else since
+    seen = whole_number(last_event_id) if last_event_id else None
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_lines(request, account, seen), media_type="text/event-stream", headers=headers)
+    lines = _lines(request, account, since if seen is None else seen)
+    return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
 
 async def _lines(request: Request, account: str, since: int | None) -> AsyncIterator[str]:
@@ -55,7 +60,9 @@ async def _lines(request: Request, account: str, since: int | None) -> AsyncIter
 
 @router.websocket("/ws")
 async def web_socket(
-    socket: WebSocket, ticket: str | None = None, since: Annotated[int | None, Query(ge=0)] = None
+    socket: WebSocket,
+    ticket: str | None = None,
+    since: Annotated[int | None, Query(ge=0, le=MOST_SEQ)] = None,
 ) -> None:
     """The same objects, one in each message; `since` is the `seq` of the last one that was seen."""
     try:
@@ -65,15 +72,19 @@ async def web_socket(
         return
     await socket.accept()
     sending = asyncio.create_task(_send(socket, account, since))
-    with suppress(WebSocketDisconnect):
-        while not sending.done():
-            await socket.receive_text()  # nothing is expected; this ends when the browser goes
-    sending.cancel()
-    await asyncio.wait({sending})
+    try:
+        # Nothing is expected; this ends when the browser goes.
+        while not sending.done() and (await socket.receive())["type"] != "websocket.disconnect":
+            pass
+    finally:
+        sending.cancel()
+        await asyncio.wait({sending})
 
 
 async def _send(socket: WebSocket, account: str, since: int | None) -> None:
     backend = backend_of(socket)
-    async for row in backend.changes.of(account, since, HEARTBEAT):
-        if row is not None:
+    with suppress(WebSocketDisconnect):
+        async for row in backend.changes.of(account, since, HEARTBEAT):
+            if row is None:
+                continue
             await socket.send_text(views.generation(row, backend.clock()).model_dump_json())

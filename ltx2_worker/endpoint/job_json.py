@@ -16,11 +16,12 @@ DEEPEST = 64
 #: No number that any job may have is longer.
 LONGEST_INTEGER = 400
 
-_ID = re.compile(r"[!-~]{1,256}")  # printable ASCII without space
+_ID = re.compile(r"(?!\.{1,2}\Z)[!-~]{1,256}")  # printable ASCII without space; no folder of a path
 #: Characters that would change the path of the URL into which the SDK puts an id.
 _NOT_IN_A_PATH = frozenset("/?#%\\")
-#: A string, or a bracket outside of strings.
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+#: A string, or a bracket outside of strings. One that does not end reaches to the end of the text, or each
+#: quotation mark in it would be tried as the beginning of another.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 
 
 class JobResponse(ClientResponse):

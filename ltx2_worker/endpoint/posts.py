@@ -48,7 +48,7 @@ async def post(session: ClientSession, url: str, body: str) -> None:
         session: the SDK's. Its X-Request-ID header names this job now, and may name another job by the time
             of a second try, for the SDK sets it anew for each post; so it is read once.
         url: the platform's.
-        body: JSON.
+        body: JSON. Half of a surrogate pair in it, which cannot be sent, becomes a question mark.
 
     Raises:
         ClientError: it could not be posted; the SDK writes that into its log.
@@ -60,7 +60,10 @@ async def post(session: ClientSession, url: str, body: str) -> None:
     }
     try:
         async with RetryClient(session, retry_options=_LaterAgain(), raise_for_status=True).post(
-            url, data=body, headers=headers, timeout=ClientTimeout(total=POST_SECONDS)
+            url,
+            data=body.encode(errors="replace"),
+            headers=headers,
+            timeout=ClientTimeout(total=POST_SECONDS),
         ) as response:
             await response.read()
     except TimeoutError as error:

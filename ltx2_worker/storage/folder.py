@@ -95,6 +95,15 @@ class FolderStore:
             except FileNotFoundError:
                 return False
 
+    def has(self, name: str, deadline: Deadline) -> bool:
+        """Whether anything lies under this name."""
+        with _faults():
+            try:
+                (self._folder / name).lstat()
+            except FileNotFoundError:
+                return False
+        return True
+
     def location(self, name: str) -> Location:
         """Return the file's path."""
         return Location(path=self._folder / name)

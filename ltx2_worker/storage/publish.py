@@ -129,7 +129,7 @@ class Publisher:
         try:
             delivery = store_all(store, entry.artifacts, deadline)
         except (StoreFault, OSError) as error:
-            if isinstance(error, StoreFault) and entry.folder.exists():
+            if isinstance(error, StoreFault) and _may_be_there(entry.folder):
                 raise _undelivered(f"the {store.noun} {error.reason}", kept=True) from error
             # Another worker that shares the outbox has delivered the video meanwhile, or the disk fails.
             log.warning("kept video unreadable", extra={"entry": entry.folder.name, "why": str(error)})
@@ -220,6 +220,17 @@ def _recorded(store: Store, name: str, input_digest: str, deadline: Deadline) ->
     except StoreFault as fault:
         log.warning("no record could be looked for", extra={"why": f"the {store.noun} {fault.reason}"})
         return None
+
+
+def _may_be_there(folder: Path) -> bool:
+    """Whether a folder is there, or cannot be looked at."""
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _undelivered(reason: str, *, kept: bool) -> WorkerError:

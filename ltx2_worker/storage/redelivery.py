@@ -6,8 +6,8 @@ from ltx2_api.errors import WorkerError
 
 from ..deadline import Deadline
 from .outbox import Outbox
-from .record import find_record, store_all
-from .store import Store, StoreFault
+from .record import VIDEO, Artifacts, find_record, store_all
+from .store import Store, StoreFault, digest_of
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,9 @@ def deliver_kept(outbox: Outbox, store: Store, deadline: Deadline) -> tuple[int,
         try:
             name, input_digest = entry.artifacts.name, entry.artifacts.input_digest
             if find_record(store, name, None, deadline) is None:
+                if _is_taken(store, entry.artifacts, deadline):
+                    log.info("video stays in the outbox", extra=facts | {"why": "another has its name"})
+                    continue
                 if not store_all(store, entry.artifacts, deadline).complete:
                     again = True
                     break
@@ -52,3 +55,14 @@ def deliver_kept(outbox: Outbox, store: Store, deadline: Deadline) -> tuple[int,
             continue
         outbox.forget(entry)
     return delivered, again
+
+
+def _is_taken(store: Store, artifacts: Artifacts, deadline: Deadline) -> bool:
+    """Whether a video without a record lies under the name of this one, and is another.
+
+    A bucket that refuses records has it, or a worker was killed before it wrote one: its caller may have been
+    told that it is there. So this one goes there only when its job is sent again.
+    """
+    name = artifacts.name + VIDEO
+    digest = artifacts.digest or digest_of(artifacts.video)
+    return store.has(name, deadline) and not store.holds(name, digest, deadline)

@@ -143,6 +143,15 @@ class S3Store:
         """Whether the object is there and has this size, and this checksum where the store gives one."""
         return bool(self._unless_absent("head", lambda: self._matches(name, digest), deadline))
 
+    def has(self, name: str, deadline: Deadline) -> bool:
+        """Whether there is an object under this name; False where this key may not look."""
+
+        def look() -> bool:
+            self._client.head_object(Bucket=self._bucket.name, Key=self._key(name))
+            return True
+
+        return bool(self._unless_absent("head", look, deadline))
+
     def location(self, name: str) -> Location:
         """Return the public URL where the bucket has one, else one that works for `url_lifetime` seconds."""
         key = self._key(name)

@@ -100,6 +100,9 @@ class Store(Protocol):
     def holds(self, name: str, digest: Digest, deadline: Deadline) -> bool:
         """Whether a stored file is there and has the content of `digest`. Raises `StoreFault`."""
 
+    def has(self, name: str, deadline: Deadline) -> bool:
+        """Whether a file of any content is stored under a name. Raises `StoreFault`."""
+
     def location(self, name: str) -> Location:
         """Return where a stored file is found, for the caller."""
 

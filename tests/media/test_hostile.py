@@ -81,7 +81,13 @@ def verdict(number: int, error: WorkerError | None, field: str, files: tuple[Pat
     return (error.message if error else "fitted"), kilobytes
 
 
-def run_all(check: Callable[[int, Path], tuple[str, int]], numbers: range, folder: Path) -> None:
+def run_all(
+    check: Callable[[int, Path], tuple[str, int]],
+    numbers: range,
+    folder: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
+    record_property("cases", len(numbers))
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(check, numbers, repeat(folder)))
     kinds = Counter(kind for kind, _ in results)
@@ -93,24 +99,26 @@ def run_all(check: Callable[[int, Path], tuple[str, int]], numbers: range, folde
     assert kinds["fitted"] < len(results) // 2
 
 
-def test_hostile_pictures(tmp_path: Path) -> None:
-    run_all(check_picture, range(FAST), tmp_path)
+def test_hostile_pictures(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    run_all(check_picture, range(FAST), tmp_path, record_property)
 
 
-def test_hostile_videos(tmp_path: Path) -> None:
-    run_all(check_video, range(FAST), tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_five_thousand_hostile_pictures(tmp_path: Path) -> None:
-    run_all(check_picture, range(FAST, FAST + ALL), tmp_path)
+def test_hostile_videos(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    run_all(check_video, range(FAST), tmp_path, record_property)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_five_thousand_hostile_videos(tmp_path: Path) -> None:
-    run_all(check_video, range(FAST, FAST + ALL), tmp_path)
+def test_five_thousand_hostile_pictures(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    run_all(check_picture, range(FAST, FAST + ALL), tmp_path, record_property)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_five_thousand_hostile_videos(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    run_all(check_video, range(FAST, FAST + ALL), tmp_path, record_property)
 
 
 HEADS = st.sampled_from(

@@ -77,7 +77,10 @@ def test_only_what_lies_deeper_than_the_bound_is_replaced(depth: int) -> None:
 @pytest.mark.parametrize(
     "job",
     [None, "x", [], {}, {"id": "a"}, {"id": None, "input": {}}, {"id": 1, "input": {}}]
-    + [{"id": job_id, "input": {}} for job_id in ("", "a b", "a\nb", "a/b", "a?b", "a#b", "é", "a" * 300)],
+    + [
+        {"id": job_id, "input": {}}
+        for job_id in ("", ".", "..", "a b", "a\nb", "a/b", "a?b", "a#b", "é", "a" * 300)
+    ],
 )
 def test_what_the_sdk_cannot_run_or_report_on_is_no_job(job: object) -> None:
     assert not is_job(job)
@@ -104,3 +107,9 @@ def test_flattening_keeps_every_value_that_is_not_too_deep(value: Any, levels: i
     parsed = json.loads(flattened(text))
     assert (parsed["before"], parsed["after"]) == (value, value)
     assert json.loads(flattened(flattened(text))) == parsed
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("text", ['{"a":"' + '\\"' * 500_000, '"' + "\\" * 1_000_001, '"' * 1_000_001])
+def test_an_answer_that_breaks_off_in_a_text_is_looked_at_once(text: str) -> None:
+    assert len(flattened(text)) == len(text)

@@ -18,7 +18,7 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(posts, "FIRST_PAUSE", 0.001)
 
 
-def posted(answers: Iterable[int]) -> list[tuple[str, str]]:
+def posted(answers: Iterable[int], body: str = "{}") -> list[tuple[str, str]]:
     """The request ids and bodies that reach a server which gives these answers, 200 after them."""
     left = list(answers)
     seen: list[tuple[str, str]] = []
@@ -36,7 +36,7 @@ def posted(answers: Iterable[int]) -> list[tuple[str, str]]:
         app.router.add_post("/done", answer)
         async with TestServer(app) as server, aiohttp.ClientSession() as session:
             session.headers["X-Request-ID"] = "mine"
-            post = asyncio.create_task(posts.post(session, str(server.make_url("/done")), "{}"))
+            post = asyncio.create_task(posts.post(session, str(server.make_url("/done")), body))
             await asyncio.sleep(0)
             session.headers["X-Request-ID"] = "another-job-s"
             await post
@@ -53,6 +53,10 @@ def posted(answers: Iterable[int]) -> list[tuple[str, str]]:
 )
 def test_a_post_is_repeated_until_it_arrives_and_stays_this_job_s(answers: list[int]) -> None:
     assert posted(answers) == [("mine", "{}")] * (len(answers) + 1)
+
+
+def test_half_of_a_surrogate_pair_does_not_cost_the_result() -> None:
+    assert posted([], '{"a": "\ud800"}') == [("mine", '{"a": "?"}')]
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 410])

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -139,7 +139,8 @@ class WorkerProcess:
             yield
         finally:
             for process in held:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):  # the worker may have ended it meanwhile
+                    process.resume()
 
     def survivors(self, timeout: float) -> list[psutil.Process]:
         """Descendants that still live after at most `timeout` seconds: orphans, once the worker ended."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from local.runpod import Emulator, Job, Options, Script, sampling
+from tests.studio.postgres import postgres, programs
 from tests.studio.small_studio import KEY, VIDEO, Studio, running, sqlite
 
 
@@ -25,3 +26,15 @@ def studio(runpod: Emulator, tmp_path: Path) -> Iterator[Studio]:
     """A backend on SQLite; nobody works at the endpoint yet."""
     with running(runpod, sqlite(tmp_path)) as studio:
         yield studio
+
+
+needs_postgres = pytest.mark.skipif(programs() is None, reason="no Postgres here (Debian: postgresql)")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield sqlite(tmp_path)
+        return
+    with postgres(tmp_path) as address:
+        yield address

@@ -6,30 +6,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 import requests
 import sqlalchemy as sa
 
 from local.runpod import Emulator
 from ltx2_studio.database import connect
 from tests.studio.conftest import makes_a_video
-from tests.studio.postgres import postgres, programs
 from tests.studio.small_studio import JOB, KEY, SECRET, running, sqlite
-
-needs_postgres = pytest.mark.skipif(programs() is None, reason="no Postgres here (Debian: postgresql)")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_postgres)])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield sqlite(tmp_path)
-        return
-    with postgres(tmp_path) as address:
-        yield address
 
 
 def test_an_order_is_made_and_paid_for_once(runpod: Emulator, database: str) -> None:

@@ -1,10 +1,11 @@
 """No input, whatever it holds, makes a large reply or takes long to refuse."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ltx2_api.bounds import MAX_DEPTH, MAX_VALUES, check_bounds
@@ -77,11 +78,35 @@ ANYTHING = st.recursive(
 FIELDS = st.sampled_from(sorted(JobInput.model_fields)) | st.text(max_size=30)
 
 
-@given(ANYTHING | st.dictionaries(FIELDS, ANYTHING, max_size=30))
-def test_any_input_is_a_job_or_a_small_refusal(raw: object) -> None:
+ANY_INPUT = ANYTHING | st.dictionaries(FIELDS, ANYTHING, max_size=30)
+
+
+def is_a_job_or_a_small_refusal(raw: object) -> None:
     try:
         JobInput.parse(raw)
     except WorkerError as error:
         assert error.code is ErrorCode.INVALID_INPUT
         reply = FailureResult.of(error, "job").model_dump(mode="json", exclude_none=True)
-        assert len(json.dumps(reply)) < LARGEST_REPLY
+        assert len(json.dumps(reply, ensure_ascii=False, allow_nan=False).encode()) < LARGEST_REPLY
+
+
+#: Bodies of jobs as they were sent, each of a kind that has ended badly somewhere.
+KEPT = json.loads(Path(__file__).with_name("hostile_bodies.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("body", KEPT, ids=[body["why"] for body in KEPT])
+def test_a_body_that_was_kept_is_a_job_or_a_small_refusal(body: dict[str, str]) -> None:
+    is_a_job_or_a_small_refusal(json.loads(body["json"]))
+
+
+@given(ANY_INPUT)
+def test_any_input_is_a_job_or_a_small_refusal(raw: object) -> None:
+    is_a_job_or_a_small_refusal(raw)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(ANY_INPUT)
+def test_twenty_thousand_inputs_are_jobs_or_small_refusals(raw: object) -> None:
+    is_a_job_or_a_small_refusal(raw)
