@@ -24,7 +24,7 @@ import runpod
 from pydantic import ValidationError
 
 from ltx2_api.errors import WorkerError
-from ltx2_worker import logs
+from ltx2_worker import logs, telemetry
 from ltx2_worker.endpoint.endpoint import Endpoint
 from ltx2_worker.run_mode import RunMode
 from ltx2_worker.settings import Settings, unknown_variables, variable
@@ -46,7 +46,16 @@ def main() -> int:
     mode = RunMode.detect()
     quiet = mode is RunMode.SINGLE and sys.stdout.isatty()
     level = "WARNING" if quiet else "INFO"
-    logs.set_up(as_json=mode is RunMode.QUEUE, level=level)
+    logs.set_up(as_json=mode is RunMode.QUEUE, level=level, without={"job failed"} if quiet else ())
+    exporting = telemetry.start(os.environ)
+    try:
+        return _serve(mode, level)
+    finally:
+        if exporting is not None:
+            exporting.close()
+
+
+def _serve(mode: RunMode, level: str) -> int:
     # By default the SDK writes whole jobs and results, prompts included, into the log.
     runpod_sdk.set_log_level(level.removesuffix("ING"))
     if wrong := runpod_sdk.wrong_version() or runpod_sdk.shared_memory_fault():

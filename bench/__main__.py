@@ -14,7 +14,7 @@ import platform
 import sys
 from collections.abc import Callable
 
-from bench import fetching, graphs, idle, memory, overhead, soak, start, stream, switching
+from bench import beside, fetching, graphs, idle, memory, overhead, soak, start, stream, switching
 from bench.table import Row, markdown
 from tests.engine.fixtures import NEEDED
 
@@ -28,11 +28,13 @@ def main() -> int:
         "graphs": graphs.rows,
         "start": start.rows,
         "overhead": overhead.rows,
+        "beside": beside.rows,
         "idle": idle.rows,
         "memory": memory.rows,
         "fetching": fetching.rows,
         "switching": switching.rows,
         "stream": stream.rows,
+        "length": stream.length_rows,
         "soak": lambda: soak.rows(options.jobs),
     }
     if unknown := [name for name in names if name not in figures]:

@@ -36,7 +36,7 @@ from ltx2_worker.engine import Encoder, EncoderFiles, Engine, EngineOptions
 from ltx2_worker.plan import make_plan
 from ltx2_worker.progress import ORDER
 from ltx2_worker.settings import Settings
-from ltx2_worker.workflow.build import BuiltGraph, Media, Output, build
+from ltx2_worker.workflow.build import BuiltGraph, Output, build
 
 PROMPT = "A lighthouse keeper climbs the stairs while a storm breaks over the bay."
 BOOT_SECONDS = 600.0
@@ -198,7 +198,7 @@ def _graph(raw: dict[str, Any], address: str) -> tuple[BuiltGraph, float]:
     job, _ = JobInput.parse(raw)
     plan = make_plan(job, installed=lambda _: True, default_camera="static")
     output = Output(Settings().video_crf, address)
-    graph = build(plan, Media(), output, resident=in_other_recipes(plan))
+    graph = build(plan, {}, output, resident=in_other_recipes(plan))
     return graph, plan.seconds
 
 

@@ -8,7 +8,7 @@ from bench.table import Row, spread
 from ltx2_api.job import JobInput
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.plan import Plan, by_recipe, make_plan
-from ltx2_worker.workflow.build import Media, Output, build
+from ltx2_worker.workflow.build import Output, build, stand_ins
 
 ROUNDS = 50
 
@@ -32,11 +32,7 @@ def rows() -> list[Row]:
 def _graph(raw: object) -> None:
     job, _ = JobInput.parse(raw)
     plan = make_plan(job, installed=lambda _: True, default_camera="static")
-    media = Media(
-        image=None if plan.image_strength is None else "start.png",
-        control=None if plan.control is None else "control.mp4",
-    )
-    build(plan, media, Output(18.0, "address"), resident=in_other_recipes(plan))
+    build(plan, stand_ins(plan), Output(18.0, "address"), resident=in_other_recipes(plan))
 
 
 def in_other_recipes(plan: Plan) -> list[Plan]:

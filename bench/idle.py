@@ -1,5 +1,6 @@
 """How long the engine has nothing to do between two jobs that were queued, with a slow upload."""
 
+import os
 import time
 from itertools import pairwise
 from statistics import median
@@ -8,7 +9,7 @@ from bench.lab import PREVIEW, running_worker, store
 from bench.table import Row, milliseconds
 from tests.storage.s3_server import Request, proxy_before
 
-JOBS = 20
+JOBS = int(os.environ.get("BENCH_IDLE_JOBS", "20"))
 UPLOAD_SECONDS = 2.0
 #: Generation must take longer than delivery and the second that the SDK waits before it asks for a next job,
 #: as it does on the platform, or no order of jobs keeps the engine busy: each preview takes so much longer.

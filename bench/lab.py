@@ -61,6 +61,11 @@ class Lab:
         """Do one job and wait for its answer."""
         return self.wait([self.runpod.submit(job)])[0]
 
+    def next_prompt(self) -> clock.PromptTimes:
+        """The prompt that the engine has just done for somebody else."""
+        self.finished += 1
+        return self._prompts(self.finished)[-1]
+
     def accepted(self, job: JobTimes) -> float:
         """When the worker itself got a job from the SDK, by its log (milliseconds, as time.monotonic())."""
         lines = (json.loads(line) for line in self.worker.output.splitlines() if line.startswith('{"time"'))

@@ -19,6 +19,8 @@ from ltx2_worker.settings import Settings
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 #: Seconds of video of 24 frames each.
 SECONDS = int(os.environ.get("BENCH_STREAM_SECONDS", "10"))
+#: 960 frames are also 20 seconds at 48 frames a second.
+LENGTHS = (240, 960)
 ROUNDS = 3
 
 
@@ -26,6 +28,22 @@ def rows() -> list[Row]:
     """Measure all."""
     options = EngineOptions.from_settings(Settings())
     return [row for name in SIZES for row in _decoding(options, name)] + _launches(options)
+
+
+def length_rows() -> list[Row]:
+    """Measure the engine's memory over the length of the video: 1080p, 10 and 40 s at 24 frames a second."""
+    options = EngineOptions.from_settings(Settings())
+    peaks = {
+        frames: _decode_into_process(options, (*SIZES["1080p"], frames))["peak_mb"] for frames in LENGTHS
+    }
+    return [
+        Row(
+            f"peak memory of the engine over its weights, 1080p, {frames} frames",
+            f"{peak:.0f} MB",
+            "under 2000 MB, flat",
+        )
+        for frames, peak in peaks.items()
+    ]
 
 
 def _decoding(options: EngineOptions, name: str) -> list[Row]:

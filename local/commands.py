@@ -1,7 +1,7 @@
-"""The commands: `run` makes a video, `serve` answers HTTP, `test` checks everything, `bench` measures it.
+"""The commands: `run` makes a video, `serve` answers HTTP, `studio` shows the page.
 
-`fleet` simulates an endpoint of many workers. `lock` writes the lists of packages anew after a change of
-requirements; `audit` looks through them.
+`test` checks everything, `bench` measures it, `fleet` simulates an endpoint of many workers. `lock` writes
+the lists of packages anew after a change of requirements; `audit` looks through them.
 """
 
 import argparse
@@ -14,11 +14,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local import audit, locks, weights
-from local.environments import AUDIT, ENGINE, HANDLER, TEST_ENGINE, TESTS
+from local import audit, browser, locks, weights
+from local.environments import AUDIT, ENGINE, HANDLER, TEST_ENGINE, TESTS, Environment
 from local.places import HOME, ROOT
 from local.problem import Problem
-from local.setup import set_up, set_up_only
+from local.setup import alone, set_up, set_up_only
+from local.steps import Steps
 from local.weights import TINY_WEIGHTS, Weights
 from local.work_folder import take_work_folder
 
@@ -26,6 +27,9 @@ from local.work_folder import take_work_folder
 _FOREIGN = ("LTX2_", "BUCKET_", "RUNPOD_", "AWS_")
 
 _CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+#: Two test files at a time, each whole in one process: most tests wait for a worker, an engine or a server,
+#: and two engines fit into the memory of a small machine. A `-n` given on the command line wins.
+_SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -69,6 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=8000, help="on 127.0.0.1; 8000 if left out")
     serve.add_argument("--key", help="the API key that callers must show; none if left out")
     serve.set_defaults(command=_serve)
+    studio = commands.add_parser(
+        "studio",
+        parents=[comfyui, models],
+        allow_abbrev=False,
+        help="set up, then serve the page AI Video with everything behind it",
+    )
+    studio.add_argument("--port", type=int, default=8080, help="on 127.0.0.1; 8080 if left out")
+    studio.add_argument("--credits", type=int, default=1000, help="on your account; 1000 if left out")
+    studio.set_defaults(command=_studio)
     test = commands.add_parser(
         "test",
         parents=[comfyui],
@@ -121,8 +134,18 @@ def _serve(options: argparse.Namespace, _: Sequence[str]) -> int:
     return _become(HANDLER.python, ["-m", "local.runpod", "--port", str(options.port), *key], environment)
 
 
+def _studio(options: argparse.Namespace, _: Sequence[str]) -> int:
+    check_port(options.port)
+    environment = _ready_to_handle(options, TESTS)
+    check_port(options.port)
+    os.chdir(ROOT)
+    asked = ["--port", str(options.port), "--credits", str(options.credits)]
+    return _become(TESTS.python, ["-m", "local.studio", *asked], environment)
+
+
 def _test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
-    environment = _ready_to_test(options)
+    # One thread an engine: OpenMP threads spin while they wait, and those of two engines fill two cores.
+    environment = {"OMP_NUM_THREADS": "1"} | _ready_to_test(options) | _browser_for_tests()
     failed = []
     for check in _CHECKS:
         print(f"$ {' '.join(check)}", flush=True)
@@ -131,7 +154,19 @@ def _test(options: argparse.Namespace, pytest_arguments: Sequence[str]) -> int:
     for check_failed in failed:
         print(f"{check_failed} found faults (above); the tests run all the same.", flush=True)
     print(f"$ pytest {shlex.join(pytest_arguments)}".rstrip(), flush=True)
-    return _tool(("pytest", *pytest_arguments), environment) or bool(failed)
+    return _tool(("pytest", *_SIDE_BY_SIDE, *pytest_arguments), environment) or bool(failed)
+
+
+def _browser_for_tests() -> dict[str, str]:
+    """Bring a browser; without one the tests of the page fail, and the others run all the same."""
+    if not browser.find():
+        try:
+            with alone():
+                browser.bring(Steps())
+        except Problem as problem:
+            print(problem, file=sys.stderr)
+    named = os.environ.get(browser.VARIABLE)
+    return {browser.VARIABLE: named} if named else {}
 
 
 def _tool(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -168,13 +203,13 @@ def _ready_to_test(options: argparse.Namespace) -> dict[str, str]:
     return environment | engine_environment(source, TEST_ENGINE.python, TINY_WEIGHTS)
 
 
-def _ready_to_handle(options: argparse.Namespace) -> dict[str, str]:
+def _ready_to_handle(options: argparse.Namespace, own: Environment = HANDLER) -> dict[str, str]:
     """Set up for the handler, and return the environment variables to start it with."""
     listed = [Path(part) for part in os.environ.get("LTX2_MODELS_DIRS", "").split(":") if part]
     models = [options.models] if options.models else listed
     chosen = weights.choose(tuple(models), insist=bool(options.models))
     is_tiny = chosen is TINY_WEIGHTS
-    source = set_up(HANDLER, ENGINE, _named_comfyui(options), tiny=is_tiny)
+    source = set_up(own, ENGINE, _named_comfyui(options), tiny=is_tiny)
     if is_tiny:
         print("Tiny weights on the CPU: a video of coloured mist. With a GPU, --models DIR makes real ones.")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("RUNPOD_")}

@@ -16,6 +16,7 @@ WIDER = {
     "audit": None,
     "test": None,
     "handler": "test",
+    "studio": "test",
     "download": "handler",
     "engine-test": None,
     "engine": "engine-test",

@@ -12,6 +12,7 @@ class ErrorCode(StrEnum):
     """The closed list of codes; docs/errors.md says what each means and what the caller should do."""
 
     INVALID_INPUT = "invalid_input"
+    NOT_OFFERED = "not_offered"
     OVER_BUDGET = "over_budget"
     MODEL_NOT_INSTALLED = "model_not_installed"
     MEDIA_UNREACHABLE = "media_unreachable"
@@ -52,6 +53,11 @@ EXPLANATIONS = {
     ErrorCode.INVALID_INPUT: Explanation(
         "The input breaks the job's rules; `faults`, or else `field`, names what is at fault.",
         "Correct the input. Sending it again unchanged fails again.",
+    ),
+    ErrorCode.NOT_OFFERED: Explanation(
+        "The job asks for a way of making videos that this endpoint does not offer; a dry run's `offers` "
+        "lists what it does.",
+        "Leave the field out, or ask the endpoint's operator to offer it.",
     ),
     ErrorCode.OVER_BUDGET: Explanation(
         "The job costs more than its own `max_credits`.", "Raise `max_credits`, or ask for less."

@@ -1,7 +1,7 @@
 """What is wrong with a job's input, worded for its caller: the error, and each of pydantic's as a fault."""
 
 import difflib
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -27,13 +27,14 @@ def worded(detail: Any, model: type[BaseModel]) -> Fault:
 
     Arguments:
         detail: one of `ValidationError.errors()`.
-        model: the object whose field it is.
+        model: what was validated; the field may be in an object inside of it.
     """
     path = [str(part) for part in detail["loc"]]
+    model = _object_of(detail["loc"], model)
     field = ".".join(path)
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden":
-        known = model.model_fields
+        known = [field.alias or name for name, field in model.model_fields.items()]
         near = difflib.get_close_matches(path[-1][:MAX_NAME], known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(known)}."
         return Fault(printable(field), f"{printable(field)} is not a field of this job; {hint}")
@@ -43,6 +44,8 @@ def worded(detail: Any, model: type[BaseModel]) -> Fault:
         return Fault(field, f"{field} must be {context['expected']}.")
     if kind in {"greater_than_equal", "less_than_equal"}:
         return Fault(field, f"{field} must be {_range(path[-1], model)}.")
+    if kind == "tuple_type":
+        return Fault(field, f"{field} must be a list.")
     if kind == "model_type":
         return Fault(field, f"{field} must be a JSON object.")
     if kind == "string_pattern_mismatch":
@@ -52,6 +55,22 @@ def worded(detail: Any, model: type[BaseModel]) -> Fault:
         requirement = str(detail["msg"])[0].lower() + str(detail["msg"])[1:]
         return Fault(field, f"{field}: {requirement}.")
     return Fault(field, f"{field} must be {requirement}.")
+
+
+def _object_of(path: tuple[str | int, ...], model: type[BaseModel]) -> type[BaseModel]:
+    """The object whose field is at the end of a path: nested objects are followed, lists of them too."""
+    for name in path[:-1]:
+        known = model.model_fields.get(name) if isinstance(name, str) else None
+        inner = object_in(known.annotation) if known else None
+        model = inner or model
+    return model
+
+
+def object_in(annotation: Any) -> type[BaseModel] | None:
+    """The object that a field holds, or holds a list of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := object_in(inner))), None)
 
 
 def _range(name: str, model: type[BaseModel]) -> str:

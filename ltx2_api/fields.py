@@ -2,15 +2,28 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from .inputs import WHOLE, Input, MediaText, Strength
 from .names import NAMES, Camera, ControlType, Model, Precision, Quality
-from .prices import Duration, Resolution
+from .prices import CARD_SECONDS, Resolution
+from .ways.audio_input import AudioInputFields
+from .ways.enhance import EnhanceFields
+from .ways.extend import ExtendFields
+from .ways.keyframes import KeyframesFields
+from .ways.loras import LorasFields
+from .ways.restyle import RestyleFields
+from .ways.retake import RetakeFields
+from .ways.shapes import ShapesFields
 
 Mode = Literal["t2v", "i2v"]
 
 #: Largest integer that JSON clients written in JavaScript keep exact.
 MAX_SEED = 2**53 - 1
+#: Characters of a prompt.
+MAX_PROMPT = 4000
+#: The longest video that is generated in one piece, in seconds.
+MAX_SECONDS = 20
 
 #: The models, by what a job calls them.
 MODELS = "; ".join(f"{name}: {family.title}" for name, family in NAMES.families.items())
@@ -19,27 +32,6 @@ QUALITIES = "; ".join(f"{name}: {recipe.description}" for name, recipe in NAMES.
 STEPS = NAMES.chosen_steps
 CHOSEN = " or ".join(filter(NAMES.takes_steps, NAMES.qualities))
 FIXED = " and ".join(name for name in NAMES.qualities if not NAMES.takes_steps(name))
-
-
-def _whole(value: object) -> object:
-    """30.0 is an integer in JSON Schema (2020-12, Validation 6.1.1), and what some clients write for 30."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-WHOLE = BeforeValidator(_whole)
-Strength = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-#: A URL or base64 text; how long the decoded file may be is a matter of settings.
-MediaText = Annotated[str, StringConstraints(min_length=1)]
-
-
-class Input(BaseModel):
-    """An object of a job: strict, without unknown fields."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    def given(self, field: str) -> bool:
-        """Whether the caller wrote this field."""
-        return field in self.model_fields_set
 
 
 class ControlInput(Input):
@@ -58,14 +50,14 @@ class ControlInput(Input):
     @property
     def has_video(self) -> bool:
         """Whether a control video was sent; without one, the start image's structure is followed."""
-        return self.video_url is not None or self.video_base64 is not None
+        return self.has("video")
 
 
-class JobFields(Input):
-    """The fields of a job, each checked by itself."""
+class PlainFields(Input):
+    """The fields of the plain job, each checked by itself."""
 
     mode: Mode | None = Field(None, description="t2v or i2v; default: i2v if an image is given.")
-    prompt: Annotated[str, StringConstraints(min_length=1, max_length=4000, pattern=r"\S")] = Field(
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT, pattern=r"\S")] = Field(
         description="What is seen and heard, over time; 1 to 4,000 characters. The model reads 1,024 tokens; "
         "a warning says where a longer one was cut."
     )
@@ -85,8 +77,10 @@ class JobFields(Input):
         "larger text encoder where that is.",
     )
     resolution: Resolution = Field("720p", description="Delivered exactly: 1280x720 or 1920x1080, landscape.")
-    duration: Duration = Field(
-        10, description="Seconds, delivered exactly: 240, 360 or 480 frames at 24 fps."
+    duration: Annotated[int, Field(ge=1, le=MAX_SECONDS), WHOLE] = Field(
+        10,
+        description=f"Seconds, delivered exactly, at 24 fps: {', '.join(map(str, CARD_SECONDS))}; "
+        "others where the endpoint offers them.",
     )
     camera: Camera | None = Field(
         None,
@@ -138,10 +132,30 @@ class JobFields(Input):
         description="The caller's name for this request: the same input with it again is not made twice.",
     )
 
+
+# Pydantic lists the fields of the last base first: the plain job's, then the ways' in their order.
+class JobFields(
+    LorasFields,
+    EnhanceFields,
+    AudioInputFields,
+    RestyleFields,
+    RetakeFields,
+    ExtendFields,
+    KeyframesFields,
+    ShapesFields,
+    PlainFields,
+):
+    """The fields of a job, each checked by itself; those of the ways are in ways/."""
+
     @property
     def has_image(self) -> bool:
         """Whether a start image was sent."""
-        return self.image_url is not None or self.image_base64 is not None
+        return self.has("image")
+
+    @property
+    def has_source(self) -> bool:
+        """Whether a video was sent that is worked on."""
+        return any(part is not None for part in (self.restyle, self.extend, self.retake))
 
     @property
     def effective_mode(self) -> Mode:

@@ -115,9 +115,6 @@ def _each_once(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-#: What an endpoint can offer beyond the plain job, by the names that LTX2_OFFER and a dry run have for it.
-WAYS: tuple[str, ...] = ()
-
 #: Read once; the same for every caller of this package.
 NAMES = Names.model_validate_json(Path(__file__).with_name("names.json").read_text(encoding="utf-8"))
 

@@ -35,6 +35,11 @@ class VideoRecord(_Output):
     preview: bool = Field(description="Whether this is a preview.")
     seed: int = Field(description="The seed used; the same job with it gives the same frames.")
     credits: int = Field(description="Price of the job.")
+    prompt: str | None = Field(None, description="The caller's prompt, where another one was used.")
+    prompt_used: str | None = Field(None, description="With enhance_prompt: what the video was made of.")
+    changed: tuple[float, float] | None = Field(
+        None, description="Of a video that was sent, the seconds that are new; all else is its own."
+    )
     loudness: float | None = Field(
         None, description="Loudness of the whole sound track in LUFS (EBU R 128), -70 where it is silent."
     )
@@ -79,6 +84,9 @@ class DryRunResult(_Output):
     dry_run: bool = True
     offers: tuple[str, ...] = Field(
         (), description="What this endpoint offers: models, and ways beyond the plain job."
+    )
+    loras: dict[str, str] = Field(
+        default_factory=dict, description="The operator's own LoRAs for this model, and what each does."
     )
     mode: Mode
     model: Model = FIRST_MODEL

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
-from ltx2_api.prices import credits_for
 
 from .errors import BadReply, InvalidJob, RateLimited, SubmitUnknown, Unreachable
 from .journal import Journal
@@ -85,9 +84,7 @@ def check(job: JobLike) -> Checked:
 
 def credits_of(job: JobInput) -> int:
     """A job's price by the price list; a dry run is free."""
-    if job.dry_run:
-        return 0
-    return credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
+    return 0 if job.dry_run else job.credits
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """`python -m ltx2_studio`: serves the API; `… account NAME` makes an account and prints its token."""
 
 import argparse
-import logging
 import secrets
 import sys
 import time
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 
 from ltx2_client import AsyncClient, Bucket, NotConfigured
 
-from . import ledger
+from . import ledger, logs
 from .app import create_app
 from .backend import Backend
 from .bucket_links import BucketLinks
@@ -48,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.set_up(settings.log_level.upper())
     try:
         client = AsyncClient(journal=None)
     except NotConfigured as error:
@@ -62,7 +61,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> int:
         EndpointQueue(client, settings.job_ttl),
         BucketLinks(bucket) if (bucket := Bucket.from_environment()) else ReplyLinks(),
     )
-    uvicorn.run(create_app(backend), host=options.host, port=options.port, log_config=None)
+    uvicorn.run(create_app(backend), host=options.host, port=options.port, log_config=None, access_log=False)
     return 0
 
 

@@ -79,10 +79,11 @@ class Error(BaseModel):
 class Generation(BaseModel):
     """One video that somebody asked for."""
 
+    object: Literal["generation"] = "generation"
     id: str
     model: str
     state: State
-    input: dict[str, Any]
+    input: dict[str, Any] = Field(description="As it was sent, without what was sent as base64.")
     tags: list[str]
     credits: int = Field(description="Held for it, and charged once the video is there.")
     charged: int

@@ -7,7 +7,6 @@ the last number that it saw gets everything newer, once.
 import asyncio
 import hashlib
 import hmac
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -16,10 +15,9 @@ import sqlalchemy as sa
 
 from ltx2_client.strangers import whole_number
 
-from . import generations
+from . import films, finding, numbering
+from .films import FilmRow
 from .generations import Row
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -27,69 +25,132 @@ T = TypeVar("T")
 LOOK_EVERY = 1.0
 #: Changes that are read at a time.
 BATCH = 200
+#: Changes that wait for one slow listener; then it reads them from the table when it comes to it.
+MOST_WAITING = 100
 #: Seconds for which a ticket opens a stream.
 TICKET_SECONDS = 60
 
 
+#: Whatever has a number of a change.
+Change = Row | FilmRow
+
+
+class _Listener:
+    """One stream's changes that it has not sent yet; one that is too slow catches up from the table."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[Change] = asyncio.Queue(MOST_WAITING)
+        self.behind = False
+
+    def put(self, change: Change) -> None:
+        try:
+            self._waiting.put_nowait(change)
+        except asyncio.QueueFull:
+            self.behind = True
+
+    async def next(self, quiet: float) -> Change | None:
+        """The next change; None after `quiet` seconds without one."""
+        try:
+            return await asyncio.wait_for(self._waiting.get(), quiet)
+        except TimeoutError:
+            return None
+
+    def catch_up(self) -> None:
+        """What waits is in the table too, from which it is read next."""
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        self.behind = False
+
+
 class Changes:
-    """Wakes listeners when there may be something new.
+    """Tells listeners what is new; the table is read once for all of them.
 
     Arguments:
-        engine: the database.
+        engine: the database, to look at.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._newest = 0
-        self._new = asyncio.Event()
         self._woken = asyncio.Event()
+        self._listeners: dict[str, set[_Listener]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def listeners(self) -> int:
+        """How many streams are open."""
+        return sum(map(len, self._listeners.values()))
+
+    def count(self, account: str) -> int:
+        """How many streams an account has open."""
+        return len(self._listeners.get(account, ()))
 
     def wake(self) -> None:
-        """Look now: this process has changed something. Call it on the event loop."""
-        self._woken.set()
+        """Look now: this process has changed something. Any thread may say so."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._woken.set)
 
-    async def watch(self) -> None:
-        """Look for changes until cancelled; run it once in each process."""
-        while True:
-            try:
-                newest = await asyncio.to_thread(self._read, generations.newest)
-            except sa.exc.SQLAlchemyError:
-                # The database is away: with this watch would end what submits and reconciles beside it.
-                log.exception("no look for changes")
-                newest = self._newest
-            if newest > self._newest:
-                self._newest = newest
-                new, self._new = self._new, asyncio.Event()
-                new.set()
+    async def begin(self) -> None:
+        """Tell of what is new from now on; call it before anybody listens."""
+        self._loop = asyncio.get_running_loop()
+        self._newest = await asyncio.to_thread(self._read, numbering.newest)
+
+    async def tell_new(self) -> int:
+        """Read what is new and hand it to its listeners; returns how much there was."""
+        self._woken.clear()
+        seen = self._newest
+        rows = await asyncio.to_thread(self._read, lambda db: _changed_since(db, seen))
+        for row in rows:
+            self._newest = row.seq
+            if row.hidden_at is None:
+                for listener in self._listeners.get(row.account, ()):
+                    listener.put(row)
+        if len(rows) < BATCH:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), LOOK_EVERY)
-            self._woken.clear()
+        return len(rows)
 
-    async def of(self, account: str, since: int | None, quiet: float) -> AsyncIterator[Row | None]:
+    async def of(self, account: str, since: int | None, quiet: float) -> AsyncIterator[Change | None]:
         """An account's changes, those newer than `since` first; None after `quiet` seconds without one.
 
         Arguments:
             since: the number of the last change that was seen; None: only what is new from now on.
         """
-        last = since if since is not None else await asyncio.to_thread(self._read, generations.newest)
-        while True:
-            new = self._new
-            rows = await asyncio.to_thread(
-                self._read, lambda db, after=last: generations.changed_since(db, after, BATCH, account)
-            )
-            for row in rows:
-                last = row.seq
-                yield row
-            if rows:
-                continue
-            try:
-                await asyncio.wait_for(new.wait(), quiet)
-            except TimeoutError:
-                yield None
+        listener = _Listener()
+        # Listening begins before the first look at the table: what comes between is told twice, sent once.
+        self._listeners.setdefault(account, set()).add(listener)
+        try:
+            last = since if since is not None else await asyncio.to_thread(self._read, numbering.newest)
+            while True:
+                listener.catch_up()
+                rows = await asyncio.to_thread(
+                    self._read, lambda db, after=last: _changed_since(db, after, account)
+                )
+                for row in rows:
+                    last = row.seq
+                    yield row
+                while len(rows) < BATCH and not listener.behind:
+                    change = await listener.next(quiet)
+                    if change is None:
+                        yield None
+                    elif change.seq > last:
+                        last = change.seq
+                        yield change
+        finally:
+            self._listeners[account].discard(listener)
+            if not self._listeners[account]:
+                del self._listeners[account]
 
     def _read(self, read: Callable[[sa.Connection], T]) -> T:
         with self._engine.begin() as db:
             return read(db)
+
+
+def _changed_since(db: sa.Connection, seq: int, account: str | None = None) -> list[Change]:
+    """The next BATCH changes after a number, of generations and films in one order."""
+    made: list[Change] = [*finding.changed_since(db, seq, BATCH, account)]
+    made += films.changed_since(db, seq, BATCH, account)
+    return sorted(made, key=lambda change: change.seq)[:BATCH]
 
 
 def ticket(secret: str, account: str, at: float) -> str:

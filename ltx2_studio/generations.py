@@ -5,7 +5,6 @@ that of two that race one changes the row and the other finds nothing to change.
 """
 
 import json
-import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,9 +12,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import ledger
+from . import ledger, numbering
 from .contract import FINAL, State
-from .tables import generations, sequence
+from .tables import generations
 
 
 class KeyReused(Exception):  # noqa: N818 - it is an answer
@@ -52,6 +51,7 @@ class Row:
     started_at: float | None
     finished_at: float | None
     hidden_at: float | None
+    removed_at: float | None
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def create(db: sa.Connection, new: New, at: float) -> tuple[Row, bool]:
     if known is not None:
         if known.body_digest != new.body_digest:
             raise KeyReused
-        return _row(known), True
-    made = str(_uuid7(at))
+        return row_of(known), True
+    made = numbering.new_id(at)
     db.execute(
         sa.insert(generations).values(
             id=made,
@@ -112,7 +112,7 @@ def create(db: sa.Connection, new: New, at: float) -> tuple[Row, bool]:
             submits=0,
             runs=0,
             retry_of=new.retry_of,
-            seq=_next(db),
+            seq=numbering.following(db),
             next_check_at=at,
             lease_until=0.0,
             created_at=at,
@@ -127,7 +127,7 @@ def get(db: sa.Connection, generation: str) -> Row:
     found = db.execute(sa.select(generations).where(generations.c.id == generation)).first()
     if found is None:
         raise LookupError(generation)
-    return _row(found)
+    return row_of(found)
 
 
 def change(
@@ -138,15 +138,26 @@ def change(
     changed = db.execute(
         sa.update(generations)
         .where(generations.c.id == row.id, generations.c.state.in_([str(state) for state in states]))
-        .values(seq=_next(db), **values)
+        .values(seq=numbering.following(db), **values)
     )
     return get(db, row.id) if changed.rowcount else None
 
 
-def finish(db: sa.Connection, row: Row, state: State, at: float, **values: Any) -> Row | None:
+def finish(
+    db: sa.Connection,
+    row: Row,
+    state: State,
+    at: float,
+    *,
+    only_from: Collection[State] | None = None,
+    **values: Any,
+) -> Row | None:
     """End a generation, and its hold: a video is paid for, anything else is not.
 
     A video that comes after the credits went back is given, and not charged.
+
+    Arguments:
+        only_from: the states that it may be in; all but the final ones, if left out.
 
     Returns:
         The row, or None if it had ended before.
@@ -156,7 +167,7 @@ def finish(db: sa.Connection, row: Row, state: State, at: float, **values: Any) 
     ended = change(
         db,
         row,
-        only_from=[*opened, *late],
+        only_from=only_from if only_from is not None else [*opened, *late],
         state=state,
         finished_at=at,
         progress=None,
@@ -189,103 +200,26 @@ def lease(db: sa.Connection, states: Collection[State], at: float, seconds: floa
         due = due.with_for_update(skip_locked=True)
     taken = list(db.scalars(due))
     db.execute(sa.update(generations).where(generations.c.id.in_(taken)).values(lease_until=at + seconds))
-    return [get(db, generation) for generation in taken]
+    chosen = sa.select(generations).where(generations.c.id.in_(taken)).order_by(generations.c.next_check_at)
+    return [row_of(found) for found in db.execute(chosen)]
 
 
-def due_at(db: sa.Connection, row: Row, at: float) -> None:
-    """Look at a generation again at a time; nobody has to hear of it."""
-    db.execute(
-        sa.update(generations).where(generations.c.id == row.id).values(next_check_at=at, lease_until=0.0)
+def due_at(db: sa.Connection, times: Mapping[str, float]) -> None:
+    """Look at generations again at their times; nobody has to hear of it."""
+    again = (
+        sa.update(generations)
+        .where(generations.c.id == sa.bindparam("generation"))
+        .values(next_check_at=sa.bindparam("at"), lease_until=0.0)
     )
+    db.execute(again, [{"generation": generation, "at": at} for generation, at in times.items()])
 
 
-def count_open(db: sa.Connection, account: str) -> int:
-    """How many generations of an account have not ended."""
-    counted = db.scalar(
-        sa.select(sa.func.count())
-        .select_from(generations)
-        .where(generations.c.account == account, generations.c.state.not_in([str(state) for state in FINAL]))
-    )
-    return int(counted or 0)
+def swept(db: sa.Connection, row: Row, at: float) -> None:
+    """A deleted generation's files are deleted too."""
+    db.execute(sa.update(generations).where(generations.c.id == row.id).values(removed_at=at))
 
 
-def previews_since(db: sa.Connection, account: str, at: float) -> int:
-    """How many free previews an account has asked for since a time."""
-    made = db.scalars(
-        sa.select(generations.c.input).where(
-            generations.c.account == account, generations.c.credits == 0, generations.c.created_at >= at
-        )
-    )
-    return sum(bool(given.get("preview")) for given in made)
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which generations of an account.
-
-    Attributes:
-        states: any of them; all if there are none.
-        words: in the prompt, whatever their case.
-        before: the number of the change after which the page begins.
-    """
-
-    account: str
-    states: tuple[State, ...] = ()
-    tag: str | None = None
-    words: str | None = None
-    before: int | None = None
-
-
-def page(db: sa.Connection, wanted: Wanted, limit: int) -> list[Row]:
-    """Generations of an account, the newest change first."""
-    chosen = sa.select(generations).where(
-        generations.c.account == wanted.account, generations.c.hidden_at.is_(None)
-    )
-    if wanted.states:
-        chosen = chosen.where(generations.c.state.in_([str(state) for state in wanted.states]))
-    if wanted.words:
-        prompt = generations.c.input["prompt"].as_string()
-        chosen = chosen.where(prompt.icontains(wanted.words, autoescape=True))
-    if wanted.before is not None:
-        chosen = chosen.where(generations.c.seq < wanted.before)
-    rows = (_row(row) for row in db.execute(chosen.order_by(generations.c.seq.desc())))
-    found = []
-    for row in rows:
-        if wanted.tag is None or wanted.tag in row.tags:
-            found.append(row)
-        if len(found) == limit:
-            break
-    return found
-
-
-def changed_since(db: sa.Connection, seq: int, limit: int, account: str | None = None) -> list[Row]:
-    """Generations whose newest change is newer than a number, in order."""
-    chosen = sa.select(generations).where(generations.c.seq > seq)
-    if account is not None:
-        chosen = chosen.where(generations.c.account == account, generations.c.hidden_at.is_(None))
-    return [_row(row) for row in db.execute(chosen.order_by(generations.c.seq).limit(limit))]
-
-
-def newest(db: sa.Connection) -> int:
-    """The number of the newest change."""
-    return int(db.scalar(sa.select(sequence.c.value)) or 0)
-
-
-def _next(db: sa.Connection) -> int:
-    # The row's lock orders all changes: a number is seen only when every smaller one can be.
-    db.execute(sa.update(sequence).values(value=sequence.c.value + 1))
-    return newest(db)
-
-
-def _row(found: Any) -> Row:
+def row_of(found: Any) -> Row:
+    """What a select of the table found, as a row."""
     values = dict(found._mapping)
     return Row(**values | {"state": State(values["state"])})
-
-
-def _uuid7(at: float) -> uuid.UUID:
-    """An id that sorts by time (RFC 9562, 5.7)."""
-    milliseconds = int(at * 1000).to_bytes(6, "big")
-    raw = bytearray(milliseconds + uuid.uuid4().bytes[6:])
-    raw[6] = (raw[6] & 0x0F) | 0x70
-    raw[8] = (raw[8] & 0x3F) | 0x80
-    return uuid.UUID(bytes=bytes(raw))

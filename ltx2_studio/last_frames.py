@@ -11,13 +11,13 @@ from ltx2_api.reply import VideoResult
 from ltx2_client.errors import BadDownload
 from ltx2_client.last_frame import last_frame
 
+from .fetching import FetchFailed, fetch
 from .ports import Links
 from .problems import ProblemError, no_uploads
 
 #: Bytes of a video that is opened here; a minute of 1080p at 48 fps has a quarter of them.
 MOST_BYTES = 500_000_000
 TIMEOUT = 30.0
-_PIECE = 1 << 20
 
 
 def put(links: Links, account: str, generation: str, job_id: str, reply: VideoResult) -> str:
@@ -33,23 +33,15 @@ def put(links: Links, account: str, generation: str, job_id: str, reply: VideoRe
     try:
         with tempfile.TemporaryDirectory(prefix="last-frame-") as folder:
             clip = Path(folder) / "clip.mp4"
-            _fetch(str(link), clip)
+            fetch(str(link), clip, MOST_BYTES)
             picture = last_frame(clip)
         digest = sha256(picture).hexdigest()
         place = links.upload(f"{account}/last-frame-{generation}.png", len(picture), digest)
         if place is None:
             raise no_uploads()
         requests.put(place.put_url, picture, headers=place.headers, timeout=TIMEOUT).raise_for_status()
-    except (requests.RequestException, BadDownload):
+    except (requests.RequestException, FetchFailed, BadDownload):
         raise ProblemError(
             HTTPStatus.BAD_GATEWAY, "no_last_frame", "The video cannot be opened now: try it again."
         ) from None
     return place.url
-
-
-def _fetch(link: str, to: Path) -> None:
-    with requests.get(link, stream=True, timeout=TIMEOUT) as answer, to.open("wb") as file:
-        answer.raise_for_status()
-        for piece in answer.iter_content(_PIECE):
-            if file.write(piece) and file.tell() > MOST_BYTES:
-                raise BadDownload("The video is larger than any that this worker makes.")

@@ -8,17 +8,14 @@ from sqlalchemy.exc import IntegrityError
 
 import ltx2_api.errors
 from ltx2_api.errors import MAX_FAULTS, ErrorCode, WorkerError
-from ltx2_api.job import JobInput
-from ltx2_api.prices import credits_for
+from ltx2_api.job import PRICED, JobInput
 
-from . import generations, ledger
+from . import finding, generations, ledger
 from .contract import Fault, Quote
 from .generations import KeyReused, New, Row
-from .problems import ProblemError
+from .offered import OURS
+from .problems import ProblemError, key_reused
 from .settings import Settings
-
-#: Fields of a job that this backend fills in itself.
-OURS = ("request_id", "max_credits", "dry_run")
 
 
 def quote(db: sa.Connection, account: str, given: dict[str, object]) -> Quote:
@@ -31,7 +28,7 @@ def quote(db: sa.Connection, account: str, given: dict[str, object]) -> Quote:
         price = _price_of_what_is_right(given, {fault.field.partition(".")[0] for fault in error.faults})
         enough = price is not None and price <= available
         return Quote(credits=price, available=available, enough=enough, warnings=(), faults=faults)
-    price = _price(job)
+    price = job.credits
     return Quote(credits=price, available=available, enough=price <= available, warnings=warnings, faults=[])
 
 
@@ -53,18 +50,14 @@ def take(engine: sa.Engine, new: New, settings: Settings, at: float) -> tuple[Ro
             HTTPStatus.UNPROCESSABLE_ENTITY, error.code.value, error.message, faults=faults
         ) from None
     priced = New(
-        new.account, new.key, new.model, new.input, new.tags, credits=_price(job), retry_of=new.retry_of
+        new.account, new.key, new.model, new.input, new.tags, credits=job.credits, retry_of=new.retry_of
     )
     for last in (False, True):
         try:
             with engine.begin() as db:
                 return _written(db, priced, job, settings, at)
         except KeyReused:
-            raise ProblemError(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                "key_reused",
-                "This Idempotency-Key was used for another order; use a new one.",
-            ) from None
+            raise key_reused() from None
         except ledger.NotEnough as error:
             raise ProblemError(
                 HTTPStatus.PAYMENT_REQUIRED,
@@ -83,14 +76,14 @@ def _written(db: sa.Connection, new: New, job: JobInput, settings: Settings, at:
     row, known = generations.create(db, new, at)
     if known:
         return row, True
-    if generations.count_open(db, new.account) > settings.open_generations:
+    if finding.count_open(db, new.account) > settings.open_generations:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "too_many_open",
             f"{settings.open_generations} generations may be under way at a time.",
             retry_after=30,
         )
-    if job.preview and generations.previews_since(db, new.account, at - 60) > settings.previews_per_minute:
+    if job.preview and finding.previews_since(db, new.account, at - 60) > settings.previews_per_minute:
         raise ProblemError(
             HTTPStatus.TOO_MANY_REQUESTS,
             "too_many_previews",
@@ -124,16 +117,12 @@ def _check_text(given: dict[str, object]) -> None:
         raise WorkerError(ErrorCode.INVALID_INPUT, told[0].message, field=told[0].field, faults=told)
 
 
-def _price(job: JobInput) -> int:
-    return credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
-
-
 def _price_of_what_is_right(given: dict[str, object], wrong: set[str]) -> int | None:
     """The price by the fields that are right: a form shows it before the prompt is written."""
-    rest = {key: given[key] for key in ("quality", "resolution", "duration", "preview") if key in given}
+    rest = {key: given[key] for key in PRICED if key in given}
     if wrong & rest.keys():
         return None
     try:
-        return _price(JobInput.parse({"prompt": "-"} | rest)[0])
+        return JobInput.parse({"prompt": "-"} | rest)[0].credits
     except WorkerError:
         return None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from ltx2_api.reply import VideoResult
 from ltx2_client import AsyncClient, Policy, Status
 
+from .database import reader_of
 from .tables import tokens
 
 
@@ -66,6 +68,25 @@ class Links(Protocol):
     def uploaded(self, key: str) -> str | None:
         """A link to a file that was put there; None where there is no bucket."""
 
+    def own_upload(self, account: str, url: str) -> str | None:
+        """The key of an account's upload, by what a job names it; None if it is anything else."""
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether there is a bucket: for uploads, and for films."""
+
+    def remove_video(self, job_id: str, request_id: str) -> None:
+        """Delete all that was delivered for a job; what is not there is deleted already."""
+
+    def keep_film(self, film: str, path: Path) -> None:
+        """Put a rendered film into the bucket; the same one may be put there again."""
+
+    def film(self, film: str, name: str | None) -> str | None:
+        """A link to a film; with a name it is downloaded under that name."""
+
+    def remove_film(self, film: str) -> None:
+        """Delete a film; one that is not there is deleted already."""
+
     @property
     def origins(self) -> tuple[str, ...]:
         """Where the links lead, as a page's Content-Security-Policy names it."""
@@ -75,12 +96,12 @@ class TokenAuth:
     """Bearer tokens in a table, as digests."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+        self._engine, self._reader = engine, reader_of(engine)
 
     def account(self, token: str) -> str | None:
         """See `Auth`."""
         digest = sha256(token.encode()).hexdigest()
-        with self._engine.begin() as db:
+        with self._reader.begin() as db:
             return db.scalar(sa.select(tokens.c.account).where(tokens.c.digest == digest))
 
     def add(self, token: str, account: str) -> None:
@@ -147,6 +168,29 @@ class ReplyLinks:
     def uploaded(self, key: str) -> str | None:
         """See `Links`."""
         return None
+
+    def own_upload(self, account: str, url: str) -> str | None:
+        """See `Links`."""
+        return None
+
+    @property
+    def keeps_files(self) -> bool:
+        """See `Links`."""
+        return False
+
+    def remove_video(self, job_id: str, request_id: str) -> None:
+        """See `Links`."""
+
+    def keep_film(self, film: str, path: Path) -> None:
+        """See `Links`."""
+        raise NotImplementedError("there is no bucket")
+
+    def film(self, film: str, name: str | None) -> str | None:
+        """See `Links`."""
+        return None
+
+    def remove_film(self, film: str) -> None:
+        """See `Links`."""
 
     @property
     def origins(self) -> tuple[str, ...]:

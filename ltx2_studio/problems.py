@@ -6,6 +6,7 @@ from http import HTTPStatus
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from .contract import Fault, Problem
 
@@ -57,6 +58,15 @@ def no_uploads() -> ProblemError:
     )
 
 
+def key_reused() -> ProblemError:
+    """The key stands for something else."""
+    return ProblemError(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "key_reused",
+        "This Idempotency-Key was used for another order; use a new one.",
+    )
+
+
 async def answer(_request: Request, error: Exception) -> JSONResponse:
     """A ProblemError as an answer."""
     assert isinstance(error, ProblemError)
@@ -84,6 +94,34 @@ async def answer_invalid(_request: Request, error: Exception) -> JSONResponse:
             code="invalid_request",
             detail=" ".join(f"{fault.field}: {fault.message}." for fault in faults[:3]),
             faults=faults,
+        )
+    )
+
+
+#: Codes of what Starlette answers; the names of the statuses differ between versions of Python.
+_CODES = {
+    HTTPStatus.NOT_FOUND: "not_found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too_large",
+}
+
+
+async def answer_http(_request: Request, error: Exception) -> JSONResponse:
+    """What Starlette says of an address, a method or a size, as a problem."""
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    code = _CODES.get(status, "refused")
+    detail = error.detail if error.detail != status.phrase else f"{status.phrase}."
+    problem = Problem(title=status.phrase, status=status, code=code, detail=detail)
+    return _json(problem, dict(error.headers) if error.headers else None)
+
+
+async def answer_fault(_request: Request, _error: Exception) -> JSONResponse:
+    """A fault of this API's: it is in the log, and not in the answer."""
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return _json(
+        Problem(
+            title=status.phrase, status=status, code="internal", detail="Something broke here: try again."
         )
     )
 

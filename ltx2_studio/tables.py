@@ -50,9 +50,46 @@ generations = sa.Table(
     sa.Column("started_at", sa.Float),
     sa.Column("finished_at", sa.Float),
     sa.Column("hidden_at", sa.Float),
+    sa.Column("removed_at", sa.Float),
     sa.UniqueConstraint("account", "key", name="one_generation_for_a_key"),
     sa.Index("generations_by_account", "account", "seq"),
+    sa.Index("generations_by_change", "seq"),
+    sa.Index("generations_by_state", "account", "state"),
+    sa.Index(
+        "generations_to_sweep",
+        "hidden_at",
+        sqlite_where=sa.text("hidden_at is not null and removed_at is null"),
+        postgresql_where=sa.text("hidden_at is not null and removed_at is null"),
+    ),
     sa.Index("generations_due", "state", "next_check_at"),
+)
+
+#: One row for each film that somebody asked for.
+films = sa.Table(
+    "films",
+    METADATA,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("account", sa.String(64), sa.ForeignKey("accounts.id"), nullable=False),
+    sa.Column("key", sa.String(255), nullable=False),
+    sa.Column("body_digest", sa.String(64), nullable=False),
+    sa.Column("edit", sa.JSON, nullable=False),
+    sa.Column("frames", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("cancelling", sa.Boolean, nullable=False, default=False),
+    sa.Column("done", sa.Integer, nullable=False, default=0),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("result", sa.JSON),
+    sa.Column("error", sa.JSON),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("lease_until", sa.Float, nullable=False, default=0.0),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("started_at", sa.Float),
+    sa.Column("finished_at", sa.Float),
+    sa.Column("hidden_at", sa.Float),
+    sa.UniqueConstraint("account", "key", name="one_film_for_a_key"),
+    sa.Index("films_by_account", "account", "seq"),
+    sa.Index("films_by_change", "seq"),
+    sa.Index("films_due", "state", "lease_until"),
 )
 
 #: Append-only. A hold takes credits from an account; one settle or one release ends it.

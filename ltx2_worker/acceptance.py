@@ -3,14 +3,18 @@
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from ltx2_api.job import JobInput
+from ltx2_api.offers import require
+from ltx2_api.ways import loras
 
 from . import job_log
 from .accepted_job import AcceptedJob, input_digest
 from .catalog.catalogue import catalogue
 from .catalog.files import ModelLibrary
+from .catalog.own_loras import OwnLora, own_loras
 from .deadline import Deadline
 from .engine import Ticket
 from .offer import Offer
@@ -58,15 +62,17 @@ class Acceptance:
             find_destination: says where its video goes; may raise `WorkerError`.
 
         Raises:
-            WorkerError: INVALID_INPUT, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
+            WorkerError: INVALID_INPUT, NOT_OFFERED, OVER_BUDGET, MODEL_NOT_INSTALLED, ENGINE_UNAVAILABLE.
         """
         job, warnings = JobInput.parse(raw)
+        require(job, self._offer.ways)
         plan = make_plan(
             job,
             installed=self._library.has,
             default_camera=self._settings.default_camera,
             pro_guidance=self._settings.pro_guidance,
             offered=self._offer.models,
+            own_loras=self.own_loras,
         )
         if not job.dry_run:
             require_installed(plan, self._library.has, self._models())
@@ -105,6 +111,14 @@ class Acceptance:
     def offers(self) -> tuple[str, ...]:
         """What jobs may ask for here: models, then ways."""
         return (*self._models(), *self._offer.ways)
+
+    @cached_property
+    def own_loras(self) -> Mapping[str, OwnLora]:
+        """The operator's own LoRAs by name; none where they are not offered."""
+        if loras.WAY.name not in self._offer.ways:
+            return {}
+        checkpoints = {family.name: catalogue().checkpoints(family) for family in catalogue().families}
+        return own_loras(self._library, checkpoints)
 
     def _models(self) -> tuple[str, ...]:
         return catalogue().installed(self._library.has, self._offer.models)

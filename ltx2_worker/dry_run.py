@@ -1,10 +1,11 @@
 """What a dry run answers: what would be done for a job, what it would cost, and how long it would take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ltx2_api.reply import DryRunResult, PlannedFile
 
 from .catalog.files import ModelFile
+from .catalog.own_loras import OwnLora
 from .plan import Plan
 from .plan.estimate import deadline_seconds
 from .workflow import needs
@@ -18,6 +19,7 @@ def dry_run(
     expected_seconds: float,
     warnings: tuple[str, ...],
     offers: tuple[str, ...],
+    own_loras: Mapping[str, OwnLora],
 ) -> DryRunResult:
     """Put a plan into the form that leaves the worker.
 
@@ -26,6 +28,7 @@ def dry_run(
         expected_seconds: on a warm worker with a free engine.
         warnings: for the caller.
         offers: what the endpoint offers, by name.
+        own_loras: the operator's, by name.
     """
     return DryRunResult(
         job_id=job_id,
@@ -45,10 +48,14 @@ def dry_run(
         audio=plan.audio,
         seed=plan.seed,
         credits=plan.credits,
-        files=tuple(
-            PlannedFile(name=need.file.name, bytes=need.file.size, installed=installed(need.file))
-            for need in needs(plan)
+        files=(
+            *(
+                PlannedFile(name=need.file.name, bytes=need.file.size, installed=installed(need.file))
+                for need in needs(plan)
+            ),
+            *(PlannedFile(name=own.lora.file, bytes=own.lora.bytes, installed=True) for own in plan.loras),
         ),
+        loras={lora.name: lora.description for lora in own_loras.values() if lora.family == plan.family.name},
         expected_seconds=round(expected_seconds),
         deadline_seconds=round(deadline_seconds(plan)),
         warnings=warnings,

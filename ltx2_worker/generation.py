@@ -15,6 +15,7 @@ from .engine import (
     EncoderLost,
     Engine,
     Event,
+    KeptPieces,
     NodeProgress,
     NodeStarted,
     Preview,
@@ -22,6 +23,7 @@ from .engine import (
     Started,
     Ticket,
 )
+from .plan import Plan
 from .settings import Settings
 from .workflow.build import BuiltGraph
 
@@ -44,7 +46,7 @@ def generate(
     Arguments:
         outputs: the job's own folder, of the same name as its inputs'.
     """
-    files = _files(accepted, outputs, settings)
+    files = _files(accepted, engine.input_dir / outputs.name, outputs, settings)
     ticket = accepted.ticket
     for _ in range(_ENCODERS):
         with Encoder(engine.options, encoder_address(outputs), files) as encoder:
@@ -106,7 +108,7 @@ def _run(
         raise
 
 
-def _files(accepted: AcceptedJob, outputs: Path, settings: Settings) -> EncoderFiles:
+def _files(accepted: AcceptedJob, inputs: Path, outputs: Path, settings: Settings) -> EncoderFiles:
     """What is to be made of a job's frames."""
     plan = accepted.plan
     provenance = {"job_id": accepted.job_id, "seed": str(plan.seed), "model": plan.checkpoint.name}
@@ -115,4 +117,28 @@ def _files(accepted: AcceptedJob, outputs: Path, settings: Settings) -> EncoderF
         outputs / "poster.jpg" if settings.poster else None,
         outputs / "animation.webp" if settings.animated_preview else None,
         provenance if settings.provenance else {},
+        _kept(plan, inputs),
+    )
+
+
+def _kept(plan: Plan, inputs: Path) -> KeptPieces | None:
+    """What stays of a source, as `media.prepare.prepare_spliced` left it."""
+    splice = plan.splice
+    if splice is None:
+        return None
+    before, after, sound = inputs / "before.mp4", inputs / "after.mp4", inputs / "sound.wav"
+    heard = plan.held_sound.is_heard if plan.held_sound else False
+    return KeptPieces(
+        before=before if before.exists() else None,
+        after=after if after.exists() else None,
+        sound=sound if sound.exists() else None,
+        frames=splice.frames,
+        skipped=0 if splice.keeps_picture else splice.skipped,
+        drops=splice.keeps_picture,
+        sound_skipped=splice.skipped,
+        sound_before=splice.before,
+        sound_replaced=splice.replaced,
+        # The source's own sound comes as a whole.
+        sound_new=0 if heard else splice.new,
+        sound_after=splice.after,
     )

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -20,9 +20,14 @@ ORIGIN = {"worker": "RUNPOD_POD_ID", "region": "RUNPOD_DC_ID", "revision": "LTX2
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
-def set_up(*, as_json: bool, level: str) -> None:
-    """Send the worker's log to standard error, in one of two forms."""
+def set_up(*, as_json: bool, level: str, without: Collection[str] = ()) -> None:
+    """Send the worker's log to standard error, in one of two forms.
+
+    Arguments:
+        without: events that whoever reads this is told in another way.
+    """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(lambda record: record.getMessage() not in without)
     handler.setFormatter(JsonLines(origin()) if as_json else _TextLines())
     logger = logging.getLogger("ltx2_worker")
     logger.handlers[:] = [handler]
@@ -38,7 +43,7 @@ def origin() -> dict[str, str]:
     return {field: os.environ[name] for field, name in ORIGIN.items() if os.environ.get(name)}
 
 
-def _fields(record: logging.LogRecord) -> dict[str, object]:
+def fields_of(record: logging.LogRecord) -> dict[str, object]:
     """What an event carries beyond its text: the job, and whatever was given as `extra`."""
     own = {key: value for key, value in record.__dict__.items() if key not in _STANDARD}
     job_id = JOB_ID.get()
@@ -67,13 +72,13 @@ class JsonLines(logging.Formatter):
             "source": record.name,
         }
         event = {"event": record.getMessage()[:MAX_FIELD]}
-        return json.dumps(head | self._everywhere | event | _fields(record), default=str)
+        return json.dumps(head | self._everywhere | event | fields_of(record), default=str)
 
 
 class _TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        fields = _fields(record)
+        fields = fields_of(record)
         exception = fields.pop("exception", None)
         # json.dumps escapes control characters: nothing a stranger sent can forge a line.
         text = " ".join(f"{key}={json.dumps(value, default=str)}" for key, value in fields.items())

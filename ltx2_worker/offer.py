@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
-from ltx2_api.names import NAMES, WAYS
+from ltx2_api.names import NAMES
+from ltx2_api.ways import NAMES_OF_WAYS
 
 
 @dataclass(frozen=True)
@@ -23,5 +24,5 @@ class Offer:
     def of(cls, named: Collection[str]) -> Self:
         """Read the setting's names. Where it names no family, every family is offered."""
         models = tuple(family for family in NAMES.families if family in named)
-        ways = WAYS if "all" in named else tuple(way for way in WAYS if way in named)
+        ways = NAMES_OF_WAYS if "all" in named else tuple(way for way in NAMES_OF_WAYS if way in named)
         return cls(models or tuple(NAMES.families), ways)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ltx2_api.names import NAMES, WAYS, Camera
+from ltx2_api.names import NAMES, Camera
+from ltx2_api.ways import NAMES_OF_WAYS
 
 if TYPE_CHECKING:
     RecipeOrNone = str
@@ -71,7 +72,7 @@ class Settings(BaseSettings):
         (),
         description=f"What jobs may ask for, separated by commas: models ({', '.join(NAMES.families)}), "
         "else every one that is installed; ways beyond the plain job"
-        f"{' (' + ', '.join(WAYS) + ')' if WAYS else ''}, else none; all: every model that is installed, "
+        f" ({', '.join(NAMES_OF_WAYS)}), else none; all: every model that is installed, "
         "and every way.",
     )
     jobs_in_hand: int = Field(
@@ -132,11 +133,14 @@ class Settings(BaseSettings):
     log_prompts: bool = Field(False, description="Write prompts into the log.")
 
     # --- what comes in ----------------------------------------------------------------------------
-    max_image_bytes: int = Field(20 * MEGABYTE, gt=0, description="Largest start image, in bytes.")
-    max_image_pixels: int = Field(50_000_000, gt=0, description="Largest start image, in pixels.")
-    max_video_bytes: int = Field(200 * MEGABYTE, gt=0, description="Largest control video, in bytes.")
-    max_video_seconds: float = Field(60, gt=0, description="Longest control video, in seconds.")
-    max_video_side: int = Field(4096, gt=0, description="Longest side of a control video, in pixels.")
+    max_image_bytes: int = Field(20 * MEGABYTE, gt=0, description="Largest picture of a caller's, in bytes.")
+    max_image_pixels: int = Field(50_000_000, gt=0, description="Largest picture of a caller's, in pixels.")
+    max_video_bytes: int = Field(
+        200 * MEGABYTE, gt=0, description="Largest video or sound of a caller's, in bytes."
+    )
+    max_video_seconds: float = Field(60, gt=0, description="Longest video of a caller's, in seconds.")
+    max_sound_seconds: float = Field(600, gt=0, description="Longest sound of a caller's, in seconds.")
+    max_video_side: int = Field(4096, gt=0, description="Longest side of such a video, in pixels.")
     fetch_timeout: float = Field(60, gt=0, description="Seconds that fetching one file may take in all.")
     fetch_connect_timeout: float = Field(10, gt=0, description="Seconds to connect to a server.")
     fetch_silence_timeout: float = Field(15, gt=0, description="Seconds a server may send nothing.")
@@ -211,6 +215,19 @@ class Settings(BaseSettings):
     poster: bool = Field(True, description="Deliver a poster JPEG beside the video.")
     animated_preview: bool = Field(False, description="Deliver a small animated WebP beside the video.")
     provenance: bool = Field(False, description="Write model, seed and job id into the MP4.")
+    c2pa_certificates: str | None = Field(
+        None,
+        description="Sign videos (C2PA content credentials) by these certificates: PEM text, or its file.",
+    )
+    c2pa_private_key: SecretStr | None = Field(
+        None, description="The first certificate's private key: PEM text, or its file."
+    )
+    c2pa_timestamp_url: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="RFC 3161 server that notes when a video was signed; without it credentials end with "
+        "their certificate.",
+    )
     spool_dir: Path | None = Field(
         None,
         description="Where videos wait for a bucket that is down; default: the volume, else beside work_dir.",
@@ -241,7 +258,7 @@ class Settings(BaseSettings):
     @field_validator("offer")
     @classmethod
     def _can_be_offered(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        known = ("all", *NAMES.families, *WAYS)
+        known = ("all", *NAMES.families, *NAMES_OF_WAYS)
         if unknown := set(value) - set(known):
             raise ValueError(f"{sorted(unknown)[0]!r} is none of {', '.join(known)}")
         return value

@@ -4,28 +4,28 @@ Each takes what it needs and returns what it made; `worker.py` puts them in orde
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
 from ltx2_api.reply import VideoRecord, VideoResult
 
 from . import __version__
 from .accepted_job import AcceptedJob
+from .catalog.inputs import Value
 from .deadline import Deadline
 from .engine import Encoded, EncoderFiles
 from .generation import encoder_address
 from .media import video
-from .media.fetch import Source
-from .media.fit import Frame
-from .media.prepare import Prepared, prepare_control, prepare_image, still_as_control
+from .media.content_credentials import ContentCredentials
+from .media.prepare import Prepared
+from .media.roles import Order, derived, sent_with, settled
 from .plan import Plan
 from .settings import Settings
 from .storage.record import Delivery
@@ -33,6 +33,13 @@ from .storage.store import Location
 from .workflow.build import BuiltGraph, Media, Output, build
 
 log = logging.getLogger(__name__)
+
+#: Files of one job that are fetched side by side.
+_FETCHERS = 2
+
+
+#: Returns a job with its prompt written out, and warnings.
+Enhance = Callable[[AcceptedJob, Media], tuple[AcceptedJob, tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -46,50 +53,55 @@ class Product:
 
 
 def prepare(
-    accepted: AcceptedJob, inputs: Path, settings: Settings, *, resident: Sequence[Plan] = ()
-) -> tuple[BuiltGraph, tuple[str, ...]]:
+    accepted: AcceptedJob,
+    inputs: Path,
+    settings: Settings,
+    *,
+    resident: Sequence[Plan] = (),
+    enhance: Enhance,
+) -> tuple[AcceptedJob, BuiltGraph, tuple[str, ...]]:
     """Fetch and fit what the caller sent, and build the graph around it.
 
     Arguments:
         inputs: the job's own folder below the engine's input folder; its encoder is named after it.
         resident: the job by other recipes, whose loaders the graph names too.
+        enhance: writes the prompt out, of a job that asks for it.
 
     Returns:
-        The graph, and warnings about the media.
+        The job, with what its media decided; the graph; and warnings about the media.
     """
     job, plan, deadline = accepted.job, accepted.plan, accepted.deadline
-    frame = Frame(plan.delivered.width, plan.delivered.height, plan.canvas.width, plan.canvas.height)
-    image_source, control_source = _image_source(job), _control_source(job)
+    files: dict[Value, list[Prepared]] = {}
     with _ended_together(deadline) as (pool, shared):
         # Each with a context of its own, in which log lines have the job's id.
-        fetching_image = image_source and pool.submit(
-            copy_context().run, prepare_image, image_source, frame, inputs, shared, settings
-        )
-        fetching_control = control_source and pool.submit(
-            copy_context().run,
-            prepare_control,
-            control_source,
-            _first_frame(plan),
-            inputs,
-            shared,
-            settings,
-            fps=plan.base_fps,
-            frames=plan.base_frames,
-        )
-        fetching = [future for future in (fetching_image, fetching_control) if future]
+        fetching = [
+            pool.submit(
+                copy_context().run,
+                sent.role.prepare,
+                Order(sent.source, sent.name, job, plan, inputs, shared, settings),
+            )
+            for sent in sent_with(job)
+        ]
         for future in as_completed(fetching):
             future.result()
-    image = fetching_image.result() if fetching_image else None
-    control = fetching_control.result() if fetching_control else None
-    if job.control is not None and control is None and image is not None:
-        control = still_as_control(image.path, inputs, deadline, settings, fps=plan.base_fps)
+    for future in fetching:
+        for value, prepared in future.result().items():
+            files.setdefault(value, []).append(prepared)
+    plan, warnings = settled(plan, files)
+    files |= derived(plan, files, inputs, deadline, settings)
+    accepted = replace(accepted, plan=plan)
+    media = {value: tuple(_name(file, inputs) for file in prepared) for value, prepared in files.items()}
+    if plan.enhances:
+        accepted, said = enhance(accepted, media)
+        warnings += said
     graph = build(
-        plan,
-        Media(_name(image, inputs), _name(control, inputs)),
+        accepted.plan,
+        media,
         Output(settings.video_crf, encoder_address(inputs), buffer_bytes=settings.encode_buffer_bytes),
         resident=resident,
     )
-    return graph, tuple(warning for media in (image, control) if media for warning in media.warnings)
+    warnings += tuple(warning for each in files.values() for file in each for warning in file.warnings)
+    return accepted, graph, warnings
 
 
 def finish(
@@ -100,15 +112,19 @@ def finish(
     *,
     warnings: tuple[str, ...],
     engine: str,
+    credentials: ContentCredentials | None = None,
 ) -> Product:
-    """Make sure that the file is what was planned, and say what it is.
+    """Make sure that the file is what was planned, sign it if the operator wants that, and say what it is.
 
     Arguments:
         warnings: for the reply.
         engine: the engine's version.
+        credentials: what signs it.
     """
     plan = accepted.plan
     accepted.enter(Stage.DELIVERING)
+    if credentials is not None:
+        warnings += credentials.sign(files.video, plan.checkpoint.name, accepted.deadline)
     facts = video.inspect(files.video)
     _check_exact(plan, facts)
     record = VideoRecord(
@@ -125,6 +141,9 @@ def finish(
         preview=plan.preview,
         seed=plan.seed,
         credits=plan.credits,
+        prompt=accepted.job.prompt if plan.enhances else None,
+        prompt_used=plan.prompt if plan.enhances else None,
+        changed=plan.splice.changed if plan.splice else None,
         loudness=encoded.loudness,
         true_peak=encoded.true_peak,
         warnings=(*warnings, *_seen(encoded)),
@@ -144,17 +163,6 @@ def _versions(settings: Settings, engine: str, plan: Plan) -> dict[str, str]:
     others = {role: plan.files[role].name for role in plan.family.also_named}
     models = {"checkpoint": plan.checkpoint.name} | others
     return {"worker": __version__, **revision, "engine": engine, **models}
-
-
-def _first_frame(plan: Plan) -> Frame:
-    """The size at which the first stage works, and looks at the control video: a quarter of the pixels."""
-    halves = plan.canvas.width // plan.first_canvas.width
-    return Frame(
-        plan.delivered.width // halves,
-        plan.delivered.height // halves,
-        plan.first_canvas.width,
-        plan.first_canvas.height,
-    )
 
 
 def _seen(encoded: Encoded) -> tuple[str, ...]:
@@ -188,7 +196,7 @@ def _ended_together(deadline: Deadline) -> Iterator[tuple[ThreadPoolExecutor, De
     """Threads for work side by side, and their deadline: when one fails, or the job ends, all end at once."""
     shared = Deadline(deadline.remaining())
     deadline.on_cancel(shared.cancel)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(_FETCHERS) as pool:
         try:
             yield pool, shared
         except BaseException:
@@ -197,28 +205,13 @@ def _ended_together(deadline: Deadline) -> Iterator[tuple[ThreadPoolExecutor, De
             raise
 
 
-def _image_source(job: JobInput) -> Source | None:
-    if not job.has_image:
-        return None
-    field = "image_url" if job.image_url is not None else "image_base64"
-    return Source(field, job.image_url, job.image_base64)
-
-
-def _control_source(job: JobInput) -> Source | None:
-    control = job.control
-    if control is None or not control.has_video:
-        return None
-    field = "control.video_url" if control.video_url is not None else "control.video_base64"
-    return Source(field, control.video_url, control.video_base64)
-
-
 def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _name(prepared: Prepared | None, inputs: Path) -> str | None:
+def _name(prepared: Prepared, inputs: Path) -> str:
     """A prepared file as the engine knows it: below its input folder."""
-    return f"{inputs.name}/{prepared.path.name}" if prepared else None
+    return f"{inputs.name}/{prepared.path.name}"
 
 
 def _check_exact(plan: Plan, facts: video.VideoFacts) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,10 @@ from .accepted_job import AcceptedJob
 from .catalog.files import ModelLibrary, link_cached, manifest
 from .dry_run import dry_run
 from .engine import Engine, EngineOptions, Ticket
+from .enhancing import enhancer
 from .generation import generate
 from .media import isolate
+from .media.content_credentials import ContentCredentials
 from .plan import Plan, by_recipe
 from .readiness import Readiness
 from .request_locks import RequestLocks
@@ -43,7 +45,8 @@ class Worker:
         settings: the operator's.
 
     Raises:
-        WorkerError: STORAGE_UNAVAILABLE if the bucket's settings contradict each other.
+        WorkerError: STORAGE_UNAVAILABLE if the bucket's settings contradict each other; INTERNAL if those of
+            the content credentials do.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -52,6 +55,7 @@ class Worker:
         self._library = ModelLibrary((*settings.models_dirs, self._cached_models))
         self._engine = Engine(replace(EngineOptions.from_settings(settings), models_dirs=self._library.dirs))
         self._publisher = Publisher(settings)
+        self._credentials = ContentCredentials.from_settings(settings)
         self._readiness = Readiness(settings, self._engine, self._library)
         self._acceptance = Acceptance(settings, self._library, self._readiness)
         self._requests = RequestLocks()
@@ -60,9 +64,12 @@ class Worker:
         """Start the engine and, in the background, its check, its warm-up, and the delivery of leftovers.
 
         Raises:
-            WorkerError: STORAGE_UNAVAILABLE, there is nowhere to put a video.
+            WorkerError: STORAGE_UNAVAILABLE, there is nowhere to put a video; INTERNAL, videos could not be
+                signed.
         """
         self._publisher.check()
+        if self._credentials is not None:
+            self._credentials.check()
         self._settings.work_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self._engine.input_dir, self._engine.output_dir):
             # What a worker that was killed has left there belongs to nobody any more.
@@ -70,6 +77,7 @@ class Worker:
         link_cached(manifest().values(), self._cached_models)
         if self._readiness.has_engine():
             self._engine.start()
+        threading.Thread(target=lambda: self._acceptance.own_loras, daemon=True, name="own-loras").start()
         threading.Thread(target=isolate.warm_up, daemon=True, name="media-warm-up").start()
         get_ready = partial(self._readiness.get_ready, self._warm_up)
         threading.Thread(target=get_ready, daemon=True, name="get-ready").start()
@@ -125,6 +133,7 @@ class Worker:
                     expected_seconds=sum(accepted.progress.expected.values()),
                     warnings=accepted.warnings,
                     offers=self._acceptance.offers,
+                    own_loras=self._acceptance.own_loras,
                 )
             if (destination := accepted.destination) is None:
                 raise nowhere()
@@ -158,9 +167,14 @@ class Worker:
     def _make(self, accepted: AcceptedJob, destination: Destination) -> VideoResult:
         settings = self._settings
         self._publisher.try_jobs_bucket(destination, accepted.deadline)
-        with self._folders() as (inputs, outputs):
-            graph, warnings = steps.prepare(
-                accepted, inputs, settings, resident=self._by_others(accepted.plan)
+        with self._folders() as (inputs, outputs), ExitStack() as tickets:
+            others = self._by_others(accepted.plan)
+            accepted, graph, warnings = steps.prepare(
+                accepted,
+                inputs,
+                settings,
+                resident=others,
+                enhance=enhancer(self._engine, self._library, outputs, others, tickets),
             )
             files, encoded = generate(accepted, graph, self._engine, outputs, settings)
             product = steps.finish(
@@ -170,6 +184,7 @@ class Worker:
                 settings,
                 warnings=(*accepted.warnings, *warnings),
                 engine=self._engine.version,
+                credentials=self._credentials,
             )
             artifacts = Artifacts(
                 name=object_name(accepted.job_id),
@@ -231,9 +246,11 @@ class Worker:
         job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": recipe, "spatial_upscaler": True}
         accepted = self.accept("warm-up", job, self.take_ticket())
         try:
-            with self._folders() as (inputs, outputs):
-                graph, _ = steps.prepare(
-                    accepted, inputs, self._settings, resident=self._by_others(accepted.plan)
+            with self._folders() as (inputs, outputs), ExitStack() as tickets:
+                others = self._by_others(accepted.plan)
+                enhance = enhancer(self._engine, self._library, outputs, others, tickets)
+                accepted, graph, _ = steps.prepare(
+                    accepted, inputs, self._settings, resident=others, enhance=enhance
                 )
                 generate(accepted, graph, self._engine, outputs, self._settings)
         finally:

@@ -25,7 +25,9 @@ def copy_of_project(target: Path) -> Path:
     """Copy the project into a folder that does not exist yet, and return the folder."""
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / part, target / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+            )
         else:
             shutil.copy(ROOT / part, target / part)
     return target

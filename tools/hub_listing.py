@@ -57,7 +57,7 @@ def _env_input(name: str) -> dict[str, Any]:
     field = Settings.model_fields[name]
     kind = _plain(field.annotation)
     shown: dict[str, Any] = {
-        "name": name.replace("_", " ").capitalize().replace("url", "URL"),
+        "name": name.replace("_", " ").capitalize().replace("url", "URL").replace("C2pa", "C2PA"),
         "type": "string",
         "description": field.description,
         "advanced": name not in COMMON,

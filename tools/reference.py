@@ -18,9 +18,10 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from ltx2_api.errors import EXPLANATIONS, RETRYABLE
-from ltx2_api.fields import ControlInput
+from ltx2_api.faults import object_in
 from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.prices import CREDITS
+from ltx2_studio.settings import Settings as StudioSettings
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.files import manifest
@@ -32,6 +33,9 @@ from ltx2_worker.settings import Settings
 from . import hub_listing, image_layers, names, schemas
 
 ROOT = Path(__file__).parent.parent
+
+#: Dollars, to show how to reckon; the same as bench/fleet/tables.py takes.
+GPU_HOUR = 4.0
 
 #: Files for programs, in schema/.
 FOR_PROGRAMS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -95,13 +99,21 @@ def _job_table() -> str:
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, ...]]:
     schema = model.model_json_schema()
     for name, field in schema["properties"].items():
-        if name == "control" and not prefix:
-            yield ("`control`", "object", "", field["description"])
-            yield from _fields(ControlInput, "control.")
+        if inner := object_in(_annotation(model, name)):
+            many = any(option.get("type") == "array" for option in field.get("anyOf", [field]))
+            kind, path = ("list of objects", f"{name}[].") if many else ("object", f"{name}.")
+            yield (f"`{prefix}{name}`", kind, "", field["description"])
+            yield from _fields(inner, prefix + path)
             continue
         required = name in schema.get("required", ())
         default = "required" if required else _default(field.get("default"))
         yield (f"`{prefix}{name}`", _values(field), default, field["description"])
+
+
+def _annotation(model: type[BaseModel], name: str) -> Any:
+    """The type of a field, by the name that a caller knows."""
+    fields = ((field.alias or own, field) for own, field in model.model_fields.items())
+    return next(field.annotation for known, field in fields if known == name)
 
 
 def _default(value: object) -> str:
@@ -123,12 +135,16 @@ def _values(field: dict[str, Any]) -> str:
 
 
 def _settings_table() -> str:
-    return _table(("variable", "default", "meaning"), *_variables(Settings))
+    return _table(("variable", "default", "meaning"), *_variables(Settings, "LTX2_"))
 
 
-def _variables(settings: type[BaseSettings]) -> Iterator[tuple[str, ...]]:
+def _studio_settings_table() -> str:
+    return _table(("variable", "default", "meaning"), *_variables(StudioSettings, "STUDIO_"))
+
+
+def _variables(settings: type[BaseSettings], prefix: str) -> Iterator[tuple[str, ...]]:
     for name, field in settings.model_fields.items():
-        variable = str(field.validation_alias or f"LTX2_{name.upper()}")
+        variable = str(field.validation_alias or f"{prefix}{name.upper()}")
         default = field.default
         text = ":".join(map(str, default)) if isinstance(default, tuple) else str(default)
         shown = "" if default in (None, "", ()) else f"`{text}`"
@@ -164,7 +180,7 @@ def _prices_table() -> str:
 
 def _times_table() -> str:
     return _table(
-        ("job", "seconds, computed", "deadline"),
+        ("job", "seconds, computed", "deadline", "dollars", "credits"),
         *(
             _times(recipe, {"resolution": resolution, "duration": duration}, option)
             for option in (None, Feature.TEMPORAL_UPSCALER, Feature.DETAILER)
@@ -187,7 +203,9 @@ def _times(recipe: Recipe, size: dict[str, Any], option: Feature | None) -> tupl
     first = recipe.family is catalogue().families[0]
     name = job.quality if first else f"{recipe.family.title} {job.quality}"
     label = ", ".join([f"{name} {job.resolution} {job.duration} s", *([option.value] if option else [])])
-    return (label, f"{sum(stage_seconds(plan).values()):,.0f}", f"{deadline_seconds(plan):,.0f}")
+    seconds = sum(stage_seconds(plan).values())
+    dollars = f"{seconds / 3600 * GPU_HOUR:.2f}"
+    return (label, f"{seconds:,.0f}", f"{deadline_seconds(plan):,.0f}", dollars, str(plan.credits))
 
 
 def _models_table() -> str:
@@ -209,6 +227,7 @@ def _models_table() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "job fields": _job_table,
     "settings": _settings_table,
+    "studio settings": _studio_settings_table,
     "error codes": _errors_table,
     "prices": _prices_table,
     "times": _times_table,

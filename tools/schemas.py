@@ -13,11 +13,13 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from ltx2_api.fields import CHOSEN
+from ltx2_api.inputs import BASE64, URL
 from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.names import NAMES
-from ltx2_api.prices import CREDITS
+from ltx2_api.prices import CREDITS, RATES
 from ltx2_api.progress import Progress
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
+from ltx2_api.ways.source import NOT_BESIDE
 from ltx2_studio.app import describe
 from ltx2_worker import __version__
 
@@ -32,22 +34,43 @@ ALWAYS_SENT = {"DryRunResult": {"dry_run": {"const": True}}}
 def input_schema() -> Schema:
     """What the worker accepts as a job's `input`."""
     schema = JobInput.model_json_schema()
-    control = schema["$defs"]["ControlInput"]
-    for part, prefix in ((schema, ""), (control, "control.")):
+    for part in (schema, *schema["$defs"].values()):
         _accept_null(part)
         for name in part["properties"]:
-            if name.endswith("_url"):
+            if name.endswith(URL):
                 _string_of(part["properties"][name])["pattern"] = MEDIA_URL
-        part["description"] = f"The fields {prefix}*." if prefix else "One job: the `input` of a request."
+        part["allOf"] = [
+            _not_both(name, name.removesuffix(URL) + BASE64)
+            for name in part["properties"]
+            if name.endswith(URL)
+        ]
+    schema["description"] = "One job: the `input` of a request."
+    control = schema["$defs"]["ControlInput"]
     for name in IGNORED_FIELDS:
         schema["properties"][name] = {"description": "Ignored, with a warning.", "deprecated": True}
     has_image = {"anyOf": [_given("image_url"), _given("image_base64")]}
-    schema["allOf"] = [
-        _not_both("image_url", "image_base64"),
+    schema["allOf"] += [
         _rule("mode i2v needs a start image.", _is("mode", "i2v"), has_image),
         _rule("mode t2v takes no start image.", _is("mode", "t2v"), {"not": has_image}),
         _rule("image_strength needs a start image.", _given("image_strength"), has_image),
-        _rule("control works with a start image.", _given("control"), has_image),
+        _rule(
+            "audio_start needs a sound.",
+            _given("audio_start"),
+            {"anyOf": [_given("audio_url"), _given("audio_base64")]},
+        ),
+        _rule(
+            "audio false leaves out a sound that is sent.",
+            _is("audio", False),
+            {"not": {"anyOf": [_given("audio_url"), _given("audio_base64")]}},
+        ),
+        _rule(
+            "end_image_strength needs an end image.",
+            _given("end_image_strength"),
+            {"anyOf": [_given("end_image_url"), _given("end_image_base64")]},
+        ),
+        _rule(
+            "control works with a start image.", _given("control"), {"anyOf": [has_image, _given("restyle")]}
+        ),
         _rule(f"steps can be set with quality {CHOSEN} only.", _given("steps"), _takes_steps()),
         _rule(
             "camera_strength needs a camera other than none.",
@@ -55,14 +78,24 @@ def input_schema() -> Schema:
             {"not": _given("camera_strength")},
         ),
     ]
-    control["allOf"] = [
-        _not_both("video_url", "video_base64"),
+    control["allOf"] += [
         _rule(
             "preprocessed needs a control video.",
             _is("preprocessed", True),
             {"anyOf": [_given("video_url"), _given("video_base64")]},
         ),
     ]
+    off = {name for name in NOT_BESIDE if schema["properties"][name].get("default") is False}
+    for way in ("extend", "retake"):
+        others = [_is(name, True) if name in off else _given(name) for name in NOT_BESIDE if name != way]
+        rule = _rule(f"What does not go with {way}.", _given(way), {"not": {"anyOf": others}})
+        schema["allOf"].append(rule)
+    for name, medium in ((f"{way}Input", "video") for way in ("Extend", "Retake", "Restyle")):
+        both = [_given(medium + URL), _given(medium + BASE64)]
+        schema["$defs"][name]["allOf"].append({"$comment": f"It needs a {medium}.", "anyOf": both})
+    for part in schema["$defs"].values():
+        if not part["allOf"]:
+            part.pop("allOf")
     return _named("input", "Job", schema)
 
 
@@ -124,6 +157,10 @@ def price_list() -> dict[str, Any]:
             {"quality": quality, "resolution": resolution, "duration": duration, "credits": price}
             for duration, row in CREDITS.items()
             for (quality, resolution), price in row.items()
+        ],
+        "per_second": [
+            {"quality": quality, "resolution": resolution, "credits": rate}
+            for (quality, resolution), rate in RATES.items()
         ],
     }
 

@@ -1,35 +1,19 @@
-"""RunPod's part: one queue, workers that ask it for jobs, and a scaler that starts them.
+"""RunPod's part: one queue, and a scaler that starts workers for it.
 
 RunPod documents what makes its scaler act, not how often it looks or how many workers it starts at once:
-here it looks once a second, and starts one for each late job that no booting worker will take. Which of
-several workers that wait gets a job is not documented either: it is drawn.
+here it looks once a second, and starts one for each late job that no booting worker will take.
 Source: RunPod's documentation, "Endpoint settings".
 """
 
 import math
 import random
-from collections import deque
-from dataclasses import dataclass
 from itertools import islice
 
 import simpy
 
+from .job_queue import Bill, JobQueue
 from .model import Endpoint, Job, Machine, Process
 from .worker import Worker
-
-
-@dataclass
-class Bill:
-    """What is paid for, in seconds of a worker.
-
-    Attributes:
-        paid: from boot to stop.
-        sampled: of it, with the engine at work.
-    """
-
-    paid: float = 0.0
-    sampled: float = 0.0
-    starts: int = 0
 
 
 class Platform:
@@ -43,78 +27,55 @@ class Platform:
     """
 
     def __init__(self, env: simpy.Environment, endpoint: Endpoint, machine: Machine, seed: int) -> None:
-        self.env, self.endpoint, self.machine = env, endpoint, machine
-        self.draw = random.Random(seed)
         self.bill = Bill()
         self.workers: list[Worker] = []
-        self.in_progress = 0
-        self._queue: deque[Job] = deque()
-        self._asking: list[tuple[Worker, int, simpy.Event]] = []
+        self._env, self._endpoint, self._machine = env, endpoint, machine
+        self._draw = random.Random(seed)
+        self._queue = JobQueue(env, self._draw)
         for _ in range(endpoint.active_workers):
             self._start(active=True)
         env.process(self._scale())
 
     def submit(self, job: Job) -> None:
         """A job arrives."""
-        self._queue.append(job)
         if not self.workers:
             self._start()
-        self._hand_out()
-
-    def give_back(self, lost: list[Job]) -> None:
-        """Jobs of a worker that was lost are the first in the queue again."""
-        for job in reversed(lost):
-            job.taken = job.started = None
-            self.in_progress -= 1
-            self._queue.appendleft(job)
-        self._hand_out()
-
-    def ask(self, worker: Worker, most: int) -> simpy.Event:
-        """Return an event that comes with at most `most` jobs, or with none if `worker` is stopped."""
-        event = self.env.event()
-        self._asking.append((worker, most, event))
-        self._hand_out()
-        return event
-
-    def left(self, worker: Worker) -> None:
-        """A worker is gone: it is paid for, and asks no more."""
-        self.bill.paid += self.env.now - worker.began
-        self.workers.remove(worker)
-        for entry in [entry for entry in self._asking if entry[0] is worker]:
-            self._asking.remove(entry)
-            entry[2].succeed([])
-
-    def _hand_out(self) -> None:
-        while self._queue and self._asking:
-            entry = self.draw.choice(self._asking)
-            self._asking.remove(entry)
-            _, most, event = entry
-            given = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
-            for job in given:
-                job.taken = self.env.now
-            self.in_progress += len(given)
-            event.succeed(given)
+        self._queue.submit(job)
 
     def _start(self, *, active: bool = False) -> None:
         self.bill.starts += 1
-        self.workers.append(Worker(self, active=active))
+        worker = Worker(
+            self._env,
+            self._queue,
+            self._endpoint,
+            self._machine,
+            draw=self._draw,
+            bill=self.bill,
+            active=active,
+            on_stop=self._stopped,
+        )
+        self.workers.append(worker)
+
+    def _stopped(self, worker: Worker) -> None:
+        self.bill.paid += self._env.now - worker.began
+        self.workers.remove(worker)
 
     def _scale(self) -> Process:
         while True:
-            yield self.env.timeout(1.0)
+            yield self._env.timeout(1.0)
             active = sum(worker.active for worker in self.workers)
-            for _ in range(self.endpoint.active_workers - active):
+            for _ in range(self._endpoint.active_workers - active):
                 self._start(active=True)
-            room = self.endpoint.max_workers - len(self.workers)
+            room = self._endpoint.max_workers - len(self.workers)
             for _ in range(min(room, self._wanted())):
                 self._start()
 
     def _wanted(self) -> int:
         """How many workers the scaler would start now, were there room."""
-        value = self.endpoint.scaler_value
-        if self.endpoint.scaler == "request count":
-            return math.ceil((len(self._queue) + self.in_progress) / value) - len(self.workers)
+        queue, value = self._queue, self._endpoint.scaler_value
+        if self._endpoint.scaler == "request count":
+            return math.ceil((len(queue.waiting) + queue.in_progress) / value) - len(self.workers)
         # More late jobs than there can be workers change nothing.
-        first = islice(self._queue, self.endpoint.max_workers)
-        late = sum(self.env.now - job.arrives > value for job in first)
+        first = islice(queue.waiting, self._endpoint.max_workers)
+        late = sum(self._env.now - job.arrives > value for job in first)
         return late - sum(not worker.ready for worker in self.workers)

@@ -1,15 +1,20 @@
-"""Writes the tables of docs/fleet.md: `python -m bench.fleet.tables`, some two minutes."""
+"""Writes the tables of docs/fleet.md, and a month in docs/deploy.md: `python -m bench.fleet.tables`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from . import picture, report, traffic
 from .model import Endpoint, Job, Machine, Scaler
-from .simulation import Result, simulate
+from .simulation import Result, percentile, simulate
 
 DOCS = Path(__file__).parents[2] / "docs"
-DOCUMENT = DOCS / "fleet.md"
+FLEET, DEPLOY = DOCS / "fleet.md", DOCS / "deploy.md"
+#: Of a GPU of the H100 class, to show how to reckon; dollars.
+GPU_HOUR = 4.0
+#: What a month is reckoned for.
+VIDEOS = 500_000
 
 MIX = traffic.Mix()
 ONE = Endpoint(jobs_in_hand=1)
@@ -111,33 +116,62 @@ def _workers() -> str:
     return report.markdown("load and worker", rows)
 
 
-def _month() -> str:
+@cache
+def _of_a_month() -> dict[int, tuple[float, Result]]:
+    """Max workers -> the mean load that a month's videos are for them, and a day of it."""
     rows = {}
-    for workers in (20, 25, 30, 40):
+    for workers in (20, 25, 30, 35, 40, 50):
         endpoint = replace(LATE, max_workers=workers)
-        load = 500_000 / 30 / 24 / rate(1.0, endpoint)
-        rows[f"max workers {workers} (mean load {load:.2f})"] = day(load, endpoint, HIDDEN)
-    return report.markdown("500,000 videos a month", rows)
+        load = VIDEOS / 30 / 24 / rate(1.0, endpoint)
+        rows[workers] = load, day(load, endpoint, HIDDEN)
+    return rows
 
 
-TABLES: dict[str, Callable[[], str]] = {
-    "second job": _second_job,
-    "idle timeout": _idle_timeout,
-    "scaler": _scaler,
-    "workers": _workers,
-    "month": _month,
+def _month() -> str:
+    rows = {
+        f"max workers {workers} (mean load {load:.2f})": result
+        for workers, (load, result) in _of_a_month().items()
+    }
+    return report.markdown(f"{VIDEOS:,} videos a month", rows)
+
+
+def _month_in_money() -> str:
+    """The same as an operator has to buy it."""
+    lines = [
+        ("max workers", "load, mean", "load, busiest hour", "p95 wait, s", "GPU hours", "dollars"),
+        ("---",) * 6,
+    ]
+    for workers, (load, result) in _of_a_month().items():
+        hours = VIDEOS * result.paid / 3600
+        busiest = load * (1 + traffic.swing(traffic.RATIO))
+        wait = f"{percentile(result.waits, 0.95):,.0f}"
+        lines.append(
+            (
+                *(f"{workers}", f"{load:.2f}", f"{busiest:.2f}", wait),
+                *(f"{hours:,.0f}", f"{hours * GPU_HOUR:,.0f}"),
+            )
+        )
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+TABLES: dict[str, tuple[Path, Callable[[], str]]] = {
+    "second job": (FLEET, _second_job),
+    "idle timeout": (FLEET, _idle_timeout),
+    "scaler": (FLEET, _scaler),
+    "workers": (FLEET, _workers),
+    "month": (FLEET, _month),
+    "a month in money": (DEPLOY, _month_in_money),
 }
 
 
 def main() -> None:
-    """Simulate everything and write it into the document, and the picture beside it."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    for name, table in TABLES.items():
+    """Simulate everything and write it into the documents, and the picture beside them."""
+    for name, (document, table) in TABLES.items():
+        text = document.read_text(encoding="utf-8")
         before, start, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
-        assert start and end, f"{DOCUMENT.name} has no place for {name}"
-        text = before + start + table() + end + after
-    DOCUMENT.write_text(text, encoding="utf-8")
+        assert start and end, f"{document.name} has no place for {name}"
+        document.write_text(before + start + table() + end + after, encoding="utf-8")
     loads = tuple(step / 10 for step in range(1, 10))
     lines = {
         name: [steady(load, endpoint, machine) for load in loads]

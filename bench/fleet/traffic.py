@@ -16,6 +16,9 @@ from .model import Job, Span
 #: Stages that keep no GPU: they run before the engine takes the job, or after it has let go of it.
 _NOT_THE_ENGINES = {Stage.PREPARING, Stage.WAITING, Stage.DELIVERING}
 
+#: A day's busiest hour over its quietest.
+RATIO = 10.0
+
 #: Every camera LoRA but the default is equally rare.
 _OTHER_CAMERAS = 7
 
@@ -100,14 +103,19 @@ def steady(per_hour: float, hours: float, seed: int) -> list[float]:
     return list(_until(hours * 3600.0, lambda _: per_hour, per_hour, seed))
 
 
-def day(per_hour: float, hours: float, seed: int, ratio: float = 10.0) -> list[float]:
+def swing(ratio: float) -> float:
+    """By what share the busiest and the quietest hour of a day differ from its mean."""
+    return (ratio - 1.0) / (ratio + 1.0)
+
+
+def day(per_hour: float, hours: float, seed: int, ratio: float = RATIO) -> list[float]:
     """Times of arrival over days whose busiest hour has `ratio` times the jobs of the quietest."""
-    swing = (ratio - 1.0) / (ratio + 1.0)
+    wave = swing(ratio)
 
     def rate(second: float) -> float:
-        return per_hour * (1.0 + swing * math.sin(2.0 * math.pi * second / 86400.0 - math.pi / 2.0))
+        return per_hour * (1.0 + wave * math.sin(2.0 * math.pi * second / 86400.0 - math.pi / 2.0))
 
-    return list(_until(hours * 3600.0, rate, per_hour * (1.0 + swing), seed))
+    return list(_until(hours * 3600.0, rate, per_hour * (1.0 + wave), seed))
 
 
 def burst(count: int, seed: int) -> list[float]:

@@ -1,29 +1,42 @@
 """A simulated worker: it boots, asks for jobs as the SDK's loop does, runs one at a time on its engine."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import random
+from collections.abc import Callable
 
 import simpy
 
-from .model import Job, Process, Span
-
-if TYPE_CHECKING:
-    from .platform import Platform
+from .job_queue import Bill, JobQueue
+from .model import Endpoint, Job, Machine, Process, Span
 
 
 class Worker:
     """One worker.
 
     Arguments:
-        platform: whose queue it asks.
+        env: simulated time.
+        queue: what it asks for jobs.
+        endpoint, machine: how it behaves, and what it costs.
+        draw: draws its seconds, and its end.
+        bill: what its engine's work is noted on.
         active: whether it is never stopped for want of jobs.
+        on_stop: told once when it is gone.
     """
 
-    def __init__(self, platform: Platform, *, active: bool) -> None:
-        self.active, self.ready, self.began = active, False, platform.env.now
-        self._platform, self._env = platform, platform.env
-        self._machine, self._endpoint = platform.machine, platform.endpoint
+    def __init__(
+        self,
+        env: simpy.Environment,
+        queue: JobQueue,
+        endpoint: Endpoint,
+        machine: Machine,
+        *,
+        draw: random.Random,
+        bill: Bill,
+        active: bool,
+        on_stop: Callable[["Worker"], None],
+    ) -> None:
+        self.active, self.ready, self.began = active, False, env.now
+        self._env, self._queue, self._endpoint, self._machine = env, queue, endpoint, machine
+        self._draw, self._bill, self._on_stop = draw, bill, on_stop
         self._load = self._seconds(self._machine.load)
         self._hand: list[Job] = []
         self._engine = simpy.Resource(self._env, 1)
@@ -37,7 +50,7 @@ class Worker:
         self._env.process(self._live())
 
     def _seconds(self, span: Span) -> float:
-        return self._platform.draw.uniform(*span)
+        return self._draw.uniform(*span)
 
     def _live(self) -> Process:
         """Boot, then ask for jobs until stopped."""
@@ -60,7 +73,7 @@ class Worker:
                 return
             late = self._endpoint.take_ahead is not None
             most = 1 if late else self._endpoint.jobs_in_hand - len(self._hand)
-            given: list[Job] = yield self._platform.ask(self, most)
+            given: list[Job] = yield self._queue.ask(self, most)
             for job in given:
                 self._idle_since += 1
                 self._hand.append(job)
@@ -89,15 +102,15 @@ class Worker:
             tail = 0.0 if machine.tail_hidden else job.tail
             seconds = load + job.sampling + tail
             self._begin(job, seconds)
-            if self._platform.draw.random() < machine.crashes:
-                yield self._env.timeout(seconds * self._platform.draw.random())
+            if self._draw.random() < machine.crashes:
+                yield self._env.timeout(seconds * self._draw.random())
                 if self._alive:
                     self._crash()
                 return
             yield self._env.timeout(seconds)
             if not self._alive:
                 return
-            self._platform.bill.sampled += job.sampling
+            self._bill.sampled += job.sampling
             self._running = None
             self._tell()
         rest = job.tail if machine.tail_hidden else 0.0
@@ -105,7 +118,7 @@ class Worker:
         if self._alive:
             job.finished = self._env.now
             self._hand.remove(job)
-            self._platform.in_progress -= 1
+            self._queue.in_progress -= 1
             self._tell()
             self._watch_idleness()
 
@@ -122,7 +135,7 @@ class Worker:
         return seconds
 
     def _begin(self, job: Job, seconds: float) -> None:
-        error = max(0.5, self._platform.draw.gauss(1.0, self._machine.estimate_error))
+        error = max(0.5, self._draw.gauss(1.0, self._machine.estimate_error))
         self._running, self._expected_end = job, self._env.now + seconds * error
         self._tell()
 
@@ -143,7 +156,8 @@ class Worker:
 
     def _stop(self) -> None:
         self._alive = False
-        self._platform.left(self)
+        self._on_stop(self)
+        self._queue.withdraw(self)
         self._tell()
 
     def _crash(self) -> None:
@@ -153,4 +167,4 @@ class Worker:
 
     def _requeue(self, lost: list[Job]) -> Process:
         yield self._env.timeout(self._machine.requeue)
-        self._platform.give_back(lost)
+        self._queue.give_back(lost)

@@ -6,14 +6,13 @@
 import argparse
 import asyncio
 import os
-import signal
 import sys
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
 from local.places import LOGS, shown
 from local.progress import Progress
+from local.runpod.ending import signals, until_the_end
 from local.runpod.job import Job, Policy
 from local.runpod.platform import HOST_NAME, WORKER_KEY, Options, Platform
 from local.runpod.server import listening
@@ -25,7 +24,6 @@ _HOLD_SECONDS = 10.0
 #: The worker's own deadline lies 30 s below the execution timeout that it is told (ltx2_worker/settings.py).
 _EXECUTION_TIMEOUT = 600.0
 _SHUTDOWN_GRACE = 30.0
-_WEBHOOK_SECONDS = 10.0
 #: A ping every ten seconds, as on RunPod, and no line for each.
 _QUIET = {"RUNPOD_PING_INTERVAL": "10000", "RUNPOD_DEBUG_LEVEL": "INFO"}
 
@@ -62,9 +60,7 @@ def _seconds(variable: str, default: float) -> float:
 
 
 async def _serve(options: Options, port: int, log: Path) -> int:
-    signals: asyncio.Queue[int] = asyncio.Queue()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+    heard = signals()
     async with Platform(options) as platform, listening(platform, "127.0.0.1", port) as bound:
         worker_id = f"worker-{uuid.uuid4().hex[:8]}"
         platform.workers.register(worker_id)
@@ -76,31 +72,7 @@ async def _serve(options: Options, port: int, log: Path) -> int:
         platform.on_status.append(lambda job: progress.say(_line(job)))
         print(f"RunPod's API for one worker: {url} (/run, /status/ID, ...); the worker's log: {shown(log)}")
         sys.stdout.flush()
-        return await _until_the_end(worker, signals, platform)
-
-
-async def _until_the_end(worker: WorkerProcess, signals: "asyncio.Queue[int]", platform: Platform) -> int:
-    ended = asyncio.create_task(worker.wait())
-    told = asyncio.create_task(signals.get())
-    await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
-    if ended.done():
-        told.cancel()
-        print(f"The worker ended with status {ended.result()}:\n{worker.last_lines}", file=sys.stderr)
-        return 1
-    if platform.queue.in_hand():
-        print("Ending when the jobs in hand are done; once more ends at once.", flush=True)
-    stopping = asyncio.create_task(worker.stop())
-    again = asyncio.create_task(signals.get())
-    await asyncio.wait({stopping, again}, return_when=asyncio.FIRST_COMPLETED)
-    if again.done():
-        worker.kill()
-    again.cancel()
-    await stopping
-    with suppress(TimeoutError):
-        await asyncio.wait_for(platform.webhooks.settle(), _WEBHOOK_SECONDS)
-    if platform.queue.waiting:
-        print(f"{platform.queue.waiting} waiting jobs are gone: this queue is kept in memory.", flush=True)
-    return 0
+        return await until_the_end(worker, heard, platform)
 
 
 def _line(job: Job) -> str:

@@ -32,6 +32,11 @@ LORA_RANK = 2
 #: How far the decoder's picture departs from grey: little enough to compress well, enough to show a change.
 CONTRAST = 0.6
 
+#: Parts of the decoder that do not blur over time. They work on an eighth or a quarter of the frames: what
+#: moves stays, and does not flicker. What the tiny transformer makes is much the same in all frames; blurred
+#: over time as well it would be one picture.
+MOVING = ("decoder.conv_in.", "decoder.up_blocks.0.", "decoder.up_blocks.1.")
+
 #: How many pixels each of the decoder's upsampling blocks makes out of one.
 UPSAMPLING = {"compress_all": 8, "compress_space": 4, "compress_time": 2}
 
@@ -114,7 +119,8 @@ def _video_vae(config: dict[str, Any]) -> State:
     for key, value in state.items():
         if not (key.startswith("decoder.") and value.ndim == 5):
             continue
-        weight = value.mean(dim=(2, 3, 4), keepdim=True).expand_as(value)
+        blurred = (3, 4) if key.startswith(MOVING) else (2, 3, 4)
+        weight = value.mean(dim=blurred, keepdim=True).expand_as(value)
         if key == "decoder.conv_out.conv.weight":
             state[key] = _same_in_groups(weight, config["patch_size"] ** 2) * CONTRAST
         elif key.startswith("decoder.up_blocks.") and key.split(".")[3] == "conv":

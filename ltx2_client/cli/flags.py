@@ -3,7 +3,7 @@
 import argparse
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,9 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--preset", choices=list(PRESETS), help="settings to start from; flags go before it")
     group = parser.add_argument_group("the job's fields")
-    for path, field in _fields(JobInput.model_json_schema()):
-        _add(group, path, field)
+    fields = dict(_fields(JobInput.model_json_schema()))
+    for path, field in fields.items():
+        _add(group, path, field, taken=fields)
 
 
 def job_fields(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def _fields(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
         yield f"{prefix}{name}", {**option, "description": field.get("description", "")}
 
 
-def _add(group: Any, path: str, field: Mapping[str, Any]) -> None:
+def _add(group: Any, path: str, field: Mapping[str, Any], taken: Collection[str]) -> None:
     stem, _, kind = path.rpartition("_")
     if kind == "base64":
         return  # sent by the flag of the file
@@ -80,7 +81,9 @@ def _add(group: Any, path: str, field: Mapping[str, Any]) -> None:
         "help": str(field["description"]).replace("%", "%%"),
     }
     if kind == "url":
-        names = (f"--{stem.replace('.', '-').replace('_', '-')}", flag)
+        # By its name alone, unless another field is called so.
+        short = () if stem in taken else (f"--{stem.replace('.', '-').replace('_', '-')}",)
+        names = (*short, flag)
         group.add_argument(*names, metavar="FILE|URL", **(common | {"help": common["help"] + " Or a file."}))
     elif field.get("type") == "boolean":
         group.add_argument(flag, action=argparse.BooleanOptionalAction, **common)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ltx2_api.fields import MAX_SEED
+from ltx2_api.job import without_effect
 
 from ..client import Client, Handle
 from ..errors import InvalidJob, JournalUnwritable
@@ -92,7 +93,8 @@ def _submitted(client: Client, fields: dict[str, Any], arguments: argparse.Names
 
 def _previewed(client: Client, fields: dict[str, Any], arguments: argparse.Namespace, output: Output) -> bool:
     """Make the preview of a job, and ask whether to go on."""
-    small = {name: value for name, value in fields.items() if name not in {"resolution", "duration"}}
+    idle = without_effect(check(fields).job)
+    small = {name: value for name, value in fields.items() if name not in idle}
     with interrupts_held():
         handle = client.submit(small | {"preview": True})
     video = handle.wait(arguments.timeout, on=output.listen)

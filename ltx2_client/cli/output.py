@@ -134,6 +134,8 @@ def plan_text(plan: DryRunResult) -> str:
         f"{plan.quality}: {plan.width}x{plan.height}, {plan.fps} fps, {plan.duration} s",
         f"{plan.credits} credits; about {plan.expected_seconds} s on a warm worker",
         *(f"not installed: {name}" for name in missing),
+        *([f"this endpoint offers {', '.join(plan.offers)}"] if plan.offers else []),
+        *(f"own LoRA {name}: {what}" for name, what in plan.loras.items()),
         *plan.warnings,
     ]
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from .. import contract, ledger, views
-from .common import Account, backend_of, cursor, within
+from .common import Account, backend_of, cursor, reading
 
 router = APIRouter(prefix="/api/account", tags=["account"])
 
@@ -13,7 +13,7 @@ router = APIRouter(prefix="/api/account", tags=["account"])
 @router.get("")
 def account(request: Request, account: Account) -> contract.Account:
     """The caller's credits."""
-    found = within(backend_of(request), lambda db: ledger.balance(db, account))
+    found = reading(backend_of(request), lambda db: ledger.balance(db, account))
     return contract.Account(available=found.available, held=found.held)
 
 
@@ -26,7 +26,7 @@ def entries(
 ) -> contract.LedgerPage:
     """The caller's ledger, the newest lines first."""
     before = cursor(cursor_)
-    found = within(backend_of(request), lambda db: ledger.entries(db, account, before, limit + 1))
+    found = reading(backend_of(request), lambda db: ledger.entries(db, account, before, limit + 1))
     items = [
         contract.LedgerEntry(
             id=entry.id,

@@ -1,20 +1,25 @@
 """What every route needs: the backend, the caller's account, a transaction."""
 
+import math
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
 import sqlalchemy as sa
-from fastapi import Depends, Query
+from fastapi import Depends, Header, Query
 from starlette.requests import HTTPConnection
 
 from ltx2_client.strangers import whole_number
 
 from .. import events
 from ..backend import Backend
-from ..problems import ProblemError
+from ..problems import ProblemError, not_found
 
 T = TypeVar("T")
+
+#: What ids look like here.
+_ID = re.compile(r"[0-9a-f-]{36}")
 
 
 def backend_of(connection: HTTPConnection) -> Backend:
@@ -35,10 +40,24 @@ def account_of(connection: HTTPConnection) -> str:
         raise ProblemError(
             HTTPStatus.UNAUTHORIZED, "unauthorized", "Send a valid token: Authorization: Bearer …"
         )
-    return account
+    return _counted(connection, account)
 
 
 Account = Annotated[str, Depends(account_of)]
+Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=255, pattern=r"^[\x21-\x7e]+$")]
+
+
+def _counted(connection: HTTPConnection, account: str) -> str:
+    """The account, if it has not asked too often."""
+    seconds = backend_of(connection).rates.take(account)
+    if seconds:
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "That is more requests than an account may make in a minute.",
+            retry_after=math.ceil(seconds),
+        )
+    return account
 
 
 def viewer_of(connection: HTTPConnection, ticket: Annotated[str | None, Query()] = None) -> str:
@@ -55,16 +74,30 @@ def viewer_of(connection: HTTPConnection, ticket: Annotated[str | None, Query()]
     account = events.account_of(backend.settings.secret.get_secret_value(), ticket, backend.clock())
     if account is None:
         raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "The ticket is old: ask for a new one.")
-    return account
+    return _counted(connection, account)
 
 
 Viewer = Annotated[str, Depends(viewer_of)]
 
 
+def reading(backend: Backend, look: Callable[[sa.Connection], T]) -> T:
+    """Look at something, while others write."""
+    with backend.reader.begin() as db:
+        return look(db)
+
+
 def within(backend: Backend, work: Callable[[sa.Connection], T]) -> T:
-    """Do something in one transaction."""
+    """Change something in one transaction, and tell of it."""
     with backend.engine.begin() as db:
-        return work(db)
+        done = work(db)
+    backend.changes.wake()
+    return done
+
+
+def require_id(text: str, what: str) -> None:
+    """Make sure that a text can be an id, before a database is asked; raises ProblemError."""
+    if not _ID.fullmatch(text):
+        raise not_found(what)
 
 
 def cursor(text: str | None) -> int | None:

@@ -1,36 +1,26 @@
 """`/api/generations`: asking for videos, looking at them, ending them."""
 
 import asyncio
-import json
 import re
 import uuid
-from functools import cache
 from http import HTTPStatus
-from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from ltx2_api.job import JobInput
-from ltx2_api.prices import CREDITS
 from ltx2_api.reply import VideoResult
 
-from .. import contract, generations, last_frames, orders, views
+from .. import contract, finding, generations, last_frames, offered, orders, own_files, views
 from ..contract import FINAL, State
 from ..generations import New, Row
 from ..problems import ProblemError, not_found
-from .common import Account, Viewer, backend_of, cursor, within
+from .common import Account, Key, Viewer, backend_of, cursor, reading, require_id, within
 
 router = APIRouter(prefix="/api/generations", tags=["generations"])
 
 #: What can be asked for. RunPod's endpoint may offer more; each is a contract of its own.
 MODEL = "ltx-2"
-
-#: Ids as `generations` makes them; a database may refuse to look for other text.
-_ID = re.compile(r"[0-9a-f-]{36}")
-
-Key = Annotated[str, Header(alias="Idempotency-Key", min_length=8, max_length=255, pattern=r"^[\x21-\x7e]+$")]
 
 
 @router.get("/models")
@@ -41,7 +31,13 @@ def models(request: Request, account: Account) -> list[contract.Model]:
         open_generations=settings.open_generations, previews_per_minute=settings.previews_per_minute
     )
     return [
-        contract.Model(id=MODEL, input_schema=_schema(), prices=_prices(), presets=_presets(), limits=limits)
+        contract.Model(
+            id=MODEL,
+            input_schema=offered.schema(settings.offer),
+            prices=offered.prices(),
+            presets=offered.presets(),
+            limits=limits,
+        )
     ]
 
 
@@ -49,7 +45,7 @@ def models(request: Request, account: Account) -> list[contract.Model]:
 def quote(request: Request, account: Account, asked: contract.QuoteRequest) -> contract.Quote:
     """What a job would cost; a job that is wrong is answered with its faults, and is no error."""
     _require_model(asked.model)
-    return within(backend_of(request), lambda db: orders.quote(db, account, asked.input))
+    return reading(backend_of(request), lambda db: orders.quote(db, account, asked.input))
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses={200: {"model": contract.Generation}})
@@ -75,8 +71,8 @@ def listed(
 ) -> contract.Page:
     """The caller's generations, the newest change first: in these states, with this in their prompts."""
     backend = backend_of(request)
-    wanted = generations.Wanted(account, state, tag, q, cursor(cursor_))
-    rows = within(backend, lambda db: generations.page(db, wanted, limit + 1))
+    wanted = finding.Wanted(account, state, tag, q, cursor(cursor_))
+    rows = reading(backend, lambda db: finding.page(db, wanted, limit + 1))
     items = [views.generation(row, backend.clock()) for row in rows[:limit]]
     return contract.Page(items=items, next=str(items[-1].seq) if len(rows) > limit else None)
 
@@ -150,7 +146,14 @@ def hide(request: Request, account: Account, generation: str) -> None:
 
 def _take(request: Request, response: Response, new: New) -> contract.Generation:
     backend = backend_of(request)
+    faults = [
+        *offered.faults(backend.settings.offer, new.input),
+        *own_files.faults(backend.links, new.account, new.input),
+    ]
+    if faults:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input", faults[0].message, faults=faults)
     row, known = orders.take(backend.engine, new, backend.settings, backend.clock())
+    backend.changes.wake()
     if known:
         response.status_code = HTTPStatus.OK
         response.headers["Idempotency-Replayed"] = "true"
@@ -158,10 +161,9 @@ def _take(request: Request, response: Response, new: New) -> contract.Generation
 
 
 def _owned(request: Request, account: str, generation: str) -> Row:
-    if not _ID.fullmatch(generation):
-        raise not_found()
+    require_id(generation, "generation")
     try:
-        row = within(backend_of(request), lambda db: generations.get(db, generation))
+        row = reading(backend_of(request), lambda db: generations.get(db, generation))
     except LookupError:
         raise not_found() from None
     if row.account != account or row.hidden_at is not None:
@@ -198,27 +200,3 @@ def _require_model(model: str) -> None:
             f"There is no such model here; there is {MODEL}.",
             faults=[contract.Fault(field="model", message=f"must be {MODEL}.")],
         )
-
-
-@cache
-def _schema() -> dict[str, Any]:
-    """The job's schema, without what this API fills in itself."""
-    schema = JobInput.model_json_schema()
-    fields = {name: field for name, field in schema["properties"].items() if name not in orders.OURS}
-    return schema | {"properties": fields}
-
-
-@cache
-def _presets() -> dict[str, Any]:
-    """Named sets of options, as the command line has them."""
-    presets: dict[str, Any] = json.loads(files("ltx2_client").joinpath("presets.json").read_text("utf-8"))
-    return presets
-
-
-@cache
-def _prices() -> list[contract.Price]:
-    return [
-        contract.Price(quality=quality, resolution=resolution, duration=duration, credits=price)
-        for duration, prices in CREDITS.items()
-        for (quality, resolution), price in prices.items()
-    ]

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from ..contract import State
 from ..tables import generations, ledger
-from .common import backend_of, within
+from .common import backend_of, reading
 
 router = APIRouter(include_in_schema=False)
 
@@ -23,7 +23,7 @@ async def alive() -> dict[str, str]:
 def ready(request: Request, response: Response) -> dict[str, str]:
     """The database answers too."""
     try:
-        within(backend_of(request), lambda db: db.execute(sa.select(1)))
+        reading(backend_of(request), lambda db: db.execute(sa.select(1)))
     except sa.exc.SQLAlchemyError:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return {"status": "the database does not answer"}
@@ -34,6 +34,7 @@ def ready(request: Request, response: Response) -> dict[str, str]:
 def metrics(request: Request) -> Response:
     """Generations by state, the oldest that is under way, credits by kind (Prometheus)."""
     backend, registry = backend_of(request), CollectorRegistry()
+    Gauge("studio_streams", "Event streams that are open", registry=registry).set(backend.changes.listeners)
     by_state = Gauge("studio_generations", "Generations by state", ["state"], registry=registry)
     credits_by_kind = Gauge("studio_credits", "Credits by kind of entry", ["kind"], registry=registry)
     oldest = Gauge("studio_oldest_open_seconds", "Age of the oldest under way", registry=registry)
@@ -59,5 +60,6 @@ def metrics(request: Request) -> Response:
         )
         oldest.set(backend.clock() - since if since is not None else 0)
 
-    within(backend, read)
-    return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+    reading(backend, read)
+    written = generate_latest(backend.metrics) + generate_latest(registry)
+    return Response(written, media_type="text/plain; version=0.0.4")

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
+from starlette.requests import HTTPConnection
 
 from ltx2_client.strangers import whole_number
 
@@ -39,12 +41,22 @@ async def server_sent(
     since: Annotated[int | None, Query(ge=0, le=MOST_SEQ)] = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
 ) -> StreamingResponse:
-    """Every change of the caller's generations; with Last-Event-ID those that were missed, once."""
+    """Every change of the caller's generations and films; with Last-Event-ID those that were missed, once."""
     account = await asyncio.to_thread(viewer_of, request, ticket)
+    _require_room(request, account)
     seen = whole_number(last_event_id) if last_event_id else None
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     lines = _lines(request, account, since if seen is None else seen)
     return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+
+
+def _require_room(connection: HTTPConnection, account: str) -> None:
+    backend = backend_of(connection)
+    most = backend.settings.streams
+    if backend.changes.count(account) >= most:
+        raise ProblemError(
+            HTTPStatus.TOO_MANY_REQUESTS, "too_many_streams", f"{most} streams may be open.", retry_after=30
+        )
 
 
 async def _lines(request: Request, account: str, since: int | None) -> AsyncIterator[str]:
@@ -54,8 +66,8 @@ async def _lines(request: Request, account: str, since: int | None) -> AsyncIter
         if row is None:
             yield ": still here\n\n"
         else:
-            shown = views.generation(row, backend.clock()).model_dump_json()
-            yield f"id: {row.seq}\nevent: generation\ndata: {shown}\n\n"
+            shown = views.changed(row, backend.clock())
+            yield f"id: {row.seq}\nevent: {shown.object}\ndata: {shown.model_dump_json()}\n\n"
 
 
 @router.websocket("/ws")
@@ -67,8 +79,9 @@ async def web_socket(
     """The same objects, one in each message; `since` is the `seq` of the last one that was seen."""
     try:
         account = await asyncio.to_thread(viewer_of, socket, ticket)
-    except ProblemError:
-        await socket.close(code=4401)
+        _require_room(socket, account)
+    except ProblemError as error:
+        await socket.close(code=4000 + error.problem.status)
         return
     await socket.accept()
     sending = asyncio.create_task(_send(socket, account, since))
@@ -85,6 +98,5 @@ async def _send(socket: WebSocket, account: str, since: int | None) -> None:
     backend = backend_of(socket)
     with suppress(WebSocketDisconnect):
         async for row in backend.changes.of(account, since, HEARTBEAT):
-            if row is None:
-                continue
-            await socket.send_text(views.generation(row, backend.clock()).model_dump_json())
+            if row is not None:
+                await socket.send_text(views.changed(row, backend.clock()).model_dump_json())

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 
 from .. import contract
-from ..bucket_links import MOST_BYTES, TYPES
+from ..limits import TYPES, most_bytes
 from ..problems import ProblemError, no_uploads, not_found
 from .common import Account, Viewer, backend_of
 
@@ -26,8 +26,9 @@ def place(request: Request, account: Account, file: contract.NewUpload) -> contr
     suffix = PurePosixPath(file.name).suffix.lower()
     if suffix not in TYPES:
         raise _refused("name", f"must end in one of {', '.join(TYPES)}.")
-    if file.bytes > MOST_BYTES:
-        raise _refused("bytes", f"must be {MOST_BYTES} or less.")
+    most = most_bytes(TYPES[suffix])
+    if file.bytes > most:
+        raise _refused("bytes", f"must be {most} or less.")
     key = f"{account}/{uuid.uuid4()}{suffix}"
     made = backend_of(request).links.upload(key, file.bytes, file.sha256)
     if made is None:

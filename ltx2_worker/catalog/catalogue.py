@@ -38,6 +38,11 @@ class Catalogue:
         found = (each for each in self.recipes if (each.family.name, each.name) == (family, name))
         return next(found, None)
 
+    def checkpoints(self, family: Family) -> tuple[ModelFile, ...]:
+        """The files that can stand for a family's model, of any recipe."""
+        listed = (each.choices_of_file[family.named_by] for each in self.recipes if each.family is family)
+        return tuple(file for by_precision in listed for files in by_precision.values() for file in files)
+
     def installed(self, installed: Installed, families: Collection[str]) -> tuple[str, ...]:
         """Those of some families of which a recipe's model file is here."""
         here = {recipe.family.name for recipe in self.recipes if recipe.has_model(installed)}
@@ -90,6 +95,7 @@ def _recipes(path: Path, workflows: Path, files: Mapping[str, ModelFile]) -> Ite
             steps=recipe.steps,
             guidance=recipe.guidance,
             shift=recipe.shift,
+            sound=recipe.sound,
             choices_of_file={
                 role: {key: tuple(files[each] for each in listed) for key, listed in by_precision.items()}
                 for role, by_precision in ids.items()
@@ -115,6 +121,7 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         slots=table.slots,
         features=table.features,
         choices=table.choices,
+        series=table.series,
         stages=table.stages,
         cameras={
             file.camera: Movement(lora=file)

@@ -43,6 +43,10 @@ def faults(name: str, family: FamilyTable, graphs: Graphs, files: Mapping[str, M
     structure = family.choices.get(Choice.STRUCTURE)
     if unfed := set(family.controls) - set(structure.sources if structure else ()):
         yield f"choices.structure: no node for {', '.join(sorted(unfed))}"
+    sound = family.choices.get(Choice.SOUND)
+    for recipe, table in family.recipes.items():
+        if table.sound is not None and table.sound not in (sound.sources if sound else ()):
+            yield f"recipes.{recipe}.sound: choices.sound has no node for {table.sound}"
 
 
 def _missing_tables(family: FamilyTable) -> Iterator[str]:
@@ -73,6 +77,7 @@ def _unknown_nodes(family: FamilyTable, nodes: Mapping[str, Mapping[str, Any]]) 
             if not any(_takes(graph, slot) for graph in nodes.values()):
                 yield f"{key}: no recipe has a value {slot}"
     titles: dict[str, tuple[str, ...]] = {f"features.{key}": named for key, named in family.features.items()}
+    titles |= {f"series.{key}": named for key, named in family.series.items()}
     titles |= {f"stages.{key}": named for key, named in family.stages.items()}
     titles |= {
         f"choices.{key}": (table.into.title, *table.sources.values()) for key, table in family.choices.items()

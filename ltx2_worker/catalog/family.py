@@ -8,7 +8,7 @@ from typing import Any
 from ltx2_api.progress import Stage
 
 from .files import ModelFile
-from .inputs import Choice, Feature, Slot, Value
+from .inputs import Choice, Feature, Series, Slot, Value
 from .tables import (
     Arithmetic,
     ChoiceTable,
@@ -81,6 +81,7 @@ class Family:
     slots: Mapping[Value, tuple[Slot, ...]]
     features: Mapping[Feature, tuple[str, ...]]
     choices: Mapping[Choice, ChoiceTable]
+    series: Mapping[Series, tuple[str, ...]]
     stages: Mapping[Stage, tuple[str, ...]]
     cameras: Mapping[str, Movement]
     controls: Mapping[str, Control]
@@ -100,6 +101,7 @@ class Recipe:
         choices_of_file: by role, then by precision ("": any), the files that can play it, the best first.
         guidance: what the first stage can be guided by; None: it is not guided.
         shift: of the first stage's noise levels; None: they are a fixed list.
+        sound: which stage's is delivered, in the words of `[choices.sound]`; None: the graph says.
     """
 
     family: Family
@@ -109,6 +111,7 @@ class Recipe:
     steps: Steps
     guidance: Guidances | None
     shift: Shift | None
+    sound: str | None
     choices_of_file: Mapping[str, Mapping[str, tuple[ModelFile, ...]]]
 
     @cached_property

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from ltx2_api.progress import Stage
 
-from .inputs import Choice, Feature, Slot, Value
+from .inputs import Choice, Feature, Series, Slot, Value
 
 
 def _by_precision(value: Any) -> Any:
@@ -167,13 +167,18 @@ def _steps(value: Any) -> Any:
 
 
 class RecipeTable(_Table):
-    """`[recipes.NAME]`: a workflow file, the files that no other recipe loads, and its first stage."""
+    """`[recipes.NAME]`: a workflow file, the files that no other recipe loads, and its first stage.
+
+    Attributes:
+        sound: which of `choices.sound` is delivered; None: the workflow file says.
+    """
 
     description: Text
     workflow: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.json$")]
     steps: Annotated[Steps, BeforeValidator(_steps)]
     guidance: Guidances | None = None
     shift: Shift | None = None
+    sound: Text | None = None
     files: Mapping[str, FileIds] = {}
 
 
@@ -193,10 +198,11 @@ class ControlTable(_Table):
 
 
 class ChoiceTable(_Table):
-    """`[choices.NAME]`: an input, and the node that it is connected to for each value."""
+    """`[choices.NAME]`: an input, and the node that it is connected to for each value: to which output."""
 
     into: Annotated[Slot, PlainValidator(Slot.parse)]
     sources: Mapping[str, Text] = Field(alias="from")
+    output: Annotated[int, Field(ge=0)] = 0
 
 
 class FamilyTable(_Table):
@@ -227,4 +233,5 @@ class FamilyTable(_Table):
     slots: Mapping[Value, Slots]
     features: Mapping[Feature, Texts]
     choices: Mapping[Choice, ChoiceTable] = {}
+    series: Mapping[Series, Texts] = {}
     stages: Mapping[Stage, Texts]

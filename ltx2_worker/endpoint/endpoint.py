@@ -96,6 +96,8 @@ class Endpoint:
             logs.JOB_ID.reset(token)
         if self._mode is RunMode.SINGLE:
             show_outcome(outcome, self._console)
+            if self._console.is_terminal:
+                runpod_sdk.be_silent()  # it would say the same once more
         return outcome.model_dump(mode="json", exclude_none=True)
 
     def _may_take(self) -> bool:

@@ -73,6 +73,11 @@ def set_log_level(level: str) -> None:
     RunPodLogger().set_level(level)
 
 
+def be_silent() -> None:
+    """End the SDK's log."""
+    RunPodLogger().set_level("NOTSET")
+
+
 def end_when_interrupted() -> None:
     """Let Ctrl-C end this process with the status of an interrupted program; the SDK's own handler says 0."""
     runpod.serverless._signal_handler = _interrupted

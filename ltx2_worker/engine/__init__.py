@@ -1,7 +1,7 @@
 """ComfyUI as a part of this worker: owned, watched, restarted, and driven one graph at a time."""
 
 from .client import Graph
-from .encoder import Encoded, Encoder, EncoderFiles, EncoderLost
+from .encoder import Encoded, Encoder, EncoderFiles, EncoderLost, KeptPieces
 from .engine import Engine
 from .events import (
     Cached,
@@ -27,6 +27,7 @@ __all__ = [
     "EngineOptions",
     "Event",
     "Graph",
+    "KeptPieces",
     "NodeProgress",
     "NodeStarted",
     "Preview",

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,23 @@ class EncoderLost(Exception):  # noqa: N818 - what to do about it is decided whe
 
 
 @dataclass(frozen=True)
+class KeptPieces:
+    """What of another video goes around the frames: arguments as `engine_nodes.encoder.order.Kept`."""
+
+    before: Path | None
+    after: Path | None
+    sound: Path | None
+    frames: int
+    skipped: int
+    drops: bool
+    sound_skipped: int
+    sound_before: int
+    sound_replaced: int
+    sound_new: int
+    sound_after: int
+
+
+@dataclass(frozen=True)
 class EncoderFiles:
     """What an encoder makes: arguments as `engine_nodes.encoder.order.Files`."""
 
@@ -51,10 +68,14 @@ class EncoderFiles:
     animation: Path | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
+    kept: KeptPieces | None = None
+
     def to_json(self) -> str:
         """As the process takes it."""
         pictures = {name: str(path) for name in ("poster", "animation") if (path := getattr(self, name))}
-        return json.dumps({"video": str(self.video), "metadata": dict(self.metadata)} | pictures)
+        kept = {"kept": asdict(self.kept)} if self.kept else {}
+        files = {"video": str(self.video), "metadata": dict(self.metadata)}
+        return json.dumps(files | pictures | kept, default=str)
 
 
 class SenderFacts(BaseModel):

@@ -43,7 +43,7 @@ OWN_NODES = Path(__file__).parents[1] / "engine_nodes"
 
 #: What the engine has no use for: the worker's and the platform's settings, among them every secret; and how
 #: the worker's own Python was started (without bytecode, each boot would compile all of ComfyUI again).
-WITHHELD = ("AWS_", "BUCKET_", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "LTX2_", "PYTHON", "RUNPOD_")
+WITHHELD = ("AWS_", "BUCKET_", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "LTX2_", "OTEL_", "PYTHON", "RUNPOD_")
 
 
 @dataclass(frozen=True)

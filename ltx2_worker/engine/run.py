@@ -1,6 +1,5 @@
 """Run one graph to its files: submitted in order, tried again where that helps, cleaned up in every case."""
 
-import contextlib
 import logging
 import time
 import uuid
@@ -27,8 +26,8 @@ _NAMESPACE = uuid.UUID("2f1c7a52-6e0b-5a53-9d0e-0f4c1c6b9a11")
 #: How long a cancelled prompt may take to end before its run returns without it.
 _LEAVE_SECONDS = 0.6
 _LEAVE_POLL = 0.05
-#: The engine's worker thread wakes up at once to free memory; our next prompt must not outrun it.
-_FREE_SECONDS = 1.0
+#: A graph that computes nothing.
+_NOTHING: Graph = {"1": {"class_type": "PreviewAny", "inputs": {"source": ""}}}
 #: Faults for each of which a graph is run once more, and what a second one ends in.
 _TWICE = {
     RestartReason.OUT_OF_MEMORY: failures.out_of_memory,
@@ -112,21 +111,36 @@ class GraphRun:
         prompt_id = str(uuid.uuid5(_NAMESPACE, f"{self.job_key}/{self.ticket.number}/{attempt}"))
         prompt = Submission(prompt_id, uuid.uuid4().hex, self.graph, self.previews)
         watcher = PromptWatcher(instance, prompt, self.deadline, self.options.stall_timeout, self._tell)
+        try:
+            finished = self._execute(
+                watcher, instance, prompt, lambda: self.order.submitted(self.ticket, instance.number)
+            )
+        finally:
+            self._started = watcher.started
+        return self._result(instance, finished)
+
+    def _execute(
+        self,
+        watcher: PromptWatcher,
+        instance: EngineInstance,
+        prompt: Submission,
+        on_submitted: Callable[[], None] = lambda: None,
+    ) -> Finished:
+        """Submit a prompt, watch it to its end, and leave no trace of it."""
         listener = Listener(instance.api, prompt.client_id)
         finished: Finished | None = None
         try:
             watcher.submit()
-            self.order.submitted(self.ticket, instance.number)
+            on_submitted()
             finished = watcher.watch(listener)
         except Refused as refusal:
             raise failures.refused(refusal.body) from refusal
         except PromptLost as lost:
             raise TryAgain(RestartReason.PROMPT_LOST) from lost
         finally:
-            self._started = watcher.started
             listener.close()
-            self._leave(instance, prompt_id, finished)
-        return self._result(instance, finished)
+            self._leave(instance, prompt.id, finished)
+        return finished
 
     def _leave(self, instance: EngineInstance, prompt_id: str, finished: Finished | None) -> None:
         """Leave no trace of the prompt in the engine; what takes longer is left to the supervisor."""
@@ -179,10 +193,27 @@ class GraphRun:
                 return failures.generation_failed(finished.error)
 
     def _free(self, instance: EngineInstance) -> None:
-        """Empty the engine's memory; it does so before it takes its next prompt, so before our second try."""
-        with contextlib.suppress(NoAnswer):
+        """Return when the engine has emptied its memory, so that the second try begins with nothing in it.
+
+        ComfyUI does it on the thread that runs the prompts, where a next one may come first. After every
+        prompt it looks whether it is wanted (0.30.0, `prompt_worker`): one that does nothing is run before.
+        """
+        while not self._is_told_to_free(instance):
+            self._check(instance)  # the supervisor ends an engine that does not answer for long
+            self.deadline.sleep(_LEAVE_POLL)
+        prompt = Submission(str(uuid.uuid4()), uuid.uuid4().hex, _NOTHING, previews=False)
+        watcher = PromptWatcher(
+            instance, prompt, self.deadline, self.options.stall_timeout, lambda _event: None
+        )
+        self._execute(watcher, instance, prompt)
+
+    @staticmethod
+    def _is_told_to_free(instance: EngineInstance) -> bool:
+        try:
             instance.api.free()
-        self.deadline.sleep(_FREE_SECONDS)
+        except NoAnswer:
+            return False
+        return True
 
     def _check(self, instance: EngineInstance) -> None:
         self.deadline.check()

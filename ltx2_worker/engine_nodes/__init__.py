@@ -7,15 +7,18 @@ A module is one idea. Each lists its nodes as ComfyUI's custom nodes do, in `NOD
 import gc
 from types import ModuleType
 
-from . import depth, detail, guidance, sound_memory, stream, token_noise
+from . import depth, detail, guidance, hold, levels, sound_memory, stream, text, token_noise
 
 #: One line a module.
 _MODULES: tuple[ModuleType, ...] = (
     depth,
     detail,
     guidance,
+    hold,
+    levels,
     sound_memory,
     stream,
+    text,
     token_noise,
 )
 

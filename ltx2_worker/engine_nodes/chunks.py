@@ -12,8 +12,25 @@ from typing import Any
 
 import comfy.model_management
 import torch
+from comfy.ldm.lightricks.vae import causal_video_autoencoder as video_vae
 
 from .look import Unusable, UnusablePicture
+
+#: What LTX-2's decoder has in memory at once at the most, beside its weights: its convolutions keep
+#: whole chunks alive. Counted over shapes by bench/decode_memory.py (720p and 1080p, 5 to 40 seconds, three
+#: sizes of chunk: 11.5 GB at the most), and some gigabytes more for what a GPU's convolutions work with.
+_CHUNKS_ALIVE, _BESIDE_CHUNKS = 80, 3_000_000_000
+
+
+def decoding_memory(vae: Any, shape: torch.Size) -> int:
+    """Bytes of device memory that decoding a latent of this shape takes, beside the VAE's weights.
+
+    ComfyUI asks for as much as if all frames were decoded at once (78 GB for 10 s of 1080p, 303 for 960
+    frames). Where weights stay in GPU memory as long as there is room, that would throw out the transformer
+    before each decode, and decode with weights that are moved in layer by layer.
+    """
+    chunks = _CHUNKS_ALIVE * video_vae.get_max_chunk_size(vae.device) + _BESIDE_CHUNKS
+    return int(min(vae.memory_used_decode(shape, vae.vae_dtype), chunks))
 
 
 @dataclass(frozen=True)
@@ -91,9 +108,10 @@ class ChunkedDecode:
         vae, management = self._vae, comfy.model_management
         self._seen = 0
         with management.cuda_device_context(vae.device):
-            needed = vae.memory_used_decode(self._latent.shape, vae.vae_dtype)
             management.load_models_gpu(
-                [vae.patcher], memory_required=needed, force_full_load=vae.disable_offload
+                [vae.patcher],
+                memory_required=decoding_memory(vae, self._latent.shape),
+                force_full_load=vae.disable_offload,
             )
             samples = self._latent.to(device=vae.device, dtype=vae.vae_dtype)
             vae.first_stage_model.decode(samples, output_buffer=_Buffer(self._chunk))

@@ -17,6 +17,7 @@ import comfy.utils
 import torch
 from comfy_extras.nodes_lt import LTXVAddGuide, _append_guide_attention_entry
 
+from .node_inputs import CONDITIONED_MODEL
 from .token_noise import with_token_noise
 
 #: Frames, height and width in pixels of one latent cell. Source: LTX-2's video VAE.
@@ -164,10 +165,8 @@ class LTX2Detailer:
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
         """The inputs; window and overlap are Lightricks' 56 and 24 frames."""
         return {
-            "required": {
-                "model": ("MODEL",),
-                "positive": ("CONDITIONING",),
-                "negative": ("CONDITIONING",),
+            "required": CONDITIONED_MODEL
+            | {
                 "latent": ("LATENT",),
                 "noise": ("NOISE",),
                 "sampler": ("SAMPLER",),

@@ -8,6 +8,7 @@ from typing import Any
 import comfy.samplers
 import torch
 
+from .node_inputs import CONDITIONED_MODEL
 from .passes import PASSES, Pass, told_apart
 
 
@@ -163,10 +164,8 @@ class LTX2Guider:
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
         """The inputs; the defaults are ltx-pipelines' for LTX-2.0 (`utils/constants.py`)."""
         return {
-            "required": {
-                "model": ("MODEL",),
-                "positive": ("CONDITIONING",),
-                "negative": ("CONDITIONING",),
+            "required": CONDITIONED_MODEL
+            | {
                 "video_cfg": _scale(3.0),
                 "audio_cfg": _scale(7.0),
                 "stg": _scale(1.0),

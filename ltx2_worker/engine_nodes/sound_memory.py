@@ -1,7 +1,7 @@
 """Memory that runs out in the sound's decoder is said to have run out.
 
-ComfyUI 0.30.0's `VAE.decode` (comfy/sd.py) answers it by decoding in tiles, for pictures. The sound of LTX is
-a latent of as many dimensions as a picture's, and its decoder takes no tiles: the job would end with whatever
+ComfyUI 0.30.0's `VAE.decode` (comfy/sd.py) answers it by decoding in tiles along the latent's last dimension.
+For the sound of LTX that is frequency, and the tiles do not fit together: the job would end with whatever
 exception that comes to, in place of being run again with all memory free.
 """
 
@@ -14,14 +14,14 @@ from comfy.ldm.lightricks.vae.audio_vae import AudioVAE
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] = {}
 
-_decode_tiled = comfy.sd.VAE.decode_tiled_
+_decode_tiled = comfy.sd.VAE.decode_tiled_1d
 
 
-def _decode_pictures_tiled(vae: Any, *args: Any, **kwargs: Any) -> Any:
-    """What ComfyUI does, for pictures; raises `torch.OutOfMemoryError` for sound."""
+def _decode_other_sound_tiled(vae: Any, *args: Any, **kwargs: Any) -> Any:
+    """What ComfyUI does, for other models; raises `torch.OutOfMemoryError` for the sound of LTX."""
     if isinstance(vae.first_stage_model, AudioVAE):
         raise torch.OutOfMemoryError("out of memory in the decoder of the sound, which takes no tiles")
     return _decode_tiled(vae, *args, **kwargs)
 
 
-comfy.sd.VAE.decode_tiled_ = _decode_pictures_tiled
+comfy.sd.VAE.decode_tiled_1d = _decode_other_sound_tiled

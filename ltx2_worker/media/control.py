@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from ltx2_api.errors import ErrorCode, WorkerError
 
 from .clip import THREADS, Clip, open_clip
+from .container import reject
 from .fit import Frame, Placement, place, warnings
 
 #: Below what an edge detector or a depth model could notice.
@@ -24,7 +25,7 @@ CRF = 12
 #: A control video this much longer or shorter than the job is not worth a warning, in seconds.
 NOTABLE_DIFFERENCE = 0.25
 #: ITU-T H.273: 1 is BT.709 for matrix, primaries and transfer; 1 is also the limited range.
-_BT709 = _LIMITED = 1
+BT709 = LIMITED = 1
 
 #: FFmpeg's filters that turn a picture upright, by the rotation (degrees, counterclockwise) it asks for.
 _UPRIGHT: dict[int, tuple[tuple[str, str], ...]] = {
@@ -47,6 +48,7 @@ def fit_video(
     frames: int,
     max_seconds: float,
     max_side: int,
+    whole: bool = False,
 ) -> list[str]:
     """Write the video in `source` to `target`, fitted to the canvas, with exactly `frames` frames at `fps`.
 
@@ -59,6 +61,7 @@ def fit_video(
         frame: the canvas and the delivered crop, in pixels.
         fps, frames: of the job.
         max_seconds, max_side: larger videos are refused.
+        whole: a video that is shorter than the job is refused, too.
 
     Returns:
         Warnings for the caller.
@@ -67,12 +70,14 @@ def fit_video(
         WorkerError: MEDIA_REJECTED if it is not an allowed, whole video.
     """
     with open_clip(source, field, max_seconds, max_side) as clip, _Encoder(target, frame, fps) as encoder:
-        fitter: _Fitter | None = None
+        fitter: Fitter | None = None
         for picture, times in nearest(clip.frames(), fps, frames):
-            fitter = fitter or _Fitter(picture, clip, frame, field)
+            fitter = fitter or Fitter(picture, clip, frame, field)
             encoder.write(fitter.fit(picture), times)
     if fitter is None:
         raise AssertionError("a clip without frames is refused where it is read")
+    if whole and clip.finished and clip.end < frames / fps - NOTABLE_DIFFERENCE:
+        reject(field, f"is {clip.end:.1f} s long, and the video {frames / fps:.1f} s")
     return fitter.warnings + _length_warnings(field, clip, frames / fps)
 
 
@@ -82,7 +87,7 @@ def still_video(image: Path, target: Path, fps: int) -> list[str]:
         still = next(container.decode(video=0))
     frame = Frame(still.width, still.height, still.width, still.height)
     with _Encoder(target, frame, fps) as encoder:
-        encoder.write(still.reformat(format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED), 1)
+        encoder.write(still.reformat(format="yuv420p", dst_colorspace=BT709, dst_color_range=LIMITED), 1)
     return []
 
 
@@ -118,7 +123,7 @@ def _length_warnings(field: str, clip: Clip, wanted: float) -> list[str]:
     return []
 
 
-class _Fitter:
+class Fitter:
     """Lays the frames of one clip on the canvas; they are all of the first one's size."""
 
     def __init__(self, first: VideoFrame, clip: Clip, frame: Frame, field: str) -> None:
@@ -190,8 +195,8 @@ class _Encoder:
         self._stream.width, self._stream.height = frame.canvas_width, frame.canvas_height
         self._stream.pix_fmt = "yuv420p"
         self._stream.thread_count = THREADS
-        self._stream.color_range = _LIMITED
-        self._stream.colorspace = self._stream.color_primaries = self._stream.color_trc = _BT709
+        self._stream.color_range = LIMITED
+        self._stream.colorspace = self._stream.color_primaries = self._stream.color_trc = BT709
         self._frame_time = Fraction(1, fps)
         self._written = 0
 

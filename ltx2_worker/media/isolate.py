@@ -56,6 +56,8 @@ _PRELOAD = [
     "ltx2_worker.media.fetch",
     "ltx2_worker.media.image",
     "ltx2_worker.media.control",
+    "ltx2_worker.media.source",
+    "ltx2_worker.media.spliced",
 ]
 
 

@@ -1,4 +1,4 @@
-"""The caller's start image and control video: fetched, verified, and fitted to the canvas."""
+"""The caller's pictures, videos and sounds: fetched, verified, and fitted to the job."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,20 +15,28 @@ from .fetch import Source, fetch
 from .fit import Frame
 from .image import fit_image
 from .isolate import run_isolated
+from .sound import fit_sound
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file that the engine can load, and what the caller should know about it."""
+    """A file that the engine can load, what the caller should know about it, and a source's own frames."""
 
     path: Path
     warnings: tuple[str, ...] = ()
+    frames: int | None = None
 
 
 def prepare_image(
-    source: Source, frame: Frame, into: Path, deadline: Deadline, settings: Settings
+    source: Source,
+    frame: Frame,
+    into: Path,
+    deadline: Deadline,
+    settings: Settings,
+    *,
+    name: str = "start_image",
 ) -> Prepared:
-    """Fetch the start image and fit it to the canvas.
+    """Fetch a picture and fit it to the canvas.
 
     Arguments:
         source: where it comes from.
@@ -36,18 +44,19 @@ def prepare_image(
         into: an existing folder of the job's own.
         deadline: the job's.
         settings: how large it may be, and how long it may take.
+        name: of the file, without its suffix.
 
     Returns:
-        `start_image.png` in `into`: 8-bit RGB, exactly the canvas's size.
+        The PNG in `into`: 8-bit RGB, exactly the canvas's size.
 
     Raises:
         WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
         Cancelled: the job was cancelled; no file is left.
     """
-    with _files(into, "start_image", ".png") as (raw, fitted):
+    with files(into, name, ".png") as (raw, fitted):
         fetch(source, raw, settings.max_image_bytes, deadline, settings)
         work = partial(fit_image, raw, fitted, source.field, frame, settings.max_image_pixels)
-        return Prepared(fitted, _decode(work, source.field, deadline, settings))
+        return Prepared(fitted, decode(work, source.field, deadline, settings))
 
 
 def prepare_control(
@@ -75,7 +84,7 @@ def prepare_control(
         WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
         Cancelled: the job was cancelled; no file is left.
     """
-    with _files(into, "control", ".mp4") as (raw, fitted):
+    with files(into, "control", ".mp4") as (raw, fitted):
         fetch(source, raw, settings.max_video_bytes, deadline, settings)
         work = partial(
             fit_video,
@@ -88,7 +97,34 @@ def prepare_control(
             max_seconds=settings.max_video_seconds,
             max_side=settings.max_video_side,
         )
-        return Prepared(fitted, _decode(work, source.field, deadline, settings))
+        return Prepared(fitted, decode(work, source.field, deadline, settings))
+
+
+def prepare_sound(
+    source: Source, into: Path, deadline: Deadline, settings: Settings, *, start: float, seconds: float
+) -> Prepared:
+    """Fetch a sound and cut it to the video.
+
+    Arguments:
+        source: where it comes from.
+        into, deadline, settings: as for `prepare_image`.
+        start: second of the source at which the video begins.
+        seconds: of the video.
+
+    Returns:
+        `sound.wav` in `into`, a little longer than the video.
+
+    Raises:
+        WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
+        Cancelled: the job was cancelled; no file is left.
+    """
+    with files(into, "sound", ".wav") as (raw, fitted):
+        fetch(source, raw, settings.max_video_bytes, deadline, settings)
+        longest = settings.max_sound_seconds
+        work = partial(
+            fit_sound, raw, fitted, source.field, start=start, seconds=seconds, max_seconds=longest
+        )
+        return Prepared(fitted, decode(work, source.field, deadline, settings))
 
 
 def still_as_control(
@@ -105,7 +141,7 @@ def still_as_control(
         `control.mp4` in `into`.
     """
     failed = WorkerError(ErrorCode.INTERNAL, "The start image could not be made the control video.")
-    with _files(into, "control", ".mp4") as (_, fitted):
+    with files(into, "control", ".mp4") as (_, fitted):
         run_isolated(
             partial(still_video, image, fitted, fps),
             deadline=deadline,
@@ -116,7 +152,7 @@ def still_as_control(
         return Prepared(fitted)
 
 
-def _decode(
+def decode(
     work: Callable[[], list[str]], field: str, deadline: Deadline, settings: Settings
 ) -> tuple[str, ...]:
     """Open a stranger's file in a process of its own, and return the warnings about it."""
@@ -131,7 +167,7 @@ def _decode(
 
 
 @contextmanager
-def _files(into: Path, name: str, suffix: str) -> Iterator[tuple[Path, Path]]:
+def files(into: Path, name: str, suffix: str) -> Iterator[tuple[Path, Path]]:
     """Names for what comes in, never left behind, and for what is made of it, left only on success."""
     raw, fitted = into / f"{name}.part", into / f"{name}{suffix}"
     try:

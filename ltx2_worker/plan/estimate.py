@@ -17,6 +17,13 @@ OPERATIONS_PER_SECOND = 350e12
 
 #: Pixels per second through H.264 on the CPU (assumed).
 ENCODED_PIXELS_PER_SECOND = 150e6
+#: Pixels of frames that may wait for the encoder (LTX2_ENCODE_BUFFER_BYTES, by default).
+WAITING_PIXELS = 500e6 / 3
+#: What remains once the last frame is encoded: the sound, its loudness, the index (assumed).
+CLOSING_SECONDS = 1.0
+
+#: 512 tokens of a language model of 12 billion parameters in 4 bits, bound by memory (assumed).
+ENHANCING_SECONDS = 8.0
 
 #: A deadline leaves room for a slow GPU, a cold cache and one more try.
 DEADLINE_FACTOR = 3.0
@@ -29,14 +36,16 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
     first = latent_tokens(plan.first_canvas, plan.base_frames, family.latent)
     last = latent_tokens(plan.canvas, plan.generated_frames, family.latent)
     guides = first if plan.control else 0
-    pixels = plan.canvas.width * plan.canvas.height * plan.generated_frames
+    guides += len(plan.keyframes) * latent_tokens(plan.first_canvas, 1, family.latent)
+    last += len(plan.keyframes) * latent_tokens(plan.canvas, 1, family.latent)
+    decoding, encoding = _decoding_and_encoding(plan)
     stages = {
         Stage.PREPARING: 1.0,
         Stage.LOADING: 1.0,
-        Stage.PROMPT: 1.5,
+        Stage.PROMPT: 1.5 + (ENHANCING_SECONDS if plan.enhances else 0.0),
         Stage.SAMPLING: plan.steps * plan.passes * _step_seconds(first + guides, model),
-        Stage.DECODING: pixels / model.decoded_pixels_per_second,
-        Stage.ENCODING: pixels / ENCODED_PIXELS_PER_SECOND,
+        Stage.DECODING: decoding,
+        Stage.ENCODING: encoding,
         Stage.DELIVERING: 2.0,
     }
     if plan.control and not plan.control.preprocessed and plan.control.seconds_per_frame:
@@ -52,6 +61,15 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
 def deadline_seconds(plan: Plan) -> float:
     """The time within which a plan must be done, from when the engine is free for it."""
     return max(DEADLINE_FLOOR, DEADLINE_FACTOR * sum(stage_seconds(plan).values()))
+
+
+def _decoding_and_encoding(plan: Plan) -> tuple[float, float]:
+    """Seconds until the encoder, which works meanwhile, has all frames; then until the file is closed."""
+    decoded = plan.canvas.width * plan.canvas.height * plan.generated_frames
+    decoder = decoded / plan.family.arithmetic.decoded_pixels_per_second
+    encoder = plan.delivered.width * plan.delivered.height * plan.frames / ENCODED_PIXELS_PER_SECOND
+    behind = min(max(0.0, encoder - decoder), WAITING_PIXELS / ENCODED_PIXELS_PER_SECOND)
+    return max(decoder, encoder - behind), behind + CLOSING_SECONDS
 
 
 def _detailer_seconds(plan: Plan) -> float:

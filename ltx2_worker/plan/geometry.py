@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 from ltx2_api.prices import Resolution
+from ltx2_api.ways.shapes import Aspect
 
 from ..catalog.tables import Latent
 
@@ -27,8 +28,24 @@ class Size:
         return f"{self.width}x{self.height}"
 
 
-DELIVERED: dict[Resolution, Size] = {"720p": Size(1280, 720), "1080p": Size(1920, 1080)}
-PREVIEW = Size(448, 256)
+#: What is delivered, by resolution and shape. 21:9 has 16:9's area at 720p and its width at 1080p; the
+#: margins of its canvas are even, as the first stage's are half of them.
+DELIVERED: dict[tuple[Resolution, Aspect], Size] = {
+    ("720p", "16:9"): Size(1280, 720),
+    ("720p", "9:16"): Size(720, 1280),
+    ("720p", "1:1"): Size(720, 720),
+    ("720p", "21:9"): Size(1472, 632),
+    ("1080p", "16:9"): Size(1920, 1080),
+    ("1080p", "9:16"): Size(1080, 1920),
+    ("1080p", "1:1"): Size(1080, 1080),
+    ("1080p", "21:9"): Size(1920, 824),
+}
+PREVIEW: dict[Aspect, Size] = {
+    "16:9": Size(448, 256),
+    "9:16": Size(256, 448),
+    "1:1": Size(320, 320),
+    "21:9": Size(448, 192),
+}
 PREVIEW_SECONDS = 1
 
 

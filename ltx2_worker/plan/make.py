@@ -1,21 +1,24 @@
 """A job becomes a plan: all that is to be decided about a generation is decided here."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Literal
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.fields import MAX_SEED
 from ltx2_api.job import JobInput
-from ltx2_api.prices import credits_for
 
 from ..catalog.catalogue import Catalogue, catalogue
 from ..catalog.family import Installed, Movement, Recipe, preferred
 from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature
+from ..catalog.own_loras import OwnLora
 from .geometry import DELIVERED, PREVIEW, PREVIEW_SECONDS, canvas_for, frames_to_generate
-from .plan import CameraPlan, ControlPlan, Plan
+from .parts import CameraPlan, ControlPlan
+from .plan import Plan
+from .refusals import no_such_field, refused
+from .ways import with_ways
 
 
 def make_plan(
@@ -26,6 +29,7 @@ def make_plan(
     pro_guidance: Literal["full", "plain"] = "full",
     offered: Collection[str] | None = None,
     among: Catalogue | None = None,
+    own_loras: Mapping[str, OwnLora] | None = None,
 ) -> Plan:
     """Turn a checked job into a plan.
 
@@ -37,13 +41,14 @@ def make_plan(
         offered: the families that a job may name; None: all. One that names none gets the first of which a
             recipe is installed, else the first.
         among: what can be made; None: the project's own catalogue.
+        own_loras: the operator's, by name.
 
     Raises:
         WorkerError: OVER_BUDGET if the job costs more than its max_credits; MODEL_NOT_INSTALLED for a family
             that is not offered; INVALID_INPUT for what the recipe does not have, and for a camera_strength
             without a camera.
     """
-    price = credits_for(job.quality, job.resolution, job.duration, preview=job.preview)
+    price = job.credits
     if job.max_credits is not None and price > job.max_credits:
         raise WorkerError(
             ErrorCode.OVER_BUDGET,
@@ -59,11 +64,11 @@ def make_plan(
     temporal = _switch(job, recipe, Feature.TEMPORAL_UPSCALER)
     camera, sentence = _camera(job, recipe, default_camera)
     control = _control(job, recipe, installed)
-    delivered = PREVIEW if job.preview else DELIVERED[job.resolution]
+    delivered = PREVIEW[job.aspect] if job.preview else DELIVERED[job.resolution, job.aspect]
     seconds = PREVIEW_SECONDS if job.preview else job.duration
     latent, base_fps = recipe.family.latent, recipe.family.rates.base
     fps = 2 * base_fps if temporal else base_fps
-    return Plan(
+    plan = Plan(
         mode=job.effective_mode,
         recipe=recipe,
         precision=job.precision,
@@ -97,6 +102,7 @@ def make_plan(
         files=_files(recipe, job.precision, camera, control, installed),
         credits=price,
     )
+    return with_ways(job, plan, own_loras or {})
 
 
 def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
@@ -115,6 +121,7 @@ def by_recipe(plan: Plan, recipe: Recipe, installed: Installed) -> Plan:
         sentence=plan.sentence if same else "",
         camera=camera,
         control=control,
+        loras=plan.loras if same else (),
         files=_files(recipe, precision, camera, control, installed),
     )
 
@@ -128,10 +135,10 @@ def _recipe(job: JobInput, offered: Collection[str] | None, among: Catalogue, in
     recipe = among.recipe(family, job.quality)
     if recipe is None:
         known = " or ".join(each.name for each in among.recipes if each.family.name == family)
-        raise _refused("quality", f"quality must be {known} with {family}.")
+        raise refused("quality", f"quality must be {known} with {family}.")
     if job.precision not in recipe.family.precisions:
         known = " or ".join(recipe.family.precisions)
-        raise _refused("precision", f"precision must be {known} with {family}.")
+        raise refused("precision", f"precision must be {known} with {family}.")
     return recipe
 
 
@@ -152,7 +159,7 @@ def _steps(job: JobInput, recipe: Recipe) -> int:
     if job.steps is None or steps.least <= job.steps <= steps.most:
         return job.steps or steps.default
     allowed = f"{steps.least} to {steps.most}" if steps.chosen else str(steps.default)
-    raise _refused("steps", f"steps must be {allowed} with quality {recipe.name}.")
+    raise refused("steps", f"steps must be {allowed} with quality {recipe.name}.")
 
 
 def _switch(job: JobInput, recipe: Recipe, feature: Feature) -> bool:
@@ -161,7 +168,7 @@ def _switch(job: JobInput, recipe: Recipe, feature: Feature) -> bool:
     if not on or recipe.offers(feature):
         return on
     if job.given(feature.value):
-        raise _not_offered(feature.value, recipe)
+        raise no_such_field(feature.value, recipe)
     return False
 
 
@@ -169,22 +176,23 @@ def _image_strength(job: JobInput, recipe: Recipe) -> float | None:
     if not job.has_image:
         return None
     if not recipe.offers(Feature.IMAGE):
-        raise _not_offered("image_url" if job.image_url is not None else "image_base64", recipe)
+        raise no_such_field("image_url" if job.image_url is not None else "image_base64", recipe)
     return recipe.family.image_strength if job.image_strength is None else job.image_strength
 
 
 def _camera(job: JobInput, recipe: Recipe, default: str) -> tuple[CameraPlan | None, str]:
     """The LoRA that moves the camera, or the sentence that does, where the job itself asks for it."""
     # A control says how the camera moves: no official graph adds a camera LoRA to one without being asked.
-    name = job.camera or (default if job.control is None else "none")
+    # Nor is one added to a video that is sent, which has its own movement.
+    name = job.camera or (default if job.control is None and not job.has_source else "none")
     movement = recipe.family.cameras.get(name, Movement())
     if movement.lora is not None and recipe.offers(Feature.CAMERA):
         return CameraPlan(movement.lora, job.camera_strength), ""
     is_asked_for = job.camera not in (None, "none")
     if is_asked_for and movement.sentence is None:
-        raise _not_offered("camera", recipe)
+        raise no_such_field("camera", recipe)
     if job.given("camera_strength"):
-        raise _refused("camera_strength", _why_no_strength(job, recipe))
+        raise refused("camera_strength", _why_no_strength(job, recipe))
     return None, movement.sentence or "" if is_asked_for else ""
 
 
@@ -201,13 +209,14 @@ def _control(job: JobInput, recipe: Recipe, installed: Installed) -> ControlPlan
         return None
     way = recipe.family.controls.get(control.type)
     if way is None or not recipe.offers(Feature.CONTROL):
-        raise _not_offered("control", recipe)
+        raise no_such_field("control", recipe)
     return ControlPlan(
         type=control.type,
         model=preferred(way.loras, installed),
         strength=control.strength,
         preprocessed=control.preprocessed,
-        has_video=control.has_video,
+        # Without a video of its own, it follows the one that is sent, if there is one.
+        has_video=control.has_video or job.has_source,
         seconds_per_frame=way.seconds_per_frame,
     )
 
@@ -221,12 +230,3 @@ def _files(
 ) -> dict[str, ModelFile]:
     chosen = {role: plan.model for role, plan in (("camera", camera), ("control", control)) if plan}
     return recipe.files(precision, installed) | chosen
-
-
-def _not_offered(field: str, recipe: Recipe) -> WorkerError:
-    instead = recipe.family.instead.get(field, "leave it out")
-    return _refused(field, f"{recipe.family.title} has no {field} with quality {recipe.name}: {instead}.")
-
-
-def _refused(field: str, message: str) -> WorkerError:
-    return WorkerError(ErrorCode.INVALID_INPUT, message, field=field)

@@ -1,39 +1,20 @@
 """One generation in exact numbers: recipe, sizes, frames, seed, files, credits."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ltx2_api.fields import Mode
-from ltx2_api.names import ControlType
 
 from ..catalog.family import Family, Recipe
 from ..catalog.files import ModelFile
-from ..catalog.inputs import Feature
+from ..catalog.inputs import Feature, Value
 from ..catalog.tables import Guidance
+from ..splice import Splice
 from .geometry import Size, latent_tokens
+from .parts import CameraPlan, ControlPlan, HeldSound, HeldVideo, KeyframePlan, LoraPlan
 
 #: What a sentence can end with.
 _ENDS = ".!?\u2026\"'\u201d\u2019)\u3002\uff01\uff1f"
-
-
-@dataclass(frozen=True)
-class CameraPlan:
-    """The camera-control LoRA of a job."""
-
-    model: ModelFile
-    strength: float
-
-
-@dataclass(frozen=True)
-class ControlPlan:
-    """The structure guide of a job: the IC-LoRA, and how the control picture comes about."""
-
-    type: ControlType
-    model: ModelFile
-    strength: float
-    preprocessed: bool
-    has_video: bool
-    seconds_per_frame: float
 
 
 def with_sentence(prompt: str, sentence: str) -> str:
@@ -57,6 +38,9 @@ class Plan:
         guidance: of the first stage; None where the recipe is not guided.
         image_strength: None without a start image.
         sentence: what the worker adds to the prompt; empty: nothing.
+        enhances: whether the prompt is written out first.
+        cut: of a job that puts new frames among those of a source: what is made of so many frames.
+        splice: what is made of its frames; of a source that is not there yet, what it is at most.
         files: by role, every file that the recipe's graph can load; `workflow.needs` says which it does.
     """
 
@@ -85,6 +69,14 @@ class Plan:
     control: ControlPlan | None
     files: Mapping[str, ModelFile]
     credits: int
+    keyframes: tuple[KeyframePlan, ...] = ()
+    held_video: HeldVideo | None = None
+    held_sound: HeldSound | None = None
+    start_level: float | None = None
+    loras: tuple[LoraPlan, ...] = ()
+    enhances: bool = False
+    cut: Callable[[int], Splice] | None = None
+    splice: Splice | None = None
 
     @property
     def family(self) -> Family:
@@ -148,8 +140,23 @@ class Plan:
         """
         strengths = (self.image_strength, self.control.strength if self.control else None)
         held = [strength for strength in strengths if strength]
+        # What is held of a source is held in full.
+        held += [1.0] if self.held_sound or (self.held_video and self.held_video.in_both_stages) else []
+        held += [keyframe.strength for keyframe in self.keyframes if keyframe.strength]
         is_rescaled = self.guidance is not None and self.guidance.rescale != 0.0
         return any(strength < 1.0 or is_rescaled for strength in held)
+
+    @property
+    def streamed_frames(self) -> int:
+        """Frames that are decoded and handed to the encoder: of a splice, the new ones and those before."""
+        if self.splice is None:
+            return self.frames
+        return 1 if self.splice.keeps_picture else self.splice.skipped + self.splice.new
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there is a start image or a keyframe."""
+        return self.image_strength is not None or bool(self.keyframes)
 
     @property
     def first_canvas(self) -> Size:
@@ -162,14 +169,35 @@ class Plan:
         return 2 * self.base_frames - 1 if self.temporal_upscaler else self.base_frames
 
     @property
+    def media(self) -> dict[Value, int]:
+        """How many files each value of the graph needs."""
+        needed = {
+            Value.IMAGE: int(self.image_strength is not None),
+            Value.CONTROL_VIDEO: int(self.control is not None),
+            Value.KEYFRAME_IMAGE: len(self.keyframes),
+            Value.SOURCE_VIDEO: int(self.held_video is not None),
+            Value.SOUND: int(self.held_sound is not None),
+        }
+        return {value: count for value, count in needed.items() if count}
+
+    @property
     def features(self) -> frozenset[Feature]:
         """What the graph is to do; all else of it is bypassed."""
         used = {
+            Feature.VIDEO: True,
+            Feature.PICTURE: self.image_strength is not None,
             Feature.CAMERA: self.camera is not None,
             Feature.IMAGE: self.image_strength is not None,
             # A control moves the picture; compression is there for pictures that would stand still.
-            Feature.COMPRESSION: self.image_strength is not None and self.control is None,
+            Feature.COMPRESSION: self.has_pictures and self.control is None,
             Feature.CONTROL: self.control is not None,
+            Feature.LORAS: bool(self.loras),
+            Feature.KEYFRAMES: bool(self.keyframes),
+            Feature.HELD_VIDEO: self.held_video is not None,
+            Feature.HELD_AGAIN: self.held_video is not None and self.held_video.in_both_stages,
+            Feature.START_LEVEL: self.start_level is not None,
+            Feature.HELD_SOUND: self.held_sound is not None,
+            Feature.GUIDES: self.control is not None or bool(self.keyframes),
             Feature.NOISE_LEVELS: self.has_noise_levels,
             Feature.SPATIAL_UPSCALER: self.spatial_upscaler,
             Feature.TEMPORAL_UPSCALER: self.temporal_upscaler,

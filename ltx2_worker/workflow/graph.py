@@ -4,7 +4,7 @@ Nothing here knows what the graph is for. A bypass means what Ctrl+B means in Co
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,6 +65,11 @@ def as_link(value: object) -> Link | None:
         return None
     node, output = value
     return (node, output) if isinstance(node, str) and type(output) is int else None
+
+
+def repeated(title: str, repetition: int) -> str:
+    """The title of a node's repetition, counted from 0: the node itself."""
+    return f"{title} {repetition + 1}" if repetition else title
 
 
 class Graph:
@@ -131,6 +136,60 @@ class Graph:
     def bypass(self, *titles: str) -> None:
         """Leave nodes out: what follows gets what they were given (see `NodeKinds.passed_through`)."""
         self._bypassed.update(self.id_of(title) for title in titles)
+
+    def repeat(self, titles: Sequence[str], times: int) -> None:
+        """Put nodes several times in a row, each repetition after the one before; at 0 times, bypass them.
+
+        They are joined as a bypass joins what is before them with what is after: what a bypassed node would
+        hand on is what the next repetition takes. Titles that the graph does not have are passed over.
+
+        Arguments:
+            titles: of nodes that are repeated together; what connects them to each other does so each time.
+        """
+        group = [self._ids[title] for title in titles if title in self._ids]
+        if not times:
+            self._bypassed.update(group)
+        last = {key: key for key in group}
+        for repetition in range(1, times):
+            copies = {key: f"{key}-{repetition + 1}" for key in group}
+            for key, copy in copies.items():
+                self._nodes[copy] = self._copy(key, copies, last)
+                title = repeated(self._nodes[key]["_meta"]["title"], repetition)
+                self._nodes[copy]["_meta"] = {"title": title}
+                self._ids[title] = copy
+                if key in self._bypassed:
+                    self._bypassed.add(copy)
+            last = copies
+        self._move_consumers({key: copy for key, copy in last.items() if key != copy})
+
+    def _copy(self, key: str, copies: Mapping[str, str], before: Mapping[str, str]) -> ApiNode:
+        """A node once more, behind the repetition `before`."""
+        kinds = self._kinds_of(key)
+        passed = {name: out for out in range(len(kinds.outputs)) if (name := kinds.passed_through(out))}
+        inputs = dict(self._nodes[key]["inputs"])
+        for name, value in inputs.items():
+            link = as_link(value)
+            if link and link[0] in copies:
+                inputs[name] = [copies[link[0]], link[1]]
+            elif link and name in passed:
+                inputs[name] = [before[key], passed[name]]
+        return {**self._nodes[key], "inputs": inputs}
+
+    def _move_consumers(self, last: Mapping[str, str]) -> None:
+        """Connect what followed repeated nodes to their last repetition."""
+        copies = {key for key in self._nodes for origin in last if key.startswith(f"{origin}-")}
+        for key, node in self._nodes.items():
+            if key in last or key in copies:
+                continue
+            for name, value in node["inputs"].items():
+                if (link := as_link(value)) and link[0] in last:
+                    node["inputs"][name] = [last[link[0]], link[1]]
+
+    def ids_of(self, title: str) -> tuple[str, ...]:
+        """Return the ids of a node and of its repetitions."""
+        first = self.id_of(title)
+        repetitions = (key for key in self._nodes if key.startswith(f"{first}-"))
+        return (first, *repetitions)
 
     def prompt(self) -> Prompt:
         """Return what the saving nodes need, in the file's order, without the bypassed nodes."""

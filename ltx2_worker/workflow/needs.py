@@ -7,9 +7,10 @@ from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..catalog.family import Installed, Recipe
 from ..catalog.files import ModelFile
+from ..catalog.inputs import Feature
 from ..plan import Plan, not_offered
 from .bind import Binding, bind
-from .build import Media, Output, bound
+from .build import Output, bound, stand_ins
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Need:
 
 def needs(plan: Plan) -> tuple[Need, ...]:
     """Return every model file that a plan's graph loads, in the order of its family's roles."""
-    prompt = bound(plan, Media("image", "video"), Output(0.0)).prompt()
+    prompt = bound(plan, stand_ins(plan), Output(0.0)).prompt()
     kept = {node["_meta"]["title"] for node in prompt.values()}
     return tuple(
         Need(plan.files[role], plan.field_of(role))
@@ -55,7 +56,7 @@ def require_installed(plan: Plan, installed: Installed, models: Collection[str] 
 
 def least_files(recipe: Recipe, precision: str, installed: Installed) -> tuple[ModelFile, ...]:
     """Return the model files without which no job of a recipe can be done at this precision."""
-    prompt = bind(recipe, Binding(files={}, values={}, features=(), choices={})).prompt()
+    prompt = bind(recipe, Binding(files={}, values={}, features=(Feature.VIDEO,), choices={})).prompt()
     kept = {node["_meta"]["title"] for node in prompt.values()}
     files = recipe.files(precision, installed)
     return tuple(file for role, file in files.items() if recipe.family.is_loaded(role, kept))

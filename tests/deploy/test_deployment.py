@@ -273,8 +273,12 @@ def test_the_bake_file_states_the_weights_of_its_variants() -> None:
 
 def test_the_compose_file_sets_settings_and_pins_images() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    known = {hub_listing.env_name(name) for name in Settings.model_fields}
-    assert compose["services"]["worker"]["environment"].keys() <= known
+    known = {hub_listing.env_name(name) for name in Settings.model_fields} | {"NVIDIA_REQUIRE_CUDA"}
+    environment = compose["services"]["worker"]["environment"]
+    assert environment.keys() <= known
+    cuda = re.search(r"^ARG CUDA_VERSION=(\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert cuda is not None
+    assert environment["NVIDIA_REQUIRE_CUDA"] == f"cuda>={cuda[1]}"
     for service in compose["services"].values():
         assert ":" in service["image"]
         assert not service["image"].endswith(":latest")

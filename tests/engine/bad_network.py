@@ -34,6 +34,8 @@ class BadNetwork:
         self.histories_withheld = 0
         #: Lets so many submissions through but never their replies.
         self.replies_lost = 0
+        #: Answers POST /free with bytes that are no HTTP, so many times.
+        self.frees_lost = 0
         #: Repeats, reorders and pollutes the engine's websocket messages.
         self.mangle = False
         self.cuts = 0
@@ -77,6 +79,10 @@ class BadNetwork:
             if head.startswith(b"GET /history/") and self.histories_withheld > 0:
                 self.histories_withheld -= 1
                 client.sendall(_EMPTY_ANSWER)
+                return
+            if head.startswith(b"POST /free") and self.frees_lost > 0:
+                self.frees_lost -= 1
+                client.sendall(self._random.randbytes(200))
                 return
             with socket.create_connection(("127.0.0.1", engine_port)) as engine:
                 engine.sendall(head)

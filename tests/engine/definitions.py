@@ -11,7 +11,7 @@ from ltx2_worker.catalog.files import manifest
 from ltx2_worker.workflow.graph import Prompt, as_link
 
 #: Inputs whose list of choices is what happens to lie in the engine's input folder.
-UPLOADS = ("image_upload", "video_upload")
+UPLOADS = ("image_upload", "video_upload", "audio_upload")
 
 #: One input of a node: whether it is required, its kind or list of choices, and its limits.
 Definition = tuple[bool, Any, Mapping[str, Any]]

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from ltx2_api.job import JobInput
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.files import ModelFile
+from ltx2_worker.catalog.inputs import Value
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, NodeStarted
 from ltx2_worker.plan import Plan, by_recipe, make_plan
@@ -118,7 +119,17 @@ class Studio:
             write_video(
                 self._engine.input_dir / control, [scene(plan.canvas, time) for time in range(frames)]
             )
-        return Media(image, control)
+        files = {Value.IMAGE: image, Value.CONTROL_VIDEO: control}
+        sent: dict[Value, Sequence[str]] = {value: (file,) for value, file in files.items() if file}
+        return sent | self._keyframes(plan)
+
+    def _keyframes(self, plan: Plan) -> dict[Value, Sequence[str]]:
+        names = [
+            f"{self._folder}/{plan.canvas}-keyframe-{number}.png" for number in range(len(plan.keyframes))
+        ]
+        for number, name in enumerate(names):
+            scene(plan.canvas, 20 * number + 20).save(self._engine.input_dir / name)
+        return {Value.KEYFRAME_IMAGE: names} if names else {}
 
     def run(self, prompt: Prompt) -> Made:
         """Run a graph and measure the video that it saves."""
@@ -137,9 +148,11 @@ class Studio:
         )
         return measure(path, frozenset(ran))
 
-    def make(self, installed: Callable[[ModelFile], bool] = single, **raw: Any) -> Made:
+    def make(
+        self, installed: Callable[[ModelFile], bool] = single, *, frames: int = FRAMES, **raw: Any
+    ) -> Made:
         """Make a job's video; it must be what its plan says."""
-        plan, prompt = self.prompt(raw, installed)
+        plan, prompt = self.prompt(raw, installed, frames=frames)
         made = self.run(prompt)
         assert made.size == plan.delivered
         assert made.frames == plan.frames

@@ -149,6 +149,27 @@ def test_memory_is_freed_and_the_graph_run_again(engine: Engine, start_job: Star
     assert job.heard(Cached)[-1] == Cached(())
 
 
+@pytest.mark.parametrize("frees_lost", [0, 3])
+def test_the_second_try_begins_when_no_model_is_loaded_any_more(
+    engine: Engine, network: BadNetwork, start_job: StartJob, prefix: str, frees_lost: int
+) -> None:
+    sampled = graphs.sampled(prefix, seed=5, steps=1)
+    start_job(sampled).paths()
+    key = prefix.split("/", maxsplit=1)[0]
+    (engine.input_dir / key).touch()
+    graph = graphs.raising(prefix, "gpu_memory", marker=key)
+    graph["count"] = graphs.node("CountModels", image=["image", 0], name=key + "-models")
+    graph["fault"]["inputs"]["image"] = ["count", 0]
+    graph["ckpt"] = sampled["ckpt"]  # named, so that the engine keeps what it has loaded
+    network.frees_lost = frees_lost
+    job = start_job(graph)
+    next_job = start_job(graphs.video(prefix + "-next"))
+    assert job.paths() and next_job.paths()
+    first, second = map(int, (engine.output_dir / f"{key}-models").read_text().split())
+    assert first > 0 == second
+    assert network.frees_lost == 0
+
+
 def test_out_of_memory_twice_says_what_to_reduce_and_leaves_the_engine_healthy(
     engine: Engine, start_job: StartJob, prefix: str
 ) -> None:

@@ -12,17 +12,20 @@ from allpairspy import AllPairs
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
-from ltx2_api.names import Camera, ControlType
+from ltx2_api.names import Camera, ControlType, Precision, Quality
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Family, Recipe
 from ltx2_worker.catalog.files import ModelFile, manifest
 from ltx2_worker.catalog.inputs import Feature
+from ltx2_worker.catalog.own_loras import OwnLora
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
 from ltx2_worker.plan import Plan, make_plan
-from ltx2_worker.workflow import Media, Output, build, needs
+from ltx2_worker.workflow import Output, build, needs, stand_ins
+from ltx2_worker.workflow.build import build_prompt_writing
 from ltx2_worker.workflow.graph import NODE_KINDS, Prompt
 from tests.engine.definitions import Definitions
+from tests.ways import JOBS
 from tools.node_kinds import node_kinds as kinds_of
 
 pytestmark = pytest.mark.engine
@@ -46,31 +49,15 @@ CONTROLS: list[Raw] = [
     for video in ({}, {"video_url": URL}, {"video_url": URL, "preprocessed": True})
 ]
 MEDIA: list[Raw] = [{}, IMAGE, *CONTROLS]
-FILES = {file.name: file for file in manifest().values()}
+#: The operator's, as docs/ways.md names it; the file is one that the tiny weights have.
+OWN_LORAS = {
+    "ink": OwnLora("ink", "ltx-2-19b-lora-camera-control-jib-up.safetensors", "ltx-2", "Ink.", 0.8, 1)
+}
+MODEL_NAMES = {file.name for file in manifest().values()}
 SWITCHES = ("spatial_upscaler", "temporal_upscaler", "detailer", "audio")
-FAMILIES = catalogue().families
-EACH_FAMILY = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-EACH_RECIPE = pytest.mark.parametrize(
-    "recipe", catalogue().recipes, ids=lambda recipe: f"{recipe.family.name} {recipe.name}"
-)
-
-
-def recipes(family: Family) -> list[Raw]:
-    return [
-        {"model": family.name, "quality": each.name} for each in catalogue().recipes if each.family is family
-    ]
-
-
-def precisions(family: Family) -> list[Raw]:
-    return [{"precision": name} for name in family.precisions]
-
-
-def switches_of(family: Family) -> tuple[str, ...]:
-    return tuple(name for name in SWITCHES if Feature(name) in family.features)
-
-
-def switched(family: Family) -> list[list[Raw]]:
-    return [[{name: on} for on in (False, True)] for name in switches_of(family)]
+SWITCHED: list[list[Raw]] = [[{name: on} for on in (False, True)] for name in SWITCHES]
+QUALITIES: list[Raw] = [{"quality": name} for name in get_args(Quality)]
+PRECISIONS: list[Raw] = [{"precision": name} for name in get_args(Precision)]
 
 
 @pytest.fixture(scope="module")
@@ -110,20 +97,17 @@ def plan_of(raw: Raw, *, union: bool = False) -> Plan:
     def without_singles(file: ModelFile) -> bool:
         return not file.id.startswith("control_") or file.id == "control_union"
 
-    return make_plan(JobInput.parse(raw)[0], installed=without_singles if union else installed)
+    job, _ = JobInput.parse(raw)
+    return make_plan(job, installed=without_singles if union else installed, own_loras=OWN_LORAS)
 
 
 def graph_of(plan: Plan) -> Prompt:
-    media = Media(
-        image="job/image.png" if plan.mode == "i2v" else None,
-        control="job/control.mp4" if plan.control else None,
-    )
-    return build(plan, media, Output(18.0)).prompt
+    return build(plan, stand_ins(plan), Output(18.0)).prompt
 
 
 def files_named(prompt: Prompt) -> set[str]:
     values = (value for node in prompt.values() for value in node["inputs"].values())
-    return FILES.keys() & {value for value in values if isinstance(value, str)}
+    return MODEL_NAMES.intersection(value for value in values if isinstance(value, str))
 
 
 def files_needed(plan: Plan) -> set[str]:
@@ -134,48 +118,90 @@ def judge(definitions: Definitions, raw: Raw, *, union: bool = False) -> Prompt:
     plan = plan_of(raw, union=union)
     prompt = graph_of(plan)
     assert not definitions.faults(prompt), raw
-    assert files_named(prompt) == files_needed(plan), raw
-    assert all(FILES[name].made_for(plan.family.name) for name in files_named(prompt)), raw
+    own = {chosen.lora.file for chosen in plan.loras}
+    assert files_named(prompt) | own == files_needed(plan) | own, raw
     return prompt
 
 
-@EACH_FAMILY
-def test_every_pair_of_options_becomes_a_graph_that_the_engine_takes(
-    definitions: Definitions, family: Family
-) -> None:
-    jobs = list(pairwise(recipes(family), precisions(family), SIZES, MEDIA, CAMERAS, *switched(family)))
+def test_every_pair_of_options_becomes_a_graph_that_the_engine_takes(definitions: Definitions) -> None:
+    jobs = list(pairwise(QUALITIES, PRECISIONS, SIZES, MEDIA, CAMERAS, *SWITCHED))
     assert len(jobs) >= len(MEDIA) * len(CAMERAS)
     for raw in jobs:
         judge(definitions, raw)
 
 
+def test_every_way_meets_every_option_and_is_refused_or_becomes_a_graph_that_the_engine_takes(
+    definitions: Definitions,
+) -> None:
+    options = [QUALITIES, SIZES[::3], [{}, IMAGE, *CONTROLS[::4]], CAMERAS[:2], *SWITCHED]
+    ways: list[Raw] = list(JOBS.values())
+    built = refused = 0
+    for raw in pairwise(ways, [{}, *ways], *options):
+        try:
+            JobInput.parse(raw)
+        except WorkerError as error:
+            assert error.code is ErrorCode.INVALID_INPUT
+            refused += 1
+            continue
+        judge(definitions, raw)
+        built += 1
+    assert built > len(ways)
+    assert refused > len(ways)
+
+
+def test_the_graph_that_writes_a_prompt_is_one_that_the_engine_takes(definitions: Definitions) -> None:
+    for image in ({}, IMAGE):
+        for quality in QUALITIES:
+            plan = plan_of(job_of([quality, image, {"enhance_prompt": True}]))
+            writing = {"Text encoder", "Start image", "Written prompt", "Prompt file"}
+            prompt = build_prompt_writing(plan, stand_ins(plan), "job/prompt").prompt
+            own = {key: node for key, node in prompt.items() if node["_meta"]["title"] in writing}
+            assert not definitions.faults(
+                {key: n for key, n in own.items() if not key.startswith("resident")}
+            )
+
+
+@pytest.mark.parametrize("family", catalogue().families[1:], ids=lambda family: family.name)
+def test_every_pair_of_options_of_another_family_becomes_a_graph_of_its_own_files(
+    definitions: Definitions, family: Family
+) -> None:
+    recipes: list[Raw] = [
+        {"model": family.name, "quality": each.name} for each in catalogue().recipes if each.family is family
+    ]
+    precisions: list[Raw] = [{"precision": name} for name in family.precisions]
+    switched: list[list[Raw]] = [
+        [{name: on} for on in (False, True)] for name in SWITCHES if Feature(name) in family.features
+    ]
+    files = {file.name: file for file in manifest().values()}
+    for raw in pairwise(recipes, precisions, SIZES, MEDIA, CAMERAS, *switched):
+        prompt = judge(definitions, raw)
+        assert all(files[name].made_for(family.name) for name in files_named(prompt)), raw
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@EACH_RECIPE
+@pytest.mark.parametrize("precision", PRECISIONS, ids=lambda raw: raw["precision"])
+@pytest.mark.parametrize("quality", QUALITIES, ids=lambda raw: raw["quality"])
 def test_every_legal_job_becomes_a_graph_that_the_engine_takes(
-    definitions: Definitions, recipe: Recipe
+    definitions: Definitions, quality: Raw, precision: Raw
 ) -> None:
-    job: Raw = {"model": recipe.family.name, "quality": recipe.name}
-    names = switches_of(recipe.family)
     jobs = 0
-    for raw in combine([job], precisions(recipe.family), SIZES, MEDIA, CAMERAS, list(switches(*names))):
+    for raw in combine([quality], [precision], SIZES, MEDIA, CAMERAS, list(switches(*SWITCHES))):
         judge(definitions, raw)
         jobs += 1
-    assert jobs == len(recipe.family.precisions) * len(SIZES) * len(MEDIA) * len(CAMERAS) * 2 ** len(names)
+    assert jobs == len(SIZES) * len(MEDIA) * len(CAMERAS) * 2 ** len(SWITCHES)
 
 
-@EACH_FAMILY
-def test_the_union_control_lora_can_stand_in_everywhere(definitions: Definitions, family: Family) -> None:
-    for raw in pairwise(recipes(family), SIZES, CONTROLS, *switched(family)):
+def test_the_union_control_lora_can_stand_in_everywhere(definitions: Definitions) -> None:
+    for raw in pairwise(QUALITIES, SIZES, CONTROLS, *SWITCHED):
         prompt = judge(definitions, raw, union=True)
         latent = next(n["inputs"] for n in prompt.values() if n["class_type"] == "EmptyLTXVLatentVideo")
         assert latent["width"] // 32 % 2 == latent["height"] // 32 % 2 == 0, raw
 
 
-@EACH_FAMILY
 @pytest.mark.parametrize("steps", range(20, 41))
-def test_every_number_of_steps_is_taken(definitions: Definitions, family: Family, steps: int) -> None:
-    plan = plan_of({"prompt": "a cat", "model": family.name, "quality": "pro", "steps": steps})
+def test_every_number_of_steps_is_taken(definitions: Definitions, steps: int) -> None:
+    plan = plan_of({"prompt": "a cat", "quality": "pro", "steps": steps})
     prompt = graph_of(plan)
     assert not definitions.faults(prompt)
     (scheduler,) = (node for node in prompt.values() if node["class_type"] == "LTXVScheduler")
@@ -228,10 +254,13 @@ def test_a_forbidden_combination_is_refused_whatever_else_the_job_asks_for(
         assert field in {each.field for each in refused.value.faults}, fault
 
 
-@EACH_RECIPE
+@pytest.mark.parametrize(
+    "recipe", catalogue().recipes, ids=lambda recipe: f"{recipe.family.name} {recipe.name}"
+)
 def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, recipe: Recipe) -> None:
     prompt = dict(recipe.graph)
-    spare = {"Depth map", "Pose skeletons"}  # the files are connected to the canny edges
+    # The files are connected to the canny edges; and an own LoRA is the operator's.
+    spare = {"Depth map", "Pose skeletons", "Own LoRA"}
     assert {fault.split(" (")[0] for fault in definitions.faults(prompt)} == spare
 
 

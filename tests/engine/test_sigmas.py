@@ -10,7 +10,7 @@ import pytest
 from ltx2_api.job import JobInput
 from ltx2_worker.engine import EngineOptions
 from ltx2_worker.plan import make_plan
-from ltx2_worker.workflow import Media, Output, build
+from ltx2_worker.workflow import Output, build
 
 pytestmark = pytest.mark.engine
 
@@ -45,7 +45,7 @@ def test_every_list_of_sigmas_falls_from_one_to_zero_in_the_steps_asked_for(
             JobInput.parse({"prompt": "a cat", "seed": 1} | size | steps | stages)[0],
             installed=lambda _: True,
         )
-        for node in build(plan, Media(), Output(18.0)).prompt.values():
+        for node in build(plan, {}, Output(18.0)).prompt.values():
             if node["class_type"] in ("LTXVScheduler", "ManualSigmas"):
                 first = node["_meta"]["title"] == "Stage 1 sigmas"
                 second = node["_meta"]["title"] == "Stage 2 sigmas"

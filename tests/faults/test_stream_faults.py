@@ -81,6 +81,21 @@ def test_an_engine_that_dies_while_frames_come_runs_the_job_again(
     assert frames_of(sink.video) == 33
 
 
+def test_a_host_without_memory_in_the_middle_of_decoding_runs_the_job_again(
+    engine: Engine, start_job: StartJob, sink: Sink, prefix: str
+) -> None:
+    marker = prefix.split("/", maxsplit=1)[0]
+    (engine.input_dir / marker).touch()
+    graph = streamed(prefix, sink, side=192)
+    graph["fault"] = graphs.node("FaultDecoder", vae=["ckpt", 2], error="host_memory", marker=marker)
+    graph[graphs.SAVE]["inputs"]["vae"] = ["fault", 0]
+    job = start_job(graph, is_made=sink.encoder.has_all_frames)
+    assert job.paths() == ()
+    assert job.heard(Restarted) == [Restarted(RestartReason.OUT_OF_MEMORY)]
+    sink.encoder.wait(Deadline(60), lambda frames: None)
+    assert frames_of(sink.video) == 33
+
+
 def test_an_engine_that_dies_after_the_last_frame_costs_nothing(
     engine: Engine, start_job: StartJob, prefix: str
 ) -> None:

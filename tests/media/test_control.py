@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ltx2_api.errors import ErrorCode, WorkerError
-from ltx2_worker.media import clip
+from ltx2_worker.media import container
 from ltx2_worker.media.control import fit_video, nearest, still_video
 from ltx2_worker.media.fit import Frame
 from tests.media.media_lab import (
@@ -273,7 +273,7 @@ def test_a_movie_that_claims_to_lie_in_another_file_is_read_from_its_own_bytes(t
 
 def test_a_demuxer_that_seeks_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_video(tmp_path / "in", frames=300)
-    monkeypatch.setattr(clip, "CALLS", -source.stat().st_size // 1024 + 3)
+    monkeypatch.setattr(container, "CALLS", -source.stat().st_size // 1024 + 3)
     assert "damaged" in refusal(source)
 
 

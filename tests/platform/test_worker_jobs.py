@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,11 @@ from typing import Any
 import pytest
 
 from local.runpod import HOST_NAME, LOST_REPLY, Emulator, Fault, Route, refused, slow, unanswered
+from ltx2_worker.media.video import inspect
+from ltx2_worker.telemetry import trace_id
+from tests.media.certificates import signer
+from tests.media.test_content_credentials import read
+from tests.otlp_receiver import Receiver, attributes_of, receiving
 from tests.platform.conftest import HANDLER, worker_environment
 from tests.platform.jobs import (
     BOOT_SECONDS,
@@ -27,17 +33,36 @@ from tests.platform.worker_process import WorkerProcess
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
 
 
+#: Whose content credentials the videos carry.
+SIGNER = signer()
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    """Where the worker's traces and metrics go."""
+    with receiving() as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def shared(
+    receiver: Receiver,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Emulator, WorkerProcess, Path]]:
-    """One queue and one worker with a warm engine, for all tests of this file."""
+    """One queue and one worker with a warm engine, for all tests of this file; it signs, and exports."""
     home = tmp_path_factory.mktemp("home")
+    (home / "key.pem").write_text(SIGNER.private_key, encoding="ascii")
+    options = {
+        "LTX2_REVISION": "0123abc",
+        "LTX2_C2PA_CERTIFICATES": SIGNER.certificates,
+        "LTX2_C2PA_PRIVATE_KEY": str(home / "key.pem"),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+        "OTEL_METRIC_EXPORT_INTERVAL": "500",
+    }
     with (
         Emulator() as runpod,
-        WorkerProcess.python(
-            HANDLER, worker_environment(runpod, home) | {"LTX2_REVISION": "0123abc"}, home
-        ) as worker,
+        WorkerProcess.python(HANDLER, worker_environment(runpod, home) | options, home) as worker,
     ):
         worker.wait_output('"event": "engine ready"', BOOT_SECONDS)
         yield runpod, worker, home
@@ -87,6 +112,31 @@ def test_a_job_ends_in_one_result_after_orderly_progress(
     assert percents == sorted(percents)
     sent = [request.at for request in queue.seen(Route.PROGRESS, job)]
     assert all(later - earlier > 1.4 for earlier, later in pairwise(sent))
+
+
+def test_what_is_delivered_is_the_signed_file(queue: Emulator, worker: WorkerProcess) -> None:
+    video = queue.wait_result(queue.submit(preview()), JOB_SECONDS)["output"]
+    path = Path(video["path"])
+    state, claim = read(path, SIGNER)
+    assert state == "Trusted"
+    assert claim["claim_generator_info"][0]["name"] == "ltx2-worker"
+    assert sha256(path.read_bytes()).hexdigest() == video["sha256"]
+    assert path.stat().st_size == video["bytes"]
+    assert inspect(path).moov_first
+    assert "PRIVATE KEY" not in worker.output
+    assert "BEGIN" not in worker.output
+
+
+def test_a_job_s_trace_and_figures_reach_the_receiver(queue: Emulator, receiver: Receiver) -> None:
+    job = queue.submit(preview())
+    queue.wait_result(job, JOB_SECONDS)
+    stages = {"preparing", "waiting", "sampling", "decoding", "delivering"}
+    spans = receiver.wait_spans(job.id, {"job", *stages})
+    assert {span.trace_id for span in spans.values()} == {trace_id(job.id).to_bytes(16, "big")}
+    assert attributes_of(spans["job"])["ltx2.outcome"] == "job done"
+    assert receiver.wait_metric("ltx2.jobs", outcome="done") >= 1
+    assert receiver.wait_metric("ltx2.stage.duration", stage="sampling") >= 1
+    assert receiver.wait_metric("ltx2.engine.boot.duration") >= 1
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

@@ -22,7 +22,7 @@ from tests.reference import graph_runner, lightricks
 from tests.reference.graph_runner import GraphRunner, Prompt
 from tests.reference.lightricks import Lightricks, Size
 from tests.reference.record import Record
-from tests.reference.weights import CHECKPOINT, UPSCALERS
+from tests.reference.weights import TEXT_WIDTH, UPSCALERS
 
 #: What adds up over a few steps of 32-bit numbers, relative to the latent's largest value.
 FLOAT = 5e-5
@@ -32,9 +32,9 @@ FULL = Size(256, 128, 25)
 FULL_48 = Size(256, 128, 49, 48.0)
 SOUND = 26  # latents of 25 frames' sound
 STEPS = 4  # of pro, here
+PERTURBED = constants.LTX_2_PARAMS.video_guider_params.stg_blocks[0]
 
 DISTILLED = torch.tensor(constants.DISTILLED_SIGMA_VALUES)
-#: Of the detailer, and after a temporal upscaler but for one step more.
 REFINING = torch.tensor(constants.STAGE_2_DISTILLED_SIGMA_VALUES)
 
 Latents = tuple[torch.Tensor, torch.Tensor]
@@ -53,12 +53,6 @@ class Text:
         return ([[torch.cat([self.video, self.audio], -1), {"pooled_output": None}]],)
 
 
-def _inputs(prompt: Prompt, title: str) -> dict[str, Any]:
-    """The inputs of a node."""
-    (found,) = (node["inputs"] for node in prompt.values() if node["_meta"]["title"] == title)
-    return dict(found)
-
-
 class JobCases:
     """Compares jobs.
 
@@ -66,18 +60,25 @@ class JobCases:
         graph: the engine's side.
         theirs: Lightricks' side.
         record: takes the comparisons.
-        widths: how wide the text is for the picture and for the sound.
+        checkpoint: name of the file that both sides load.
+        stg_block: the block that guidance perturbs; None: the graph's.
     """
 
     def __init__(
-        self, graph: GraphRunner, theirs: Lightricks, record: Record, widths: tuple[int, int]
+        self,
+        graph: GraphRunner,
+        theirs: Lightricks,
+        record: Record,
+        checkpoint: str,
+        stg_block: int | None = None,
     ) -> None:
         self._graph, self._theirs, self._record = graph, theirs, record
+        self._stg_block = stg_block
         self._rng = torch.Generator().manual_seed(7)
-        self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=CHECKPOINT.name)
-        (audio_vae,) = graph.call("LTXVAudioVAELoader", ckpt_name=CHECKPOINT.name)
+        self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=checkpoint)
+        (audio_vae,) = graph.call("LTXVAudioVAELoader", ckpt_name=checkpoint)
         self._positive, self._negative = (
-            Text(*(self._random(1, 1024, width) for width in widths)) for _ in range(2)
+            Text(self._random(1, 1024, TEXT_WIDTH), self._random(1, 1024, TEXT_WIDTH)) for _ in range(2)
         )
         self._image = torch.rand(1, FULL.height, FULL.width, 3, generator=self._rng)
         self._frames = torch.rand(FIRST.frames, FIRST.height, FIRST.width, 3, generator=self._rng)
@@ -112,26 +113,82 @@ class JobCases:
     def fast(self, name: str, prompt: Prompt) -> None:
         """The distilled recipe: eight steps, upscaling, three steps."""
         ours = self._run(prompt, "Stage 2 result")
-        transformer = self._with_loras(prompt)
-        first = self._theirs_first(self._simple(transformer), DISTILLED)
+        first = self._theirs_first(self._simple(), DISTILLED)
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
-        refined = self._theirs_second(prompt, first)
+        refined = self._theirs_second(first)
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
     def image(self, name: str, prompt: Prompt) -> None:
-        """A start image: compressed for the first stage, as it is for the second."""
-        strengths = [_inputs(prompt, f"Stage {stage} start image")["strength"] for stage in (1, 2)]
-        compression = _inputs(prompt, "Start image compression")["img_compression"]
+        """A start image: compressed for the first stage, as it is for the second; strength in both."""
+        (strength,) = (float(part) for part in name.split()[-1:])
         ours = self._run(prompt, "Stage 2 result")
-        (compressed,) = self._graph.call("LTXVPreprocess", image=self._image, img_compression=compression)
+        (compressed,) = self._graph.call("LTXVPreprocess", image=self._image, img_compression=33)
         first = self._theirs_first(
-            self._simple(self._with_loras(prompt)),
-            DISTILLED,
-            [self._start_image(compressed, FIRST, strengths[0])],
+            self._simple(), DISTILLED, [self._start_image(compressed, FIRST, strength)]
         )
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
-        refined = self._theirs_second(prompt, first, [self._start_image(self._image, FULL, strengths[1])])
+        refined = self._theirs_second(first, [self._start_image(self._image, FULL, strength)])
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
+
+    def keyframes(self, name: str, prompt: Prompt) -> None:
+        """A start image, and a picture at a frame as a guide, in both stages."""
+        strength = float(name.rpartition(" ")[2])
+        noises = self._random(1, 128, 1, 2, 4), self._random(1, 128, 1, 4, 8)
+        given = {
+            "Keyframe image": (self._frames[:1],),
+            "Stage 1 noise": (graph_runner.GivenNoise(*self._noise, guides=noises[0]),),
+            "Stage 2 noise": (graph_runner.GivenNoise(*self._refining_noise, guides=noises[1]),),
+        }
+        ours = self._run(prompt, "Stage 2 guide removal", given)
+        (frame,) = (
+            node["inputs"] for node in prompt.values() if node["_meta"]["title"] == "Stage 1 keyframe"
+        )
+
+        def conditionings(image: torch.Tensor, key: torch.Tensor, size: Size) -> list[ConditioningItem]:
+            fitted = torch.nn.functional.interpolate(
+                key.movedim(-1, 1), (size.height, size.width), mode="bilinear", align_corners=False
+            )
+            latent = self._theirs.encoded(fitted.movedim(1, -1))
+            guide: ConditioningItem = lightricks.Still(latent, frame["frame_idx"], strength)
+            if strength < 1.0:
+                guide = ConditioningItemAttentionStrengthWrapper(guide, strength)
+            return [self._start_image(image, size, 1.0), guide]
+
+        image, key = (
+            self._graph.call("LTXVPreprocess", image=each, img_compression=33)[0]
+            for each in (self._image, self._frames[:1])
+        )
+        first = self._theirs.sample(
+            self._simple(),
+            DISTILLED,
+            lightricks.GivenNoise(*self._noise, guides=noises[0]),
+            FIRST,
+            conditionings(image, key, FIRST),
+        )
+        self._both(f"{name}, stage 1", (ours["Control guide removal"][2], ours["Stage 1 result"][1]), first)
+        upscaled = upsample_video(first[0], self._theirs.video_encoder, self._theirs.upscaler("spatial"))
+        second = self._theirs.sample(
+            self._simple(),
+            REFINING,
+            lightricks.GivenNoise(*self._refining_noise, guides=noises[1]),
+            FULL,
+            conditionings(self._image, self._frames[:1], FULL),
+            (upscaled, first[1]),
+        )
+        self._both(f"{name}, stage 2", (ours["Stage 2 guide removal"][2], ours["Stage 2 result"][1]), second)
+
+    def sound(self, name: str, prompt: Prompt) -> None:
+        """A sound that is given: frozen in both stages."""
+        sound = self._random(1, 8, SOUND, 16)
+        held = {"samples": sound, "noise_mask": torch.zeros(1, 1, SOUND, 16)}
+        ours = self._run(prompt, "Stage 2 result", {"Held sound": (held,)})
+        noise = lightricks.GivenNoise(*self._noise)
+        first = self._theirs.sample_to_sound(self._simple(), DISTILLED, noise, FIRST, sound)
+        self._both(f"{name}, stage 1", ours["Stage 1 result"], (first, sound))
+        upscaled = upsample_video(first, self._theirs.video_encoder, self._theirs.upscaler("spatial"))
+        noise = lightricks.GivenNoise(*self._refining_noise)
+        second = self._theirs.sample_to_sound(self._simple(), REFINING, noise, FULL, sound, upscaled)
+        self._both(f"{name}, stage 2", ours["Stage 2 result"], (second, sound))
 
     def pro(self, name: str, prompt: Prompt) -> None:
         """The guided recipe, its second stage with the distilled LoRA."""
@@ -143,9 +200,9 @@ class JobCases:
         first = self._theirs_first(denoise, LTX2Scheduler().execute(steps=STEPS))
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
         self._record.counts[f"{name}: passes a step"] = sum(rows) / STEPS
-        if "Stage 2 result" in {node["_meta"]["title"] for node in prompt.values()}:
+        if self._stg_block is not None:  # the second stage has no guidance: once is enough
             ours = self._run(prompt, "Stage 2 result")
-            refined = self._theirs_second(prompt, first)
+            refined = self._theirs_second(first, transformer=self._theirs.transformer(("plain", 0.8)))
             self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
     def temporal(self, name: str, prompt: Prompt) -> None:
@@ -263,14 +320,12 @@ class JobCases:
             title: {"lora_name": "plain.safetensors"}
             for title in ("Distilled LoRA", "Detailer LoRA", "Control LoRA")
         }
-        block = {"Stage 1 guider": {"stg_block": 1}} if self._is_guided(prompt) else {}
+        is_guided = any(node["class_type"] == "LTX2Guider" for node in prompt.values())
+        has_block = self._stg_block is None or not is_guided
+        block = {} if has_block else {"Stage 1 guider": {"stg_block": self._stg_block}}
         return self._graph.run(
             prompt, wanted, self._given | dict(given or {}), loras | block | dict(changed or {})
         )
-
-    @staticmethod
-    def _is_guided(prompt: Prompt) -> bool:
-        return any(node["class_type"] == "LTX2Guider" for node in prompt.values())
 
     @contextmanager
     def _counted(self) -> Iterator[list[int]]:
@@ -285,12 +340,6 @@ class JobCases:
             hook.remove()
 
     # --- Lightricks' side --------------------------------------------------------------------------
-
-    def _with_loras(self, prompt: Prompt) -> Any:
-        """The transformer with the distilled LoRA as strong as the graph has it, if it has one."""
-        has_one = any(node["_meta"]["title"] == "Distilled LoRA" for node in prompt.values())
-        strength = _inputs(prompt, "Distilled LoRA")["strength_model"] if has_one else 0.0
-        return self._theirs.transformer(*([("plain", strength)] if strength else []))
 
     def _simple(self, transformer: Any = None) -> Any:
         text = self._positive
@@ -308,9 +357,15 @@ class JobCases:
         rescale: float,
         transformer: Any = None,
     ) -> Any:
+        block = PERTURBED if self._stg_block is None else self._stg_block
+
         def factory(cfg: float, negative: torch.Tensor) -> Any:
             params = MultiModalGuiderParams(
-                cfg_scale=cfg, stg_scale=stg, stg_blocks=[1], modality_scale=modality, rescale_scale=rescale
+                cfg_scale=cfg,
+                stg_scale=stg,
+                stg_blocks=[block],
+                modality_scale=modality,
+                rescale_scale=rescale,
             )
             return create_multimodal_guider_factory(params, negative)
 
@@ -330,18 +385,15 @@ class JobCases:
 
     def _theirs_second(
         self,
-        prompt: Prompt,
         first: Latents,
         conditionings: list[ConditioningItem] | None = None,
+        transformer: Any = None,
     ) -> Latents:
-        sigmas = torch.tensor(
-            [float(each) for each in _inputs(prompt, "Stage 2 sigmas")["sigmas"].split(",")]
-        )
         upscaled = upsample_video(first[0], self._theirs.video_encoder, self._theirs.upscaler("spatial"))
         noise = lightricks.GivenNoise(*self._refining_noise)
         start = upscaled, first[1]
         return self._theirs.sample(
-            self._simple(self._with_loras(prompt)), sigmas, noise, FULL, conditionings or [], start
+            self._simple(transformer), REFINING, noise, FULL, conditionings or [], start
         )
 
     def _start_image(self, pixels: torch.Tensor, size: Size, strength: float) -> ConditioningItem:

@@ -1,15 +1,15 @@
 """The models alone, on both sides: text connectors, transformer, LoRA, VAEs, vocoder, upscalers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import comfy.model_management
 import torch
-from comfy.text_encoders.lt import DualLinearProjection
 from ltx_core.model.transformer import Modality
 from ltx_core.model.upsampler import upsample_video
 from ltx_core.text_encoders.gemma.embeddings_processor import EmbeddingsProcessor
-from ltx_core.text_encoders.gemma.feature_extractor import FeatureExtractorV1, FeatureExtractorV2
+from ltx_core.text_encoders.gemma.feature_extractor import FeatureExtractorV1
 from ltx_core.tools import AudioLatentTools, VideoLatentTools
 from ltx_core.types import AudioLatentShape, VideoLatentShape, VideoPixelShape
 from safetensors.torch import load_file
@@ -17,43 +17,39 @@ from safetensors.torch import load_file
 from tests.reference.graph_runner import GraphRunner
 from tests.reference.lightricks import Lightricks
 from tests.reference.record import Record
-from tests.reference.weights import CHECKPOINT, TEXT_WIDTH, UPSCALERS
 
 #: Largest relative difference between two orders of the same 32-bit operations; positions are large numbers.
 FLOAT = 1e-5
 POSITIONS = 4e-5
 
 
-def _linear(state: dict[str, torch.Tensor], name: str) -> torch.nn.Linear:
-    """A layer with a file's weights."""
-    weight, bias = state[f"{name}.weight"], state.get(f"{name}.bias")
-    layer = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
-    layer.weight.data = weight
-    if bias is not None:
-        layer.bias.data = bias
-    return layer
-
-
 class ModelCases:
     """Compares the models of one folder.
 
     Arguments:
-        models: where both sides load from.
-        widths: how wide the text is for the picture and for the sound.
+        checkpoint: the file that both sides load from.
+        upscalers: names of the latent upscalers' files.
+        label: what the names of comparisons begin with.
     """
 
     def __init__(
         self,
-        models: Path,
+        checkpoint: Path,
+        upscalers: Mapping[str, str],
         graph: GraphRunner,
         theirs: Lightricks,
         record: Record,
-        widths: tuple[int, int],
+        *,
+        label: str = "",
     ) -> None:
-        self._models, self._graph, self._theirs, self._record = models, graph, theirs, record
-        self._widths = list(widths)
+        self._checkpoint, self._upscalers, self._label = checkpoint, upscalers, label
+        self._graph, self._theirs, self._record = graph, theirs, record
         self._rng = torch.Generator().manual_seed(1)
-        self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=CHECKPOINT.name)
+        self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=checkpoint.name)
+        projection = load_file(checkpoint)["text_embedding_projection.aggregate_embed.weight"].float()
+        self._text_width = projection.shape[0]
+        self._projection = torch.nn.Linear(projection.shape[1], self._text_width, bias=False)
+        self._projection.weight.data = projection
 
     def _random(self, *shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=self._rng)
@@ -72,56 +68,47 @@ class ModelCases:
         }.items():
             self.transformer(name, context, **changes)
         self.transformer("LoRA at 0.8", context, lora=0.8)
-        self.video_vae()
+        self.video_encoder()
+        self.video_decoder()
         self.sound()
         self.upscalers()
+
+    def run_on_tiny(self) -> None:
+        """Compare all that ltx-core can load of the project's tiny weights.
+
+        It takes widths that they have not got for granted: 128 channels of the video encoder's first layer,
+        and as many of the audio VAE's as its latent has numbers at a time.
+        """
+        self.transformer("24 fps", self.text())
+        self.video_decoder()
+        self.vocoder()
+        self.upscalers()
+
+    def _compare(self, name: str, ours: torch.Tensor, theirs: torch.Tensor, limit: float = FLOAT) -> None:
+        self._record.compare(f"{self._label}{name}", ours, theirs, limit)
 
     def text(self) -> torch.Tensor:
         """Gemma's layers, normalised, projected, through both connectors; Gemma itself is not run."""
         words, layers = 37, 49
-        hidden = self._random(1, 1024, TEXT_WIDTH, layers) * 3 + 0.2
+        hidden = self._random(1, 1024, self._text_width, layers) * 3 + 0.2
         mask = torch.zeros(1, 1024, dtype=torch.long)
         mask[:, -words:] = 1
-        projections = {
-            name.split(".")[1]: _linear(state, name.removesuffix(".weight"))
-            for state in [load_file(self._models / CHECKPOINT)]
-            for name in state
-            if name.startswith("text_embedding_projection.") and name.endswith(".weight")
-        }
-        seen = hidden[:, -words:]
-        extractor, features = (self._two_widths if len(projections) > 1 else self._one_width)(
-            projections, seen
-        )
+        ledger = self._theirs
         processor = EmbeddingsProcessor(
-            feature_extractor=extractor,
-            video_connector=self._theirs.connector("video"),
-            audio_connector=self._theirs.connector("audio"),
+            feature_extractor=FeatureExtractorV1(self._projection, is_av=True),
+            video_connector=ledger.connector("video"),
+            audio_connector=ledger.connector("audio"),
         )
         theirs = processor.process_hidden_states(tuple(hidden.unbind(-1)), mask)
-        ours = self._model.model.diffusion_model.preprocess_text_embeds(features, unprocessed=True)
-        picture, sound = ours.split(self._widths, dim=-1)
-        self._record.compare("text for the picture", picture, theirs.video_encoding, FLOAT)
-        self._record.compare("text for the sound", sound, theirs.audio_encoding, FLOAT)
-        return ours
-
-    @staticmethod
-    def _one_width(projections: dict[str, Any], seen: torch.Tensor) -> tuple[Any, torch.Tensor]:
-        """Text of one width for both. ComfyUI's own code for it is in its text encoder, behind Gemma."""
-        (projection,) = projections.values()
+        # ComfyUI's own code for this is in the text encoder (comfy/text_encoders/lt.py), behind Gemma.
+        seen = hidden[:, -words:]
         low, high = seen.amin(dim=(1, 2), keepdim=True), seen.amax(dim=(1, 2), keepdim=True)
-        normal = 8.0 * (seen - seen.mean(dim=(1, 2), keepdim=True)) / (high - low + 1e-6)
-        features = projection(normal.reshape(1, seen.shape[1], -1))
-        return FeatureExtractorV1(projection, is_av=True), features
-
-    @staticmethod
-    def _two_widths(projections: dict[str, Any], seen: torch.Tensor) -> tuple[Any, torch.Tensor]:
-        """Text of a width for each; ComfyUI's own projection, with the file's weights."""
-        video, audio = projections["video_aggregate_embed"], projections["audio_aggregate_embed"]
-        ours = DualLinearProjection(
-            video.in_features, video.out_features, audio.out_features, operations=torch.nn
-        )
-        ours.video_aggregate_embed, ours.audio_aggregate_embed = video, audio
-        return FeatureExtractorV2(video, TEXT_WIDTH, audio), ours(seen.movedim(-1, 1))
+        seen = 8.0 * (seen - seen.mean(dim=(1, 2), keepdim=True)) / (high - low + 1e-6)
+        features = self._projection(seen.reshape(1, words, -1))
+        ours = self._model.model.diffusion_model.preprocess_text_embeds(features, unprocessed=True)
+        self._compare("text for the picture", ours[..., : self._text_width], theirs.video_encoding, FLOAT)
+        self._compare("text for the sound", ours[..., self._text_width :], theirs.audio_encoding, FLOAT)
+        return ours
 
     def transformer(
         self,
@@ -152,7 +139,7 @@ class ModelCases:
         audio_state = AudioLatentTools(components.audio_patchifier, audio_shape).create_initial_state(
             "cpu", torch.float32, audio
         )
-        text = context.split(self._widths, dim=-1)
+        text = context.split(self._text_width, dim=-1)
         timesteps = (masks * level).flatten(2).mT
         modalities = (
             Modality(video_state.latent, level, timesteps, video_state.positions, text[0]),
@@ -185,39 +172,50 @@ class ModelCases:
             **options,
         )
         pictures = ours[0] if sound else ours
-        self._record.compare(f"transformer, {name}: picture", pictures.flatten(2).mT, theirs[0], POSITIONS)
+        self._compare(f"transformer, {name}: picture", pictures.flatten(2).mT, theirs[0], POSITIONS)
         if sound:
-            self._record.compare(
+            self._compare(
                 f"transformer, {name}: sound", ours[1].movedim(1, 2).flatten(2), theirs[1], POSITIONS
             )
         if lora:
             comfy.model_management.unload_all_models()
 
-    def video_vae(self) -> None:
-        """Encoding of a clip and of one picture, decoding."""
+    def video_encoder(self) -> None:
+        """Encoding of a clip and of one picture."""
         pixels = torch.rand(17, 64, 96, 3, generator=self._rng)
         for name, frames in (("17 frames", pixels), ("a picture", pixels[:1])):
             ours, theirs = self._vae.encode(frames), self._theirs.encoded(frames)
-            self._record.compare(f"video VAE, {name} encoded", ours, theirs, FLOAT)
+            self._compare(f"video VAE, {name} encoded", ours, theirs, FLOAT)
+
+    def video_decoder(self) -> None:
+        """Decoding."""
         latent = self._random(1, 128, 3, 2, 3)
         theirs = ((self._theirs.video_decoder(latent) + 1) / 2).clamp(0, 1)[0].movedim(0, -1)
-        self._record.compare("video VAE, 17 frames decoded", self._vae.decode(latent)[0], theirs, FLOAT)
+        self._compare("video VAE, 17 frames decoded", self._vae.decode(latent)[0], theirs, FLOAT)
 
     def sound(self) -> None:
         """Decoding of the sound to a waveform."""
         latent = self._random(1, 8, 26, 16)
-        (vae,) = self._graph.call("LTXVAudioVAELoader", ckpt_name=CHECKPOINT.name)
+        (vae,) = self._graph.call("LTXVAudioVAELoader", ckpt_name=self._checkpoint.name)
         (ours,) = self._graph.call("LTXVAudioVAEDecode", samples={"samples": latent}, audio_vae=vae)
         theirs = self._theirs.vocoder(self._theirs.audio_decoder(latent))
-        self._record.compare("sound decoded to a waveform", ours["waveform"], theirs, FLOAT)
+        self._compare("sound decoded to a waveform", ours["waveform"], theirs, FLOAT)
+
+    def vocoder(self) -> None:
+        """A spectrogram to a waveform."""
+        spectrogram = self._random(1, 2, 40, 64)
+        (vae,) = self._graph.call("LTXVAudioVAELoader", ckpt_name=self._checkpoint.name)
+        ours, theirs = vae.first_stage_model.run_vocoder(spectrogram), self._theirs.vocoder(spectrogram)
+        self._compare("waveform of a spectrogram", ours, theirs)
 
     def upscalers(self) -> None:
         """Both latent upscalers, through the node that the graphs use."""
-        for which, path in UPSCALERS.items():
-            (model,) = self._graph.call("LatentUpscaleModelLoader", model_name=path.name)
+        for which, name in self._upscalers.items():
+            (model,) = self._graph.call("LatentUpscaleModelLoader", model_name=name)
             latent = self._random(1, 128, 4, 4, 6)
             (ours,) = self._graph.call(
                 "LTXVLatentUpsampler", samples={"samples": latent}, upscale_model=model, vae=self._vae
             )
-            theirs = upsample_video(latent, self._theirs.video_encoder, self._theirs.upscaler(which))
-            self._record.compare(f"{which} upscaler", ours["samples"], theirs, FLOAT)
+            # It takes the latent's statistics alone of what it calls the encoder.
+            theirs = upsample_video(latent, self._theirs.video_decoder, self._theirs.upscaler(which))
+            self._compare(f"{which} upscaler", ours["samples"], theirs, FLOAT)

@@ -63,15 +63,16 @@ class GivenNoise:
 
 
 class GraphRunner:
-    """Runs nodes of graphs on models of one folder.
+    """Runs nodes of graphs on models of some folders.
 
     Arguments:
-        models: a folder of ComfyUI's layout.
+        models: folders of ComfyUI's layout.
     """
 
-    def __init__(self, models: Path) -> None:
+    def __init__(self, *models: Path) -> None:
         for name in ("checkpoints", "latent_upscale_models", "loras"):
-            folder_paths.add_model_folder_path(name, str(models / name), is_default=True)
+            for folder in models:
+                folder_paths.add_model_folder_path(name, str(folder / name), is_default=True)
         self._classes = _classes()
 
     def call(self, node: str, /, **inputs: Any) -> Any:

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from ltx_core.components.diffusion_steps import EulerDiffusionStep
+from ltx_core.conditioning import VideoConditionByKeyframeIndex
 from ltx_core.loader.sd_ops import LTXV_LORA_COMFY_RENAMING_MAP, SDOps
 from ltx_core.loader.sft_loader import SafetensorsModelStateDictLoader
 from ltx_core.loader.single_gpu_model_builder import SingleGPUModelBuilder
@@ -47,6 +49,26 @@ def _prepare_as_1_2_0(
 
 _prepare_1_0_0 = MultiModalTransformerArgsPreprocessor.prepare
 MultiModalTransformerArgsPreprocessor.prepare = _prepare_as_1_2_0
+
+
+class Still(VideoConditionByKeyframeIndex):  # type: ignore[misc]
+    """A picture at a frame: one frame of the video, as a start image is.
+
+    ltx-core 1.0.0, the newest on the package index, lets a picture behind the first frame last eight frames;
+    ltx-core 1.2.0 (github.com/Lightricks/LTX-2 at 400fd31) and ComfyUI let it last one.
+    """
+
+    def __init__(self, keyframe: torch.Tensor, frame: int, strength: float) -> None:
+        super().__init__(keyframe, 0, strength)
+        self._frame = frame
+
+    def apply_to(self, latent_state: LatentState, latent_tools: Any) -> LatentState:
+        """Append the picture's tokens at its frame."""
+        before = latent_state.latent.shape[1]
+        state = super().apply_to(latent_state, latent_tools)
+        positions = state.positions.clone()
+        positions[:, 0, before:] += self._frame / latent_tools.fps
+        return replace(state, positions=positions)
 
 
 @dataclass(frozen=True)
@@ -101,7 +123,8 @@ class Lightricks:
     """Everything that is loaded from one folder of models, at most once.
 
     Arguments:
-        models: a folder written by weights.py.
+        models: a folder of ComfyUI's layout.
+        checkpoint, upscalers: files in it.
     """
 
     def __init__(self, models: Path, checkpoint: Path, upscalers: dict[str, Path]) -> None:
@@ -109,12 +132,20 @@ class Lightricks:
         self._upscalers = upscalers
         self._transformers: dict[tuple[tuple[str, float], ...], Any] = {}
         self._ledger = ModelLedger(torch.float32, CPU, checkpoint_path=str(models / checkpoint))
-        self.video_encoder = self._ledger.video_encoder()
         self.components = PipelineComponents(torch.float32, CPU)
 
         self.video_decoder = self._ledger.video_decoder()
-        self.audio_decoder = self._ledger.audio_decoder()
         self.vocoder = self._ledger.vocoder()
+
+    @cached_property
+    def video_encoder(self) -> Any:
+        """The video VAE's encoder."""
+        return self._ledger.video_encoder()
+
+    @cached_property
+    def audio_decoder(self) -> Any:
+        """The audio VAE's decoder, to a spectrogram."""
+        return self._ledger.audio_decoder()
 
     def connector(self, modality: str) -> Any:
         """What text goes through before the transformer: of "video" or of "audio"."""
@@ -179,6 +210,39 @@ class Lightricks:
             initial_audio_latent=None if start is None else start[1],
         )
         return video.latent, audio.latent
+
+    def sample_to_sound(  # noqa: PLR0917 - a stage of ltx-pipelines
+        self,
+        denoise: Any,
+        sigmas: torch.Tensor,
+        noise: GivenNoise,
+        size: Size,
+        sound: torch.Tensor,
+        start: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """A stage of `a2vid_two_stage.py`: the picture to a sound that is frozen.
+
+        Arguments:
+            sound: the latents of the sound.
+            start: latents of the picture that are noised to the first sigma; None begins with noise.
+        """
+        video = helpers.denoise_video_only(
+            output_shape=VideoPixelShape(1, size.frames, size.height, size.width, size.fps),
+            conditionings=[],
+            noiser=noise,
+            sigmas=sigmas,
+            stepper=EulerDiffusionStep(),
+            denoising_loop_fn=lambda sigmas, video, audio, stepper: euler_denoising_loop(
+                sigmas, video, audio, stepper, denoise
+            ),
+            components=self.components,
+            dtype=torch.float32,
+            device=CPU,
+            noise_scale=1.0 if start is None else sigmas[0].item(),
+            initial_video_latent=start,
+            initial_audio_latent=sound,
+        )
+        return video.latent
 
     def sample_video_alone(  # noqa: PLR0917 - a stage of ltx-pipelines
         self,

@@ -30,11 +30,12 @@ def postgres(folder: Path) -> Iterator[str]:
         made.mkdir()
         if as_user:
             shutil.chown(made, "postgres", "postgres")
-    for parent in [folder, *folder.parents][:4]:
-        parent.chmod(parent.stat().st_mode | 0o055)
     environment = {"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
 
     def run(*command: str) -> None:
+        # Each time: another run of pytest that starts meanwhile closes their common folder again.
+        for parent in [folder, *folder.parents][:4]:
+            parent.chmod(parent.stat().st_mode | 0o055)
         subprocess.run(
             command,
             check=True,

@@ -22,6 +22,7 @@ from ltx2_studio.database import connect
 from ltx2_studio.dispatching import Dispatcher
 from ltx2_studio.generations import New
 from ltx2_studio.ports import EndpointQueue, ReplyLinks
+from ltx2_studio.store import Store
 from ltx2_studio.tables import generations as table
 from ltx2_studio.tables import ledger as ledger_table
 from tests.studio.small_studio import KEY, VIDEO
@@ -36,17 +37,17 @@ class Crash(BaseException):
     """The process is gone."""
 
 
-class MortalDispatcher(Dispatcher):
+class MortalStore(Store):
     """Dies before or after one of its transactions."""
 
     lives = 1_000_000
     after = False
 
-    async def _in(self, work: Callable[[sa.Connection], T]) -> T:
+    async def within(self, work: Callable[[sa.Connection], T]) -> T:
         self.lives -= 1
         if self.lives == 0 and not self.after:
             raise Crash
-        done = await super()._in(work)
+        done = await super().within(work)
         if self.lives == 0:
             raise Crash
         return done
@@ -129,16 +130,16 @@ async def _live(
         queue = EndpointQueue(client, chosen.job_ttl)
         deaths, faults = list(deaths), list(faults)
         for _ in range(400):
-            dispatcher = MortalDispatcher(engine, queue, ReplyLinks(), chosen, lambda: now[0])
+            store = MortalStore(engine, lambda: now[0])
+            dispatcher = Dispatcher(store, queue, ReplyLinks(), chosen)
             if deaths:
-                dispatcher.lives, dispatcher.after = deaths.pop()
+                store.lives, store.after = deaths.pop()
             if faults:
                 _harm(runpod, faults.pop())
             try:
                 if cancelled:
-                    with engine.begin() as db:
-                        row = generations.get(db, rows[cancelled.pop()].id)
-                    await dispatcher.cancel(row)
+                    # As it was taken: what a cancel has read may be old by the time that it writes.
+                    await dispatcher.cancel(rows[cancelled.pop()])
                 await dispatcher.submit_due()
                 await dispatcher.reconcile_due()
             except Crash:
@@ -152,6 +153,7 @@ async def _live(
         with engine.begin() as db:
             ended = [generations.get(db, row.id) for row in rows]
     assert all(row.state in FINAL for row in ended), [row.state for row in ended]
+    assert not [job.id for job in runpod.jobs.values() if not job.status.is_final]
     for row in ended:
         assert (row.reply is not None) == (row.state is State.SUCCEEDED)
 

@@ -1,22 +1,16 @@
 """What SQLite and Postgres have to do alike: credits for three are three, and a death costs nothing."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import requests
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 
 from local.runpod import Emulator
 from ltx2_studio.database import connect
+from ltx2_studio.tables import METADATA
 from tests.studio.conftest import makes_a_video
-from tests.studio.small_studio import JOB, KEY, SECRET, running, sqlite
+from tests.studio.small_studio import running
 
 
 def test_an_order_is_made_and_paid_for_once(runpod: Emulator, database: str) -> None:
@@ -40,73 +34,9 @@ def test_the_tables_are_made_once_and_found_again(database: str) -> None:
         engine.dispose()
 
 
-def test_a_killed_backend_goes_on_where_it_was(runpod: Emulator, tmp_path: Path) -> None:
-    """kill -9 while a job is in the queue; the next process follows it to its end."""
-    database = sqlite(tmp_path)
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("BUCKET_")} | {
-        "STUDIO_DATABASE": database,
-        "STUDIO_SECRET": SECRET,
-        "LTX2_ENDPOINT_ID": "an-endpoint",
-        "RUNPOD_API_KEY": KEY,
-        "LTX2_API_URL": runpod.base_url,
-    }
-    command = [sys.executable, "-m", "ltx2_studio"]
-    made = subprocess.run(
-        [*command, "account", "ada", "--credits", "100"],
-        env=environment,
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}"
-    serve = [*command, "serve", "--port", str(port)]
-    first = subprocess.Popen(serve, env=environment)
-    try:
-        _wait(lambda: requests.get(f"{url}/healthz", timeout=2).ok)
-        answer = requests.post(
-            f"{url}/api/generations",
-            headers=headers | {"Idempotency-Key": "first-order"},
-            json={"model": "ltx-2", "input": JOB},
-            timeout=30,
-        )
-        generation = answer.json()["id"]
-        shown = f"{url}/api/generations/{generation}"
-        _wait(lambda: bool(requests.get(shown, headers=headers, timeout=2).json()["state"] == "queued"))
-    finally:
-        first.send_signal(signal.SIGKILL)
-        first.wait(20)
-    runpod.play(makes_a_video)
-    second = subprocess.Popen(serve, env=environment)
-    try:
-
-        def done() -> bool:
-            return bool(requests.get(shown, headers=headers, timeout=2).json()["state"] == "succeeded")
-
-        _wait(done, 60)
-        account = requests.get(f"{url}/api/account", headers=headers, timeout=5).json()
-    finally:
-        second.terminate()
-        second.wait(20)
-    assert (account, len(runpod.jobs)) == ({"available": 70, "held": 0}, 1)
-
-
-def _free_port() -> int:
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(ready: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            if ready():
-                return
-        except (requests.ConnectionError, KeyError):
-            pass
-        assert time.monotonic() < end
-        time.sleep(0.2)
+def test_the_migrations_make_the_tables_that_the_code_knows(database: str) -> None:
+    engine = connect(database)
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), METADATA)
+    engine.dispose()
+    assert found == []

@@ -4,17 +4,15 @@ import asyncio
 import http.client
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 import websocket
 
 from local.runpod import Emulator, Job, Script
-from ltx2_studio import body_limit, generations
-from ltx2_studio.database import connect
-from ltx2_studio.events import Changes, account_of
-from tests.studio.small_studio import VIDEO, Studio, running, sqlite
+from ltx2_studio import backend, body_limit
+from ltx2_studio.events import account_of
+from tests.studio.small_studio import VIDEO, Studio, running
 
 #: Values as they stand in a JSON text.
 VALUES = [
@@ -37,6 +35,9 @@ ADDRESSES = [
     "/api/generations/events?ticket=",
     "/api/generations/events?ticket=ada.99999999999.",
     "/api/generations/events?ticket=ada.",
+    "/api/films?cursor=",
+    "/api/films/",
+    "/api/uploads/",
     "/studio/",
 ]
 
@@ -56,7 +57,7 @@ def send(studio: Studio, method: str, path: str, body: bytes = b"", **headers: s
 @pytest.fixture
 def anywhere(runpod: Emulator, database: str) -> Studio:  # type: ignore[misc]
     """A backend on each kind of database."""
-    with running(runpod, database) as studio:
+    with running(runpod, database, requests_per_minute=1_000_000) as studio:
         yield studio
 
 
@@ -129,29 +130,25 @@ def test_progress_that_cannot_be_breaks_no_page(
     assert studio.call("GET", "/api/generations").status_code == 200
 
 
-def test_a_database_that_is_away_for_a_moment_ends_no_round(tmp_path: Path) -> None:
-    engine = connect(sqlite(tmp_path))
-    changes = Changes(engine)
+def test_a_database_that_is_away_for_a_moment_ends_no_round() -> None:
     looks: list[str] = []
 
-    def newest(db: sa.Connection) -> int:
+    async def look() -> int:
         looks.append("looked")
         if len(looks) == 1:
             raise sa.exc.OperationalError("select", {}, Exception("away"))
-        return len(looks)
+        return 1
 
-    async def watch() -> None:
-        watching = asyncio.create_task(changes.watch())
-        while len(looks) < 2 and not watching.done():
-            changes.wake()
+    async def rounds() -> None:
+        going = asyncio.create_task(backend.again_and_again(look))
+        while len(looks) < 2 and not going.done():
             await asyncio.sleep(0.01)
-        assert not watching.done()
-        watching.cancel()
+        assert not going.done()
+        going.cancel()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generations, "newest", newest)
-        asyncio.run(watch())
-    engine.dispose()
+        patch.setattr(backend, "PAUSE_AFTER_FAULT", 0.01)
+        asyncio.run(rounds())
 
 
 def test_a_web_socket_that_is_sent_what_it_does_not_expect_goes_on(studio: Studio) -> None:

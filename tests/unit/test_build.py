@@ -9,8 +9,9 @@ import pytest
 from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
 from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.inputs import Value
 from ltx2_worker.plan import Plan, by_recipe, make_plan
-from ltx2_worker.workflow import BuiltGraph, Media, Output, build
+from ltx2_worker.workflow import BuiltGraph, Media, Output, build, stand_ins
 from ltx2_worker.workflow.graph import Prompt, as_link
 
 URL = "https://example.org/file"
@@ -34,8 +35,7 @@ def built(*, resident: bool = False, **raw: Any) -> BuiltGraph:
     recipes = [each for each in catalogue().recipes if resident and each.family is plan.family]
     recipes = [each for each in recipes if each is not plan.recipe]
     others = [by_recipe(plan, recipe, everything) for recipe in recipes]
-    media = Media("image.png" if plan.mode == "i2v" else None, "control.mp4" if plan.control else None)
-    return build(plan, media, Output(18.0, "address"), resident=others)
+    return build(plan, stand_ins(plan), Output(18.0, "address"), resident=others)
 
 
 def node(prompt: Prompt, title: str) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def test_one_refining_pass_follows_the_upscalers_in_time_and_then_in_space(
 
 def test_the_start_image_is_held_as_asked_in_both_stages() -> None:
     prompt = built(**IMAGE, image_strength=0.4).prompt
-    assert value(prompt, "Start image", "image") == "image.png"
+    assert value(prompt, "Start image", "image") == "image"
     assert value(prompt, "Stage 1 start image", "strength") == 0.4
     assert value(prompt, "Stage 2 start image", "strength") == 0.4
 
@@ -299,10 +299,10 @@ def test_resident_loaders_of_the_other_recipe_are_connected_to_each_other_only(q
 @pytest.mark.parametrize(
     ("raw", "media"),
     [
-        ({}, Media(image="image.png")),
-        (IMAGE, Media()),
-        (IMAGE, Media("image.png", "control.mp4")),
-        (CONTROL, Media("image.png")),
+        ({}, {Value.IMAGE: ["image.png"]}),
+        (IMAGE, {}),
+        (IMAGE, {Value.IMAGE: ["image.png"], Value.CONTROL_VIDEO: ["control.mp4"]}),
+        (CONTROL, {Value.IMAGE: ["image.png"]}),
     ],
 )
 def test_media_that_the_plan_does_not_need_or_lacks_are_refused(raw: dict[str, Any], media: Media) -> None:

@@ -9,7 +9,7 @@ from ltx2_api.job import JobInput
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.plan import Plan, make_plan
 from ltx2_worker.plan.plan import with_sentence
-from ltx2_worker.workflow import Media, Output, build
+from ltx2_worker.workflow import Output, build, stand_ins
 
 BY_PROMPT = next(
     family for family in catalogue().families if not any(m.lora for m in family.cameras.values())
@@ -22,7 +22,7 @@ def plan_of(**raw: Any) -> Plan:
 
 
 def prompt_of(plan: Plan) -> object:
-    nodes = build(plan, Media(), Output(18.0)).prompt.values()
+    nodes = build(plan, stand_ins(plan), Output(18.0)).prompt.values()
     (text,) = (node["inputs"]["text"] for node in nodes if node["_meta"]["title"] == "Prompt")
     return text
 

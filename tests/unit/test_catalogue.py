@@ -38,6 +38,11 @@ TABLE = (FOLDER / "ltx-2.toml").read_text()
         ),
         ('pose = "Pose skeletons"', 'pose = "Poses"', "choices.structure: no recipe has a node Poses"),
         (', pose = "Pose skeletons"', "", "choices.structure: no node for pose"),
+        (
+            'sound = "first stage"',
+            'sound = "third stage"',
+            "recipes.pro.sound: choices.sound has no node for third stage",
+        ),
         ('file = "detailer"', 'file = "detailr"', "files.toml has no detailr"),
         ('file = "detailer"\n', "", "its graph loads detailer, and no file is named for it"),
         ('full = "checkpoint_pro_full"', 'bf16 = "checkpoint_pro_full"', "there is no precision bf16"),

@@ -1,6 +1,8 @@
 """The commands before and around the set-up: arguments, sentences, what the worker is started with."""
 
 import ast
+import base64
+import hashlib
 import json
 import socket
 import subprocess
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local import commands
+from local import browser, commands
 from local.__main__ import wrong_python
 from local.commands import check_port, engine_environment, main, read_job, stage_job
 from local.places import ROOT
@@ -73,6 +75,53 @@ def test_a_problem_is_one_sentence_and_status_one(tmp_path: Path, capsys: pytest
     assert "cannot be read" in error
 
 
+def _nothing_to_bring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
+    monkeypatch.setattr(browser, "find", lambda: browser.Browser(Path("/chromium")))
+
+
+def test_without_a_browser_the_tests_run_and_the_sentence_says_which_fail(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    seen: list[str] = []
+
+    def tool(arguments: tuple[str, ...], _: object) -> int:
+        seen.append(arguments[0])
+        return 0
+
+    monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
+    monkeypatch.setattr(commands, "_tool", tool)
+    monkeypatch.setenv("PATH", str(tmp_path))  # neither a browser nor what brings one
+    monkeypatch.setattr(browser, "FOLDER", tmp_path)
+    assert main(["test"]) == 0
+    assert seen[-1] == "pytest"
+    assert browser.MISSING in capsys.readouterr().err
+
+
+def test_a_browser_that_is_not_the_one_of_the_project_is_refused() -> None:
+    right = base64.b64encode(hashlib.sha512(b"browser").digest()).decode()
+    browser.check(b"browser", right)
+    with pytest.raises(Problem, match="do not use what came"):
+        browser.check(b"another", right)
+
+
+def test_a_browser_is_the_named_one_or_the_first_on_the_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("chromium", "google-chrome"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.delenv(browser.VARIABLE, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = browser.find()
+    assert found is not None
+    assert found.program == tmp_path / "chromium"
+    monkeypatch.setenv(browser.VARIABLE, str(tmp_path / "google-chrome"))
+    named = browser.find()
+    assert named is not None
+    assert named.program == tmp_path / "google-chrome"
+
+
 def test_pytest_gets_the_options_that_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, ...]] = []
 
@@ -80,10 +129,10 @@ def test_pytest_gets_the_options_that_are_not_ours(monkeypatch: pytest.MonkeyPat
         seen.append(tuple(arguments))
         return 0
 
-    monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
+    _nothing_to_bring(monkeypatch)
     monkeypatch.setattr(commands, "_tool", tool)
     assert main(["test", "-k", "plan", "--maxfail=1"]) == 0
-    assert seen == [*commands._CHECKS, ("pytest", "-k", "plan", "--maxfail=1")]
+    assert seen == [*commands._CHECKS, ("pytest", *commands._SIDE_BY_SIDE, "-k", "plan", "--maxfail=1")]
 
 
 def test_a_fault_that_the_linter_finds_fails_the_test_command_after_the_tests_ran(
@@ -95,7 +144,7 @@ def test_a_fault_that_the_linter_finds_fails_the_test_command_after_the_tests_ra
         seen.append(arguments[0])
         return int(arguments[0] == "ruff")
 
-    monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
+    _nothing_to_bring(monkeypatch)
     monkeypatch.setattr(commands, "_tool", tool)
     assert main(["test"]) == 1
     assert seen[-1] == "pytest"
@@ -108,7 +157,7 @@ def test_settings_of_another_deployment_do_not_reach_the_tests(monkeypatch: pyte
         seen.append(environment)
         return 0
 
-    monkeypatch.setattr(commands, "set_up", lambda *_, **__: Path("/comfyui"))
+    _nothing_to_bring(monkeypatch)
     monkeypatch.setattr(commands, "_tool", tool)
     for name in ("BUCKET_NAME", "RUNPOD_POD_ID", "LTX2_VIDEO_CRF", "AWS_PROFILE"):
         monkeypatch.setenv(name, "theirs")

@@ -15,7 +15,7 @@ from ltx2_worker.catalog.catalogue import FOLDER, WORKFLOWS, catalogue, load_cat
 from ltx2_worker.catalog.family import Family
 from ltx2_worker.catalog.files import ModelFile, manifest
 from ltx2_worker.plan import Plan, by_recipe, make_plan
-from ltx2_worker.workflow import Media, Output, build
+from ltx2_worker.workflow import Output, build, stand_ins
 from ltx2_worker.workflow.graph import as_link
 
 FAMILIES = catalogue().families
@@ -79,7 +79,7 @@ def test_another_generation_s_loaders_are_named_with_its_own_files_and_connected
         other = by_recipe(plan, recipe, everything)
         assert all(file.made_for(recipe.family.name) for file in other.files.values())
         assert (other.camera, other.control, other.sentence) == (None, None, "")
-        prompt = build(plan, Media("image.png", "control.mp4"), Output(18.0), resident=[other]).prompt
+        prompt = build(plan, stand_ins(plan), Output(18.0), resident=[other]).prompt
         resident = {key for key in prompt if key.startswith("resident-")}
         assert resident
         for key, node in prompt.items():

@@ -1,10 +1,14 @@
 """Progress never goes back, and learns from what was measured."""
 
+import io
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from ltx2_api.progress import Stage
+from ltx2_api.progress import Progress, Stage
+from ltx2_worker.endpoint.terminal import Bar
 from ltx2_worker.progress import ProgressTracker, StageSpeed
 
 EXPECTED = {Stage.PREPARING: 1.0, Stage.SAMPLING: 10.0, Stage.REFINING: 6.0, Stage.DECODING: 3.0}
@@ -33,6 +37,17 @@ def test_going_back_to_an_earlier_stage_is_not_shown() -> None:
     assert tracker.enter(Stage.REFINING)
     assert not tracker.enter(Stage.LOADING)
     assert tracker.snapshot().stage is Stage.REFINING
+
+
+def test_an_estimate_that_does_not_move_is_not_shown_any_longer() -> None:
+    clock = Clock()
+    bar = Bar(Console(file=io.StringIO()), clock)
+    waiting = Progress(17, Stage.WAITING, None, None, 5)
+    assert bar.text(waiting) == "waiting, about 5 s left"
+    clock.now += 12
+    assert bar.text(waiting) == "waiting, 12 s so far"
+    assert bar.text(Progress(17, Stage.SAMPLING, 1, 8, 4)) == "sampling 1/8, about 4 s left"
+    bar.close()
 
 
 def test_steps_of_another_stage_are_old_news() -> None:

@@ -57,7 +57,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "model": st.sampled_from(["ltx-2", "ltx-1", None, 2]),
     "precision": st.sampled_from(["fp8", "full", "fp4", None]),
     "resolution": st.sampled_from(["720p", "1080p", "4k", None]),
-    "duration": st.sampled_from([10, 15, 20, 10.0, 11, "10", None, True]),
+    "duration": st.sampled_from([10, 15, 20, 10.0, 11, 0, 21, 1.5, "10", None, True]),
+    "aspect": st.sampled_from(["16:9", "9:16", "4:3", None, 1]),
     "camera": st.sampled_from(["static", "none", "jib_up", "pan", None]),
     "request_id": st.sampled_from(["order-7", "", " ", "x" * 65, "a/b", "é", None, 1]),
     "control": st.one_of(CONTROL, st.sampled_from([None, "canny"])),
@@ -167,7 +168,7 @@ def test_the_examples_of_progress_and_reply_fit_their_schemas() -> None:
 
 def test_the_price_list_states_every_price() -> None:
     prices = price_list()["prices"]
-    assert len(prices) == sum(len(row) for row in CREDITS.values())
+    assert len(prices) == sum(len(row) for row in CREDITS.values()) == 12
     for row in prices:
         assert credits_for(row["quality"], row["resolution"], row["duration"]) == row["credits"]
 

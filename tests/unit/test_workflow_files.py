@@ -5,6 +5,7 @@ import pytest
 from local.tiny.configuration import published
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Recipe
+from ltx2_worker.catalog.inputs import Value
 
 RECIPES = catalogue().recipes
 EACH = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.family.name} {recipe.name}")
@@ -64,6 +65,8 @@ def test_the_estimate_s_arithmetic_has_the_model_s_blocks(recipe: Recipe) -> Non
 @EACH
 def test_every_model_file_in_a_graph_is_named_by_a_role(recipe: Recipe) -> None:
     slots = {(slot.title, slot.name) for role in recipe.family.roles.values() for slot in role.into}
+    # The operator's own are named by their tables.
+    slots |= {(slot.title, slot.name) for slot in recipe.family.slots.get(Value.LORA_FILE, ())}
     named = {
         (node["_meta"]["title"], name)
         for node in recipe.graph.values()

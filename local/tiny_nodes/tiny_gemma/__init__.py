@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from comfy.text_encoders import llama, lt
+from comfy.text_encoders.spiece_tokenizer import SPieceTokenizer
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
 
@@ -67,5 +68,16 @@ def _init_text_encoder(  # noqa: PLR0917 - ComfyUI's signature
         )
 
 
+def _fold(decode: Any) -> Any:
+    """The small model has more ids than the small tokenizer pieces: those beyond begin anew."""
+
+    def decoded(self: Any, ids: list[int], *args: Any, **kwargs: Any) -> Any:
+        pieces = self.tokenizer.get_piece_size()
+        return decode(self, [number % pieces for number in ids], *args, **kwargs)
+
+    return decoded
+
+
+SPieceTokenizer.decode = _fold(SPieceTokenizer.decode)
 _shrink_config(llama.Gemma3_12B_Config)
 lt.LTXAVTEModel.__init__ = _init_text_encoder

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .connection import SenderLost, accept, listen
-from .order import Files
+from .order import Files, Kept
 from .recorder import Recorded, Recorder
 from .ring import FrameReceiver
 
@@ -72,6 +72,7 @@ def _files(values: dict[str, Any]) -> Files:
         poster=Path(poster) if poster else None,
         animation=Path(animation) if animation else None,
         metadata=values.get("metadata", {}),
+        kept=Kept.from_json(values["kept"]) if values.get("kept") else None,
     )
 
 

@@ -4,6 +4,7 @@ import os
 from collections import deque
 from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -26,6 +27,11 @@ _MOST_THREADS = 16
 #: x264 writes its settings and the machine's thread count into a message (SEI, type 6 in ITU-T H.264,
 #: table 7-1) of the first packet.
 _WITHOUT_MESSAGES = "filter_units=remove_types=6"
+#: An MP4's packets as the encoder hands them out: with start codes, without its message and parameter sets
+#: (types 7 and 8), which stand in the file's head.
+_AS_ENCODED = "h264_mp4toannexb,filter_units=remove_types=6|7|8"
+#: x264's medium preset puts a frame before at most so many that are shown before it (b-pyramid).
+_REORDERED = 2
 
 
 class Mp4:
@@ -55,8 +61,10 @@ class Mp4:
         context.color_range = _LIMITED_RANGE
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         self._reformatter = VideoReformatter()
-        self._frames = 0
+        self._frames = self._muxed = 0
         self._first = True
+        self._begun = self._ended = False
+        self._is_spliced = files.kept is not None
         self._sound_packets: deque[Packet[Any]] = deque()
         if order.sound is not None and sound is not None:
             self._sound_packets.extend(self._encode_sound(sound))
@@ -79,7 +87,34 @@ class Mp4:
         )
         frame.pts, frame.time_base = self._frames, 1 / self._order.fps
         self._frames += 1
+        self._begun = True
         self._mux(self._video.encode(frame))
+
+    def splice(self, path: Path) -> None:
+        """Put in a piece of H.264 as it is, before the first frame or behind the last one.
+
+        It must have been encoded as the frames are: an MP4 has one set of parameters for all of its frames.
+
+        Raises:
+            ValueError: it was not.
+        """
+        if self._begun:
+            self._end_encoder()
+        encoder = self._video.codec_context
+        if not encoder.is_open:
+            encoder.open()
+        with av.open(str(path), format="mp4") as piece:
+            stream = piece.streams.video[0]
+            if _parameters(stream.codec_context.extradata) != _parameters(encoder.extradata):
+                raise ValueError("a piece was not encoded as the frames are")
+            bare, first = BitStreamFilterContext(_AS_ENCODED, stream), self._frames
+            for packet in piece.demux(stream):
+                for written in bare.filter(packet if packet.size else None):
+                    shown = round(Fraction(written.pts or 0) * written.time_base * self._order.fps)
+                    written.stream, written.time_base = self._video, 1 / self._order.fps
+                    written.pts, written.duration = first + shown, 1
+                    self._frames += 1
+                    self._mux([written])
 
     def close(self) -> None:
         """Finish the file.
@@ -89,7 +124,7 @@ class Mp4:
         """
         if self._frames != self._order.frames:
             raise ValueError(f"{self._frames} of {self._order.frames} frames came")
-        self._mux(self._video.encode(None))
+        self._end_encoder()
         self._container.mux(list(self._sound_packets))
         self._container.close()
 
@@ -97,11 +132,21 @@ class Mp4:
         """Let go of the file as it is."""
         self._container.close()
 
+    def _end_encoder(self) -> None:
+        """Write what the encoder still holds; it takes no frame afterwards."""
+        if not self._ended and (self._begun or not self._is_spliced):
+            self._mux(self._video.encode(None))
+        self._ended = True
+
     def _mux(self, packets: Iterable["Packet[Any]"]) -> None:
         """Write packets of the video, each after the sound that is heard before it."""
         for packet in packets:
             written = self._without_messages(packet) if self._first else packet
             self._first = False
+            if self._is_spliced:
+                # Each piece counts from its own beginning, and a short one without the delay of the others.
+                written.dts = self._muxed - _REORDERED
+            self._muxed += 1
             while self._sound_packets and _time(self._sound_packets[0]) <= _time(written):
                 self._container.mux(self._sound_packets.popleft())
             self._container.mux(written)
@@ -121,6 +166,21 @@ class Mp4:
         frame = av.AudioFrame.from_ndarray(sound, format="fltp", layout=layout)
         frame.sample_rate, frame.pts = given.rate, 0
         return [*stream.encode(frame), *stream.encode(None)]
+
+
+def _parameters(extradata: bytes | None) -> list[bytes]:
+    """The parameter sets of H.264: of an MP4's head (ISO/IEC 14496-15, 5.3.3.1), or of an encoder's."""
+    data = bytes(extradata or b"")
+    if not data.startswith(b"\x01"):
+        return [unit.rstrip(b"\0") for unit in data.split(b"\0\0\1") if unit.strip(b"\0")]
+    units, place = [], 5
+    for mask in (0x1F, 0xFF):
+        count, place = data[place] & mask, place + 1
+        for _ in range(count):
+            length = int.from_bytes(data[place : place + 2], "big")
+            units.append(data[place + 2 : place + 2 + length].rstrip(b"\0"))
+            place += 2 + length
+    return units
 
 
 def _time(packet: "Packet[Any]") -> Fraction:

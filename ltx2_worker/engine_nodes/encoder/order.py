@@ -66,6 +66,43 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Pieces of another video around the frames that come; all counts are of frames.
+
+    Arguments:
+        before: H.264 that goes in front, encoded as the frames that come will be; None for nothing.
+        after: H.264 that goes behind.
+        sound: a WAV of that video's sound; None if it has none.
+        frames: of the whole video.
+        skipped: of the frames that come, the first ones, which are not wanted.
+        drops: whether none of them is wanted, and only their sound.
+        sound_skipped: as long is what comes of sound before the new one.
+        sound_before: of that video, frames whose sound goes before the new one.
+        sound_replaced: frames behind those whose sound the new one takes the place of.
+        sound_new: as long is the new one.
+        sound_after: frames whose sound goes behind it.
+    """
+
+    before: Path | None
+    after: Path | None
+    sound: Path | None
+    frames: int
+    skipped: int
+    drops: bool
+    sound_skipped: int
+    sound_before: int
+    sound_replaced: int
+    sound_new: int
+    sound_after: int
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Kept":
+        """Read what `engine/encoder.py` wrote."""
+        paths = {name: Path(values[name]) if values[name] else None for name in ("before", "after", "sound")}
+        return cls(**values | paths)
+
+
+@dataclass(frozen=True)
 class Files:
     """What is made of one video, and where.
 
@@ -74,9 +111,11 @@ class Files:
         poster: a JPEG of the frame in the middle, None for none.
         animation: a small animated WebP, None for none.
         metadata: what to say inside the MP4; mostly nothing.
+        kept: what of another video goes around the frames that come.
     """
 
     video: Path
     poster: Path | None = None
     animation: Path | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    kept: Kept | None = None

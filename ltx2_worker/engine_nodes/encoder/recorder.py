@@ -3,11 +3,12 @@
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from .joined import joined_sound
 from .loudness import Loudness, measure
 from .mp4 import Mp4
 from .order import Files, Order
@@ -53,16 +54,26 @@ class Recorder:
 
     def __init__(self, order: Order, files: Files, sound: "np.ndarray[Any, Any] | None") -> None:
         self._files = files
+        new = order.frames
+        self._kept = files.kept
+        if files.kept is not None and sound is not None and files.kept.sound_new:
+            joined, sound = joined_sound(order, files.kept, sound)
+            order = replace(order, sound=joined)
+        if files.kept is not None:
+            new, order = order.frames - files.kept.skipped, replace(order, frames=files.kept.frames)
         fitted = None if sound is None else _fitted(sound, order.samples)
+        # Of a video with kept pieces, the pictures show what is new.
+        self._skipped = files.kept.skipped if files.kept else 0
         # The pictures and the loudness: at most three small tasks beside the encoding.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="recorder")
         self._pictures: dict[str, Poster | Animation] = {}
         if files.poster:
-            self._pictures["poster"] = Poster(files.poster, order.frames)
+            self._pictures["poster"] = Poster(files.poster, new)
         if files.animation:
-            self._pictures["animation"] = Animation(files.animation, order.frames)
+            self._pictures["animation"] = Animation(files.animation, new)
         self._written: dict[str, Future[bool]] = {}
         self._mp4 = Mp4(order, files, fitted)
+        self._came = 0
         self._loudness: Future[Loudness] | None = None
         if order.sound is not None and fitted is not None:
             self._loudness = self._pool.submit(measure, fitted, order.sound.rate)
@@ -74,10 +85,17 @@ class Recorder:
 
     def add(self, rgb: "np.ndarray[Any, Any]") -> None:
         """Take the next frame: height by width by 3, 8 bits; it may be overwritten afterwards."""
+        self._came += 1
+        if self._kept is not None:
+            if self._came == 1 and self._kept.before is not None:
+                self._mp4.splice(self._kept.before)
+            if self._came <= self._skipped:
+                return
         for name, picture in self._pictures.items():
-            if picture.add(self._mp4.frames, rgb):
+            if picture.add(self._came - self._skipped - 1, rgb):
                 self._written[name] = self._pool.submit(_is_written, picture.write)
-        self._mp4.add(rgb)
+        if self._kept is None or not self._kept.drops:
+            self._mp4.add(rgb)
 
     def finish(self) -> Recorded:
         """Finish all files.
@@ -87,6 +105,8 @@ class Recorder:
             OSError: the file cannot be written.
         """
         try:
+            if self._kept is not None and self._kept.after is not None:
+                self._mp4.splice(self._kept.after)
             self._mp4.close()
             made = {name: written.result() for name, written in self._written.items()}
             loudness = self._loudness.result() if self._loudness else None

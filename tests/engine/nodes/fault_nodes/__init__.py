@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import comfy.model_management
 import comfy.utils
 import folder_paths
 import torch
@@ -15,8 +16,10 @@ from comfy.ldm.lightricks.vae import causal_video_autoencoder as video_vae
 #: a full-size one does.
 video_vae.get_max_chunk_size = lambda device: 512 * 1024
 
-ERRORS: dict[str, Callable[[], BaseException]] = {
+ERRORS: dict[str, Callable[[], Any]] = {
     "gpu_memory": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    # Torch's own, of the host: nobody has so much.
+    "host_memory": lambda: torch.empty(1 << 60),
     "device": lambda: RuntimeError("CUDA error: an illegal memory access was encountered"),
     "disk": lambda: OSError(28, "No space left on device"),
     "thread": lambda: SystemExit("ends ComfyUI's worker thread, and nothing else"),
@@ -122,7 +125,61 @@ class FaultVAE:
         return (spoilt,)
 
 
+class FaultDecoder:
+    """Passes a VAE on whose decoder fails once, in its third chunk; a marker as FaultRaise's."""
+
+    RETURN_TYPES = ("VAE",)
+    FUNCTION = "run"
+    CATEGORY = "faults"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {"vae": ("VAE",), "error": (list(ERRORS),), "marker": ("STRING", {})}}
+
+    @classmethod
+    def IS_CHANGED(cls, **_: object) -> float:  # noqa: N802
+        return time.time()
+
+    def run(self, vae: Any, error: str, marker: str) -> tuple[Any]:
+        chunks: list[None] = []
+        path = Path(folder_paths.get_input_directory()) / marker
+
+        def fail_in_third(*_: object) -> None:
+            chunks.append(None)
+            if len(chunks) == 3:
+                hook.remove()
+                path.unlink()
+                raise ERRORS[error]()
+
+        if path.exists():
+            hook = vae.first_stage_model.decoder.conv_out.register_forward_pre_hook(fail_in_third)
+        return (vae,)
+
+
+class CountModels:
+    """Passes an image on, and adds how many models are loaded to a file in the output folder."""
+
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "run"
+    CATEGORY = "faults"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {"image": ("IMAGE",), "name": ("STRING", {})}}
+
+    @classmethod
+    def IS_CHANGED(cls, **_: object) -> float:  # noqa: N802
+        return time.time()
+
+    def run(self, image: Any, name: str) -> tuple[Any]:
+        with (Path(folder_paths.get_output_directory()) / name).open("a") as file:
+            file.write(f"{len(comfy.model_management.loaded_models())}\n")
+        return (image,)
+
+
 NODE_CLASS_MAPPINGS = {
+    "CountModels": CountModels,
+    "FaultDecoder": FaultDecoder,
     "NoiseLatent": NoiseLatent,
     "FaultVAE": FaultVAE,
     "FaultSteps": FaultSteps,

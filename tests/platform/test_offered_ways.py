@@ -1,0 +1,321 @@
+"""Every way beyond the plain job, made for real: the examples of docs/ways.md as previews, on one worker."""
+
+import base64
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from ltx2_api.errors import WorkerError
+from ltx2_api.reply import DryRunResult, VideoResult
+from ltx2_worker.settings import Settings
+from ltx2_worker.worker import Worker
+from tests.ways import JOBS
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
+
+RATE = 48_000
+
+
+def picture(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (36, 64, 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).resize((640, 360)).save(file, "PNG")
+    return file.getvalue()
+
+
+def tone(seconds: float = 4.0) -> "np.ndarray[Any, Any]":
+    time = np.arange(round(seconds * RATE)) / RATE
+    return np.stack([0.4 * np.sin(2 * np.pi * (300 + 40 * time) * time), 0.3 * np.sin(880 * time)]).astype(
+        "f"
+    )
+
+
+def wav() -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="wav") as container:
+        stream = container.add_stream("pcm_f32le", rate=RATE, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(tone().T.reshape(1, -1)), "flt", "stereo")
+        frame.sample_rate = RATE
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    return file.getvalue()
+
+
+def video(
+    seconds: float = 2.0, *, sound: bool = True, size: tuple[int, int] = (640, 360), rate: int = 24
+) -> bytes:
+    """A gradient that moves, with a tone."""
+    width, height = size
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        track = container.add_stream("aac", rate=RATE, layout="stereo") if sound else None
+        down, across = np.mgrid[0:height, 0:width]
+        for number in range(round(rate * seconds)):
+            red, green = (across + 4 * number) % 256, (down + 2 * number) % 256
+            pixels = np.stack([red, green, np.full_like(red, 90)], axis=-1).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        container.mux(stream.encode(None))
+        if track is not None:
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(tone(seconds)), "fltp", "stereo")
+            frame.sample_rate, frame.pts = RATE, 0
+            container.mux([*track.encode(frame), *track.encode(None)])
+    return file.getvalue()
+
+
+#: What stands for a URL in an example, by how the field's name begins.
+MEDIA = {"image": lambda: picture(1), "end_image": lambda: picture(2), "audio": wav, "video": video}
+
+
+def sent(job: Any) -> Any:
+    """An example with files in place of its URLs."""
+    if isinstance(job, list):
+        return [sent(each) for each in job]
+    if not isinstance(job, dict):
+        return job
+    return {
+        f"{name.removesuffix('_url')}_base64" if name.endswith("_url") else name: base64.b64encode(
+            MEDIA[name.removesuffix("_url")]()
+        ).decode()
+        if name.endswith("_url")
+        else sent(value)
+        for name, value in job.items()
+    }
+
+
+def install_loras(models: Path, tiny: Path) -> None:
+    """The LoRA of the example, one of another naming, and one that is not there."""
+    (models / "catalog.d").mkdir(parents=True)
+    (models / "loras").mkdir()
+    good = (tiny / "loras" / "ltx-2-19b-lora-camera-control-jib-up.safetensors").read_bytes()
+    (models / "loras" / "ink.safetensors").write_bytes(good)
+    # The same length, so that the header's offsets stay right.
+    (models / "loras" / "other.safetensors").write_bytes(
+        good.replace(b"diffusion_model.", b"transformer.net.")
+    )
+    tables = [
+        f'[{name}]\nfile = "{name}.safetensors"\nfamily = "ltx-2"\ndescription = "Ink."\nstrength = 0.8\n'
+        for name in ("ink", "other", "gone")
+    ]
+    (models / "catalog.d" / "styles.toml").write_text("".join(tables))
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    home = tmp_path_factory.mktemp("ways")
+    tiny = Settings().models_dirs
+    settings = Settings(
+        models_dirs=(home / "models", *tiny),
+        work_dir=home / "work",
+        output_dir=home / "videos",
+        offer=("all",),
+        video_crf=12,
+    )
+    install_loras(home / "models", tiny[0])
+    worker = Worker(settings)
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+def made(worker: Worker, job_id: str, job: dict[str, Any]) -> VideoResult:
+    result = worker.run(worker.accept(job_id, job, worker.take_ticket()))
+    assert isinstance(result, VideoResult)
+    print(job_id, result.timings)
+    return result
+
+
+def frames_of(result: VideoResult) -> int:
+    with av.open(str(result.path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+@pytest.mark.parametrize("way", JOBS)
+def test_the_example_of_a_way_can_be_made(worker: Worker, way: str) -> None:
+    job = sent(JOBS[way]) | {"preview": True, "seed": 7}
+    result = made(worker, f"example-{way}", job)
+    assert frames_of(result) == result.frames
+    assert (result.credits, result.preview) == (0, True)
+    assert (result.prompt_used is not None) == (way == "enhance")
+    asked = worker.accept(f"plan-{way}", job | {"dry_run": True, "preview": False}, worker.take_ticket())
+    plan = worker.run(asked)
+    assert isinstance(plan, DryRunResult)
+    assert way in plan.offers
+    assert plan.credits > 0
+
+
+def test_the_sound_that_was_sent_is_the_one_in_the_file(worker: Worker) -> None:
+    job = sent(JOBS["audio_input"]) | {"preview": True, "seed": 8}
+    result = made(worker, "sound", job)
+    with av.open(str(result.path)) as container:
+        track = container.streams.audio[0]
+        assert (track.rate, track.channels) == (RATE, 2)
+        heard = np.concatenate([frame.to_ndarray() for frame in container.decode(track)], axis=1)
+    assert heard.shape[1] >= RATE
+    given = tone()[:, round(2.5 * RATE) :][:, :RATE]
+    # AAC is not exact; another sound, or this one a few samples late, is far off.
+    middle = slice(RATE // 4, 3 * RATE // 4)
+    assert np.abs(heard[:, middle] - given[:, middle]).mean() < 0.02
+
+
+def test_a_lora_that_would_change_nothing_is_not_offered(worker: Worker) -> None:
+    asked = worker.accept("plan", {"prompt": "a", "dry_run": True}, worker.take_ticket())
+    plan = worker.run(asked)
+    assert isinstance(plan, DryRunResult)
+    assert plan.loras == {"ink": "Ink."}
+    ticket = worker.take_ticket()
+    with pytest.raises(WorkerError, match="must be ink") as refused:
+        worker.accept("other", {"prompt": "a", "loras": [{"name": "other"}]}, ticket)
+    ticket.release()
+    assert refused.value.field == "loras.0.name"
+
+
+def test_a_lora_works_as_strongly_as_it_is_asked_to(worker: Worker) -> None:
+    posters = set()
+    for strength in (0.0, 0.8, 1.5):
+        loras = [{"name": "ink", "strength": strength}]
+        job = {"prompt": "a pond", "preview": True, "seed": 5, "camera": "none", "loras": loras}
+        result = made(worker, f"strength-{strength}", job)
+        posters.add(Path(str(result.poster_path)).read_bytes())
+    assert len(posters) == 3
+
+
+def test_a_restyled_video_has_the_sound_of_its_source_and_follows_a_control_of_it(worker: Worker) -> None:
+    job = sent(JOBS["restyle"]) | {"preview": True, "seed": 3, "control": {"type": "canny"}}
+    result = made(worker, "restyle-canny", job)
+    assert result.audio
+    silent = {"video_base64": base64.b64encode(video(sound=False)).decode(), "strength": 0.5}
+    result = made(worker, "restyle-silent", {"prompt": "a", "preview": True, "seed": 3, "restyle": silent})
+    assert not result.audio
+    assert any("no sound" in warning for warning in result.warnings)
+
+
+def test_a_source_that_is_shorter_than_the_video_is_refused(worker: Worker) -> None:
+    short = {"video_base64": base64.b64encode(video(0.5)).decode()}
+    with pytest.raises(WorkerError, match=r"0.5 s long") as refused:
+        made(worker, "short", {"prompt": "a", "preview": True, "restyle": short})
+    assert refused.value.field == "restyle.video_base64"
+
+
+def pictures_of(source: bytes | Path) -> "np.ndarray[Any, Any]":
+    """Every frame, as grey."""
+    with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r") as container:
+        return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)]).astype("f")
+
+
+def sound_of(path: object) -> "np.ndarray[Any, Any]":
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
+
+
+def spliced(worker: Worker, job_id: str, **way: Any) -> "tuple[VideoResult, np.ndarray[Any, Any]]":
+    """A preview with a source of its own size, and its frames."""
+    job = {"prompt": "a", "preview": True, "seed": 4, "camera": "none"} | way
+    result = made(worker, job_id, job)
+    return result, pictures_of(Path(str(result.path)))
+
+
+@pytest.fixture(scope="module")
+def source() -> bytes:
+    """Two seconds of 448x256, as a preview is."""
+    return video(2.0, size=(448, 256))
+
+
+def of(source: bytes, **more: Any) -> dict[str, Any]:
+    return {"video_base64": base64.b64encode(source).decode()} | more
+
+
+def far(one: "np.ndarray[Any, Any]", other: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
+    """How far two videos are apart, frame by frame: the mean over the pixels."""
+    apart: np.ndarray[Any, Any] = np.abs(one - other).mean(axis=(1, 2))
+    return apart
+
+
+@pytest.mark.parametrize("side", ["end", "start"])
+def test_an_extended_video_has_all_of_its_source_and_a_second_more(
+    worker: Worker, source: bytes, side: str
+) -> None:
+    result, frames = spliced(worker, f"extend-{side}", extend=of(source, seconds=5, **{"from": side}))
+    own = pictures_of(source)
+    assert len(frames) == result.frames == len(own) + 24
+    kept = frames[: len(own)] if side == "end" else frames[24:]
+    assert far(kept, own).max() < 3
+    new = (2.0, 3.0) if side == "end" else (0.0, 1.0)
+    assert result.changed == new
+    assert (result.width, result.height, result.audio, result.credits) == (448, 256, True, 0)
+    heard, given = sound_of(result.path), tone(2.0)
+    first = 0 if side == "end" else RATE
+    middle = slice(RATE // 2, RATE)
+    assert np.abs(heard[:, first:][:, middle] - given[:, middle]).mean() < 0.02
+    # AAC's frames are 1024 samples, and the last one is filled.
+    assert 0 <= heard.shape[1] - 3 * RATE <= 2048
+
+
+@pytest.mark.parametrize("what", ["both", "video", "audio"])
+def test_a_retake_changes_what_was_asked_for_and_nothing_else(
+    worker: Worker, source: bytes, what: str
+) -> None:
+    retake = of(source, what=what, to=1.3) | {"from": 0.8}
+    result, frames = spliced(worker, f"retake-{what}", retake=retake)
+    own = pictures_of(source)
+    # Asked for were frames 19 to 30; what is made anew is whole latent frames from the nineteenth on.
+    assert result.changed == (0.792, 1.458)
+    assert len(frames) == result.frames == len(own) == 48
+    differs = far(frames, own)
+    assert differs[:19].max() < 3
+    assert differs[35:].max() < 3
+    assert (differs[19:35].min() > 3) == (what != "audio")
+    heard, given = sound_of(result.path)[:, : 2 * RATE], tone(2.0)
+    apart = np.abs(heard[:, : given.shape[1]] - given[:, : heard.shape[1]]).mean(axis=0)
+    assert apart[: round(0.75 * RATE)].mean() < 0.02
+    assert apart[round(1.5 * RATE) : round(1.95 * RATE)].mean() < 0.02
+    assert (apart[round(0.85 * RATE) : round(1.4 * RATE)].mean() > 0.05) == (what != "video")
+
+
+def test_a_source_of_another_size_rate_and_without_sound_is_fitted_and_the_reply_says_so(
+    worker: Worker,
+) -> None:
+    other = video(1.0, size=(320, 320), rate=30, sound=False)
+    result, frames = spliced(worker, "fitted", extend=of(other, seconds=1))
+    assert len(frames) == 48
+    said = " ".join(result.warnings)
+    assert "30 frames per second" in said
+    assert "no sound" in said
+    assert "cut away" in said
+    silent, _ = spliced(worker, "fitted-silent", extend=of(other, seconds=1), audio=False)
+    assert not silent.audio
+
+
+def test_pro_keeps_what_is_kept_too_and_both_stages_hold_it(worker: Worker, source: bytes) -> None:
+    job = {"quality": "pro", "steps": 20, "spatial_upscaler": True}
+    result, frames = spliced(worker, "pro", extend=of(source, seconds=1), **job)
+    own = pictures_of(source)
+    assert far(frames[: len(own)], own).max() < 3
+    assert result.frames == 72
+
+
+def test_a_span_beyond_the_source_is_refused(worker: Worker, source: bytes) -> None:
+    for retake in ({"from": 1.5, "to": 2.5}, {"from": 2.0, "to": 2.5}):
+        with pytest.raises(WorkerError, match=r"within the video's 2.00 s") as refused:
+            spliced(worker, "beyond", retake=of(source, **retake))
+        assert refused.value.field == "retake.to"
+
+
+@pytest.mark.slow  # 512 tokens on a CPU, twice
+def test_a_prompt_that_was_written_out_is_in_the_reply_beside_the_caller_s(worker: Worker) -> None:
+    job = {"prompt": "a fox", "preview": True, "seed": 9, "enhance_prompt": True, "camera": "none"}
+    first, again = (made(worker, f"enhanced-{number}", job) for number in (1, 2))
+    assert first.prompt == "a fox"
+    assert first.prompt_used
+    # The tiny weights write no prompts: what they write is not used, and the reply says so.
+    fell_back = any("language model" in warning for warning in first.warnings)
+    assert fell_back == (first.prompt_used == "a fox")
+    assert (first.prompt_used, first.frames) == (again.prompt_used, again.frames)
+    plain = made(worker, "not-enhanced", job | {"enhance_prompt": False})
+    assert (plain.prompt, plain.prompt_used) == (None, None)

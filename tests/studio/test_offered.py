@@ -1,0 +1,82 @@
+"""What the endpoint does not offer is in no form, and refused before it is sent; no code names any of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from local.runpod import Emulator
+from ltx2_api.job import JobInput
+from ltx2_api.names import NAMES
+from ltx2_studio import offered
+from tests.studio.small_studio import JOB, running, settings, sqlite
+
+FAMILY, OTHER = "ltx-2", "ltx-9"
+
+
+@pytest.fixture
+def two_families(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contract with another family, as a later one may have, and one of the ways."""
+    families = {FAMILY: NAMES.families[FAMILY], OTHER: NAMES.families[FAMILY]}
+    monkeypatch.setattr(offered, "NAMES", NAMES.model_copy(update={"families": families}))
+    schema = {
+        "properties": {
+            "prompt": {"type": "string"},
+            "model": {"anyOf": [{"enum": [FAMILY, OTHER], "type": "string"}, {"type": "null"}]},
+            "keyframes": {"type": "array"},
+            "request_id": {"type": "string"},
+        }
+    }
+    monkeypatch.setattr(JobInput, "model_json_schema", lambda: schema)
+
+
+@pytest.mark.parametrize(
+    ("offer", "families", "fields"),
+    [
+        ((), [FAMILY, OTHER], {"prompt", "model"}),
+        ((OTHER,), [OTHER], {"prompt", "model"}),
+        ((FAMILY, "keyframes"), [FAMILY], {"prompt", "model", "keyframes"}),
+        (("all",), [FAMILY, OTHER], {"prompt", "model", "keyframes"}),
+    ],
+)
+def test_the_form_holds_what_is_offered(
+    two_families: None, offer: tuple[str, ...], families: list[str], fields: set[str]
+) -> None:
+    schema = offered.schema(offer)
+    assert set(schema["properties"]) == fields
+    assert schema["properties"]["model"]["anyOf"][0]["enum"] == families
+
+
+@pytest.mark.parametrize(
+    ("offer", "job", "fault"),
+    [
+        ((), {"model": OTHER}, None),
+        ((FAMILY,), {"model": OTHER}, "model"),
+        ((), {"keyframes": []}, "keyframes"),
+        ((), {"keyframes": None}, None),
+        (("all",), {"keyframes": [], "model": OTHER}, None),
+    ],
+)
+def test_what_is_not_offered_is_refused(
+    two_families: None, offer: tuple[str, ...], job: dict[str, Any], fault: str | None
+) -> None:
+    assert [found.field for found in offered.faults(offer, job)] == ([fault] if fault else [])
+
+
+def test_an_offer_that_names_nothing_known_is_refused_at_the_start() -> None:
+    with pytest.raises(ValidationError, match="none of all"):
+        settings("unused", offer="everything")
+
+
+@pytest.mark.parametrize(("field", "value"), [("aspect", "9:16"), ("duration", 7)])
+def test_an_order_beyond_the_offer_is_answered_with_its_field(
+    runpod: Emulator, tmp_path: Path, field: str, value: object
+) -> None:
+    with running(runpod, sqlite(tmp_path)) as studio:
+        (model,) = studio.call("GET", "/api/generations/models").json()
+        fields = model["input_schema"]["properties"]
+        assert "aspect" not in fields
+        assert fields["duration"]["enum"] == [10, 15, 20]
+        answer = studio.ask("first-order", JOB | {field: value})
+        assert (answer.status_code, answer.json()["faults"][0]["field"]) == (422, field)
