@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from ltx2_api.job import JobInput
 from ltx2_api.progress import Stage
+from ltx2_api.record import request_name
 
 from .deadline import Deadline
 from .engine import Ticket
@@ -44,6 +45,12 @@ class AcceptedJob:
     deadline: Deadline
     progress: ProgressTracker
     ticket: Ticket
+
+    @property
+    def request_name(self) -> str | None:
+        """Where the record of a job with a `request_id` lies once more."""
+        request_id = self.job.request_id
+        return None if request_id is None else request_name(request_id)
 
     def enter(self, stage: Stage) -> None:
         """The job works on `stage` now."""

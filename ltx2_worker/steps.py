@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.progress import Stage
+from ltx2_api.record import object_name
 from ltx2_api.reply import VideoRecord, VideoResult
 
 from . import __version__
@@ -28,7 +29,7 @@ from .media.prepare import Prepared
 from .media.roles import Order, derived, sent_with, settled
 from .plan import Plan
 from .settings import Settings
-from .storage.record import Delivery
+from .storage.record import Artifacts, Delivery
 from .storage.store import Location
 from .workflow.build import BuiltGraph, Media, Output, build
 
@@ -155,6 +156,20 @@ def finish(
         files.poster if encoded.poster else None,
         files.animation if encoded.animation else None,
         record,
+    )
+
+
+def artifacts(accepted: AcceptedJob, product: Product) -> Artifacts:
+    """What is handed to the store."""
+    return Artifacts(
+        name=object_name(accepted.job_id),
+        job_id=accepted.job_id,
+        input_digest=accepted.input_digest,
+        video=product.video,
+        result=product.record.model_dump(mode="json"),
+        poster=product.poster,
+        animation=product.animation,
+        request_name=accepted.request_name,
     )
 
 

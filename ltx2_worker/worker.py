@@ -14,7 +14,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ltx2_api.bounds import check_bounds
-from ltx2_api.record import object_name, request_name
 from ltx2_api.reply import DryRunResult, VideoRecord, VideoResult
 
 from . import job_log, steps
@@ -33,7 +32,6 @@ from .request_locks import RequestLocks
 from .settings import Settings
 from .storage.destination import Destination, nowhere
 from .storage.publish import Publisher
-from .storage.record import Artifacts
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +150,7 @@ class Worker:
             accepted.input_digest,
             destination,
             accepted.deadline,
-            _request_name(accepted),
+            accepted.request_name,
         )
         if found is None:
             return None
@@ -186,17 +184,8 @@ class Worker:
                 engine=self._engine.version,
                 credentials=self._credentials,
             )
-            artifacts = Artifacts(
-                name=object_name(accepted.job_id),
-                job_id=accepted.job_id,
-                input_digest=accepted.input_digest,
-                video=product.video,
-                result=product.record.model_dump(mode="json"),
-                poster=product.poster,
-                animation=product.animation,
-                request_name=_request_name(accepted),
-            )
             uploading = time.monotonic()
+            artifacts = steps.artifacts(accepted, product)
             delivery = self._publisher.deliver(artifacts, destination, accepted.deadline)
             upload_seconds = time.monotonic() - uploading
         self._acceptance.learn(accepted)
@@ -256,9 +245,3 @@ class Worker:
         finally:
             self.release(accepted)
         log.info("warmed up")
-
-
-def _request_name(accepted: AcceptedJob) -> str | None:
-    """Where the record of a job with a `request_id` lies once more."""
-    request_id = accepted.job.request_id
-    return None if request_id is None else request_name(request_id)

@@ -1,4 +1,4 @@
-"""`python -m tools.pictures`: run the README's command in a terminal, and keep what it shows and makes.
+"""`python -m tools.readme_pictures`: the README's command in a terminal, what it shows and makes.
 
 The picture of a video is the poster of that run, which the tiny random weights made: mist, and said to be so.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyte
 
-from tools.pictures import terminal, way
+from tools.readme_pictures import terminal, way
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "docs/pictures"
