@@ -127,7 +127,6 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
 def made(worker: Worker, job_id: str, job: dict[str, Any]) -> VideoResult:
     result = worker.run(worker.accept(job_id, job, worker.take_ticket()))
     assert isinstance(result, VideoResult)
-    print(job_id, result.timings)
     return result
 
 
@@ -187,8 +186,8 @@ def test_a_lora_works_as_strongly_as_it_is_asked_to(worker: Worker) -> None:
 
 
 def test_a_restyled_video_has_the_sound_of_its_source_and_follows_a_control_of_it(worker: Worker) -> None:
-    job = sent(JOBS["restyle"]) | {"preview": True, "seed": 3, "control": {"type": "canny"}}
-    result = made(worker, "restyle-canny", job)
+    job = sent(JOBS["restyle"]) | {"preview": True, "seed": 3, "control": {"type": "depth"}}
+    result = made(worker, "restyle-depth", job)
     assert result.audio
     silent = {"video_base64": base64.b64encode(video(sound=False)).decode(), "strength": 0.5}
     result = made(worker, "restyle-silent", {"prompt": "a", "preview": True, "seed": 3, "restyle": silent})

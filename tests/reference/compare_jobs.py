@@ -183,11 +183,11 @@ class JobCases:
         held = {"samples": sound, "noise_mask": torch.zeros(1, 1, SOUND, 16)}
         ours = self._run(prompt, "Stage 2 result", {"Held sound": (held,)})
         noise = lightricks.GivenNoise(*self._noise)
-        first = self._theirs.sample_to_sound(self._simple(), DISTILLED, noise, FIRST, sound)
+        first = self._theirs.sample_to_sound(self._to_sound, DISTILLED, noise, FIRST, sound)
         self._both(f"{name}, stage 1", ours["Stage 1 result"], (first, sound))
         upscaled = upsample_video(first, self._theirs.video_encoder, self._theirs.upscaler("spatial"))
         noise = lightricks.GivenNoise(*self._refining_noise)
-        second = self._theirs.sample_to_sound(self._simple(), REFINING, noise, FULL, sound, upscaled)
+        second = self._theirs.sample_to_sound(self._to_sound, REFINING, noise, FULL, sound, upscaled)
         self._both(f"{name}, stage 2", ours["Stage 2 result"], (second, sound))
 
     def pro(self, name: str, prompt: Prompt) -> None:
@@ -346,6 +346,17 @@ class JobCases:
         return helpers.simple_denoising_func(
             text.video, text.audio, self._theirs.transformer() if transformer is None else transformer
         )
+
+    def _to_sound(self, video: Any, audio: Any, sigmas: torch.Tensor, step: int) -> Any:
+        """A step beside a sound that is frozen: its noise level is 0.
+
+        ltx-pipelines 1.0.0, the newest on the package index, tells the picture the step's own; 1.2.0
+        (github.com/Lightricks/LTX-2 at 400fd31) and ComfyUI tell it 0.
+        """
+        sigma = sigmas[step]
+        picture = helpers.modality_from_latent_state(video, self._positive.video, sigma)
+        sound = helpers.modality_from_latent_state(audio, self._positive.audio, torch.zeros_like(sigma))
+        return self._theirs.transformer()(video=picture, audio=sound, perturbations=None)
 
     def _guided(
         self,
