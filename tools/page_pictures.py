@@ -77,6 +77,7 @@ def _take(browser: Browser, address: str) -> None:
     for number, prompt in enumerate(PROMPTS):
         page.get_by_label("What is seen and heard").fill(prompt)
         page.locator("#preview").click()
+        expect(page.locator("ltx2-stage .prompt")).to_have_text(prompt)
         if number == len(PROMPTS) - 1:
             expect(page.locator(".percent")).to_be_visible(timeout=PATIENCE)
             _save(page, "running-1280")

@@ -234,7 +234,12 @@ class FileField extends LitElement {
         <span><b>${label(this.field)}</b><span class="note">Drop, paste or choose ${accept === "image" ? "a picture" : `a file`}</span></span>
         <input type="file" accept="${accept}/*" aria-label="${label(this.field)}: choose a file" @change=${(event) => event.target.files[0] && this.take(event.target.files[0])} />
       </label>
-      ${this.linking
+      ${this.field.uploaded ? nothing : this.#link()}`;
+  }
+
+  /** A file that lies somewhere already. */
+  #link() {
+    return html`${this.linking
         ? html`<form class="link" @submit=${(event) => (event.preventDefault(), this.#choose(event.target.elements[0].value.trim() || undefined))}>
             <input type="url" placeholder="https://…" aria-label="${label(this.field)}: link" /><button>Use</button>
           </form>`

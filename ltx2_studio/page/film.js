@@ -12,7 +12,8 @@ import { shaped } from "./player.js";
 const CUT = "cut";
 /** Of a transition: whole frames at 24 and 48 a second. */
 const SECONDS = [0.25, 0.5, 0.75, 1, 1.5, 2, 3];
-const MUSIC = { name: "music", path: "music", kind: "file", accept: "audio", url: "music" };
+/** A film takes what was uploaded, and no links. */
+const MUSIC = { name: "music", path: "music", kind: "file", accept: "audio", url: "music", uploaded: true };
 
 class Film extends LitElement {
   static properties = { session: { attribute: false }, watched: { state: true }, fault: { state: true } };
