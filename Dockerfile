@@ -107,6 +107,18 @@ RUN --mount=type=secret,id=hf_token fetch detailer
 FROM downloader AS weights-control
 RUN --mount=type=secret,id=hf_token fetch control_canny control_depth control_pose control_union \
     depth_model pose_model person_detector
+
+FROM downloader AS weights-checkpoint-2-3
+RUN --mount=type=secret,id=hf_token fetch checkpoint_2_3
+
+FROM downloader AS weights-distilled-lora-2-3
+RUN --mount=type=secret,id=hf_token fetch distilled_lora_2_3
+
+FROM downloader AS weights-upscalers-2-3
+RUN --mount=type=secret,id=hf_token fetch spatial_upscaler_2_3 temporal_upscaler_2_3
+
+FROM downloader AS weights-control-2-3
+RUN --mount=type=secret,id=hf_token fetch control_union_2_3
 # </layers>
 
 
@@ -123,6 +135,10 @@ COPY --from=weights-camera-jib-up /weights/ /opt/models/
 COPY --from=weights-camera-jib-down /weights/ /opt/models/
 COPY --from=weights-detailer /weights/ /opt/models/
 COPY --from=weights-control /weights/ /opt/models/
+COPY --from=weights-checkpoint-2-3 /weights/ /opt/models/
+COPY --from=weights-distilled-lora-2-3 /weights/ /opt/models/
+COPY --from=weights-upscalers-2-3 /weights/ /opt/models/
+COPY --from=weights-control-2-3 /weights/ /opt/models/
 # </copies>
 
 COPY --from=engine /opt/engine/ /opt/engine/

@@ -2,7 +2,8 @@
 #
 #   slim    about 7 GB     no weights: a network volume, a cached model or a folder brings them
 #   fast    about 55 GB    fast, camera, upscalers: 48.4 GB of weights
-#   full    about 96 GB    fast, pro, camera, control, upscalers: 89.2 GB of weights
+#   ltx2_3  about 53 GB    2.3-fast, 2.3-pro, 2.3-control, 2.3-upscalers: 46.4 GB of weights
+#   full    about 96 GB    fast, pro, camera, control, upscalers: 89.1 GB of weights
 #
 # Sizes are unpacked. `HF_TOKEN=... docker buildx bake fast` opens gated repositories; the token stays in the
 # builder's memory and in no layer.
@@ -70,6 +71,14 @@ target "fast" {
   tags     = [tag("fast")]
   args = {
     MODEL_SET = "fast camera upscalers"
+  }
+}
+
+target "ltx2_3" {
+  inherits = ["_worker"]
+  tags     = [tag("ltx2.3")]
+  args = {
+    MODEL_SET = "2.3-fast 2.3-pro 2.3-control 2.3-upscalers"
   }
 }
 

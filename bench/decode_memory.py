@@ -25,7 +25,7 @@ from torch.multiprocessing.reductions import StorageWeakRef  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
 
-from local.tiny.ltx2_config import VIDEO_VAE  # noqa: E402
+from local.tiny.configuration import published  # noqa: E402
 
 CANVASES = {"720p": (1280, 768), "1080p": (1920, 1088)}
 FRAMES = (121, 241, 481, 961)
@@ -72,7 +72,7 @@ def main() -> None:
     sys.stdout.write("|---|---|---|---|---|---|\n")
     with FakeTensorMode():
         torch.set_default_dtype(torch.bfloat16)
-        vae = video_vae.VideoVAE(version=2, config=deepcopy(VIDEO_VAE))
+        vae = video_vae.VideoVAE(version=2, config=deepcopy(published("ltx-2").checkpoint["vae"]))
         for name, (width, height) in CANVASES.items():
             for frames in FRAMES:
                 latent = torch.empty(1, 128, (frames - 1) // CELL_FRAMES + 1, height // CELL, width // CELL)

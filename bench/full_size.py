@@ -1,27 +1,33 @@
-"""Random LTX-2 19B weights of full size, by the real models' shapes, for a GPU that has no network.
+"""Random weights of full size, by the real models' shapes, for a GPU that has no network.
 
 Run with the engine's Python, from the project's folder:
 
-    python -m bench.full_size COMFYUI_DIR OUT_DIR      writes them, about 55 GB
-    python -m bench.full_size COMFYUI_DIR --sizes      says how large each would be, beside the published size
+    python -m bench.full_size COMFYUI_DIR OUT_DIR [FAMILY]      writes one model's, about 55 GB; LTX-2 19B's
+    python -m bench.full_size COMFYUI_DIR --sizes               says how large each would be, beside the
+                                                                published size
 
 Random weights cost what real ones cost. The modules are ComfyUI's own, built without memory (torch's meta
-device) from the published configuration (`local/tiny/ltx2_config.py`, `bench/full_size_config.py`). Torch and
+device) from the published configurations (`local/tiny/configurations/`, `bench/full_size.toml`). Torch and
 ComfyUI are imported late: they are there only once the engine's folder is known.
 """
 
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench import full_size_config as config
-from local.tiny import ltx2_config
+from local.tiny.configuration import published
 from local.tiny.weights import MANIFEST
+
+FACTS = Path(__file__).with_name("full_size.toml")
+FIRST_FAMILY = "ltx-2"
+#: From the hidden states of Gemma's 48 layers and its embedding to the connectors.
+HIDDEN_STATES = 3840 * 49
 
 #: Random numbers are made once, and used again and again: writing shall take the disk's time.
 NOISE_VALUES = 1 << 22
@@ -66,28 +72,44 @@ def import_comfyui(folder: Path) -> None:
     comfy.options.enable_args_parsing()
 
 
-def checkpoint() -> File:
+def checkpoint(family: str, bf16_blocks: list[int]) -> File:
     """Transformer, both VAEs, vocoder and text projection; most of the transformer's blocks in fp8."""
     import torch  # noqa: PLC0415
     from comfy.ldm.lightricks.vae.audio_vae import AudioVAE  # noqa: PLC0415
     from comfy.ldm.lightricks.vae.causal_video_autoencoder import VideoVAE  # noqa: PLC0415
 
-    metadata = {"config": json.dumps(ltx2_config.CHECKPOINT)}
+    config = published(family).checkpoint
+    metadata = {"config": json.dumps(config)}
     with torch.device("meta"):
-        video = VideoVAE(config=ltx2_config.VIDEO_VAE)
+        video = VideoVAE(config=config["vae"])
         audio = AudioVAE(metadata=metadata)
-    entries = _entries(_transformer(), "model.diffusion_model.")
-    entries = _quantised(
-        entries, lambda name: config.is_quantised(name.removeprefix("model.diffusion_model."))
-    )
+    kept = "|".join(map(str, bf16_blocks))
+    quantised = re.compile(rf"model\.diffusion_model\.transformer_blocks\.(?!({kept})\.)")
+    entries = _entries(_transformer(family), "model.diffusion_model.")
+    entries = _quantised(entries, lambda name: quantised.match(name) is not None)
     entries |= _entries(video, "vae.")
     for key, entry in _entries(audio, "").items():
         entries[
             "audio_vae." + key.removeprefix("autoencoder.") if key.startswith("autoencoder.") else key
         ] = entry
-    projection = Entry("BF16", config.TEXT_PROJECTION, spread=config.TEXT_PROJECTION[1] ** -0.5)
-    entries["text_embedding_projection.aggregate_embed.weight"] = projection
-    return entries, metadata
+    return entries | _text_projection(config["transformer"]), metadata
+
+
+def _text_projection(transformer: Mapping[str, Any]) -> dict[str, Entry]:
+    """To the connectors' one width, or to picture's and sound's."""
+    widths = {"aggregate_embed": transformer["caption_channels"]}
+    if transformer.get("caption_proj_before_connector"):
+        widths = {
+            "video_aggregate_embed": transformer["cross_attention_dim"],
+            "audio_aggregate_embed": transformer["audio_cross_attention_dim"],
+        }
+    entries: dict[str, Entry] = {}
+    for name, width in widths.items():
+        key = f"text_embedding_projection.{name}"
+        entries[f"{key}.weight"] = Entry("BF16", (width, HIDDEN_STATES), spread=HIDDEN_STATES**-0.5)
+        if len(widths) > 1:
+            entries[f"{key}.bias"] = Entry("BF16", (width,))
+    return entries
 
 
 def text_encoder() -> File:
@@ -106,24 +128,23 @@ def text_encoder() -> File:
     return entries, {}
 
 
-def upscaler(which: str) -> File:
+def upscaler(family: str, which: str) -> File:
     """A latent upscaler: "spatial" or "temporal"."""
     import comfy.ops  # noqa: PLC0415
     import torch  # noqa: PLC0415
     from comfy.ldm.lightricks.latent_upsampler import LatentUpsampler  # noqa: PLC0415
 
-    sizes = ltx2_config.UPSCALERS[which]
+    sizes = published(family).upscalers[which]
     with torch.device("meta"):
         module = LatentUpsampler(operations=comfy.ops.disable_weight_init, **sizes)
     return _entries(module, ""), {"config": json.dumps({"_class_name": "LatentUpsampler", **sizes})}
 
 
-def lora(file_id: str) -> File:
+def lora(family: str, rank: int, touches: str) -> File:
     """A LoRA of the rank and on the layers that give the published size."""
-    rank, is_touched = config.LORAS[file_id]
     entries: dict[str, Entry] = {}
-    for key, entry in _entries(_transformer(), "").items():
-        if key.endswith(".weight") and len(entry.shape) == 2 and is_touched(key):
+    for key, entry in _entries(_transformer(family), "").items():
+        if key.endswith(".weight") and len(entry.shape) == 2 and re.match(touches, key):
             rows, columns = entry.shape
             base = f"diffusion_model.{key.removesuffix('.weight')}"
             entries[f"{base}.lora_A.weight"] = Entry("BF16", (rank, columns), spread=columns**-0.5)
@@ -131,25 +152,33 @@ def lora(file_id: str) -> File:
     return entries, {}
 
 
-FILES: dict[str, Callable[[], File]] = {
-    "checkpoint_fast": checkpoint,
-    "text_encoder": text_encoder,
-    "spatial_upscaler": lambda: upscaler("spatial"),
-    "temporal_upscaler": lambda: upscaler("temporal"),
-    **{file_id: partial(lora, file_id) for file_id in config.LORAS},
-}
-#: Files whose content may be another's: the engine knows them by name. It saves half of the disk.
-LINKS = {"checkpoint_pro": "checkpoint_fast"}
+@cache
+def facts() -> dict[str, Any]:
+    """What full_size.toml says."""
+    return tomllib.loads(FACTS.read_text(encoding="utf-8"))
+
+
+def made(file_id: str, entry: Mapping[str, Any], fact: Mapping[str, Any]) -> File:
+    """A file of files.toml, by its folder, its family and what is known of its content."""
+    match entry["folder"], entry.get("families"):
+        case "checkpoints", [family]:
+            return checkpoint(family, fact["bf16_blocks"])
+        case "latent_upscale_models", [family]:
+            return upscaler(family, "temporal" if "temporal" in file_id else "spatial")
+        case "loras", [family]:
+            return lora(family, fact["rank"], fact["touches"])
+    return text_encoder()
 
 
 @cache
-def _transformer() -> Any:
+def _transformer(family: str) -> Any:
     import comfy.ops  # noqa: PLC0415
     import torch  # noqa: PLC0415
     from comfy.ldm.lightricks.av_model import LTXAVModel  # noqa: PLC0415
 
     operations = comfy.ops.disable_weight_init
-    return LTXAVModel(**ltx2_config.TRANSFORMER, dtype=torch.bfloat16, device="meta", operations=operations)
+    sizes = published(family).checkpoint["transformer"]
+    return LTXAVModel(**sizes, dtype=torch.bfloat16, device="meta", operations=operations)
 
 
 def _entries(module: Any, prefix: str) -> dict[str, Entry]:
@@ -176,7 +205,7 @@ def _quantised(entries: Mapping[str, Entry], wanted: Callable[[str], bool]) -> d
         layer = key.removesuffix(".weight")
         result[key] = Entry("F8_E4M3", entry.shape, spread=QUANTISED_SPREAD)
         result[f"{layer}.weight_scale"] = Entry("F32", (), value=entry.spread / QUANTISED_SPREAD)
-        result[f"{layer}.input_scale"] = Entry("F32", (), value=config.INPUT_SCALE)
+        result[f"{layer}.input_scale"] = Entry("F32", (), value=facts()["input_scale"])
         result[f"{layer}.comfy_quant"] = Entry("U8", (len(note),), content=note)
     return result
 
@@ -225,25 +254,26 @@ def _noise() -> Any:
 
 
 def main() -> None:
-    """Write all files, or say their sizes."""
-    folder, target = Path(sys.argv[1]), sys.argv[2]
-    import_comfyui(folder)
+    """Write all files of a family, or say the sizes of all families'."""
+    folder, target, *family = sys.argv[1:4]
+    import_comfyui(Path(folder))
     listed = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
-    listed.pop("sets")
-    for file_id, make in FILES.items():
-        file, entry = make(), listed[file_id]
-        size = sum(tensor.bytes for tensor in file[0].values())
-        published = entry["size"] / 1e9
-        print(f"{file_id}: {size / 1e9:.3f} GB in {len(file[0])} tensors; published: {published:.3f} GB")
-        if target == "--sizes":
+    for file_id, fact in facts()["files"].items():
+        entry = listed[file_id]
+        is_wanted = set(entry.get("families", family)) <= set(family or [FIRST_FAMILY])
+        if not (is_wanted or target == "--sizes"):
             continue
         path = Path(target, entry["folder"], entry["name"])
-        if not path.exists():
+        if same := fact.get("same_as"):
+            if target != "--sizes" and not path.exists():
+                path.hardlink_to(path.with_name(listed[same]["name"]))
+            continue
+        file = made(file_id, entry, fact)
+        size = sum(tensor.bytes for tensor in file[0].values())
+        told = f"{size / 1e9:.3f} GB in {len(file[0])} tensors; published: {entry['size'] / 1e9:.3f} GB"
+        print(f"{file_id}: {told}")
+        if target != "--sizes" and not path.exists():
             write(path, file)
-        for link in (name for name, source in LINKS.items() if source == file_id):
-            other = path.with_name(listed[link]["name"])
-            if not other.exists():
-                other.hardlink_to(path)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ def _graph(raw: object) -> None:
 
 
 def in_other_recipes(plan: Plan) -> list[Plan]:
-    """The same job by all other recipes, as if all were installed."""
-    others = (recipe for recipe in catalogue().recipes if recipe is not plan.recipe)
+    """The same job by all other recipes of its family, as if all were installed."""
+    others = (
+        recipe for recipe in catalogue().recipes if recipe.family is plan.family and recipe is not plan.recipe
+    )
     return [by_recipe(plan, recipe, lambda _: True) for recipe in others]

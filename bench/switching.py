@@ -41,7 +41,7 @@ def _again(keep: str) -> str:
 
 def _loaders(quality: Quality, prompt: PromptTimes) -> list[str]:
     """Titles of the nodes that read weights and ran."""
-    recipe = catalogue().recipe("ltx-2", quality)
+    recipe = catalogue().recipe(catalogue().families[0].name, quality)
     assert recipe is not None
     nodes = recipe.graph
     ran = [nodes[node_id] for node_id, _ in prompt.nodes]

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,8 @@ TINY_UNION = HOME / "tiny-union"
 #: Custom nodes that make ComfyUI build the small models; they would break real ones.
 TINY_NODES = ROOT / "local" / "tiny_nodes"
 
-#: Any LTX-2 checkpoint; real ones have tens of gigabytes, tiny ones a few megabytes.
-CHECKPOINTS = "ltx-2-19b-*.safetensors"
+MANIFEST = ROOT / "ltx2_worker" / "catalog" / "files.toml"
+#: Real checkpoints have tens of gigabytes, tiny ones a few megabytes.
 SMALLEST_REAL = 1_000_000_000
 
 
@@ -58,15 +59,24 @@ def choose(models: tuple[Path, ...], *, insist: bool) -> Weights:
             )
     elif insist:
         raise Problem(
-            f"{models[0]} has no LTX-2 checkpoint (checkpoints/{CHECKPOINTS}): "
+            f"{models[0]} has no LTX-2 checkpoint (such as checkpoints/{checkpoints()[0]}): "
             "fill it with download_models.sh, or leave out --models for tiny weights."
         )
     return TINY_WEIGHTS
 
 
+def checkpoints() -> list[str]:
+    """The names of the checkpoints of every family, as files.toml lists them."""
+    listed = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
+    listed.pop("sets")
+    files = (entry for entry in listed.values() if entry["folder"] == "checkpoints")
+    return [entry["name"] for entry in files if "families" in entry]
+
+
 def has_checkpoint(folder: Path) -> bool:
     """Tell whether a models folder has a real LTX-2 checkpoint."""
-    return any(file.stat().st_size >= SMALLEST_REAL for file in folder.glob(f"checkpoints/{CHECKPOINTS}"))
+    paths = (folder / "checkpoints" / name for name in checkpoints())
+    return any(path.is_file() and path.stat().st_size >= SMALLEST_REAL for path in paths)
 
 
 def has_gpu() -> bool:
@@ -83,9 +93,9 @@ def has_gpu() -> bool:
 
 def tiny_stamp() -> str:
     """What the tiny weights are made from: their makers and the list of files."""
-    makers = sorted((ROOT / "local" / "tiny").glob("*.py")) + sorted(TINY_NODES.glob("*/*.py"))
-    listed = ROOT / "ltx2_worker" / "catalog" / "files.toml"
-    return digest([*makers, listed], comfyui.wanted_version())
+    tiny = ROOT / "local" / "tiny"
+    makers = sorted([*tiny.glob("*.py"), *tiny.glob("configurations/*.toml"), *TINY_NODES.glob("*/*.py")])
+    return digest([*makers, MANIFEST], comfyui.wanted_version())
 
 
 def tiny_are_here() -> bool:

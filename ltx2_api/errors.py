@@ -63,8 +63,9 @@ EXPLANATIONS = {
         "The job costs more than its own `max_credits`.", "Raise `max_credits`, or ask for less."
     ),
     ErrorCode.MODEL_NOT_INSTALLED: Explanation(
-        "A model file that the job needs is not on this endpoint; the message names it.",
-        "Leave the option out, or ask the operator to install the file.",
+        "The model that the job names, or a file that it needs, is not on this endpoint; the message says "
+        "which, and what there is instead.",
+        "Name another model, leave the option out, or ask the operator to install the file.",
     ),
     ErrorCode.MEDIA_UNREACHABLE: Explanation(
         "The start image or control video could not be fetched.",

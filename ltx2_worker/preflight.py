@@ -1,7 +1,7 @@
 """Before the first job: for which recipes does this machine have the files, and its engine the nodes?"""
 
 import logging
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 
 from ltx2_api.errors import ErrorCode, WorkerError
@@ -58,12 +58,15 @@ def missing_engine(settings: Settings) -> str | None:
     return None
 
 
-def judge(engine: Engine, library: ModelLibrary) -> Verdict:
+def judge(engine: Engine, library: ModelLibrary, models: Collection[str] | None = None) -> Verdict:
     """Look at models and engine, recipe by recipe, and write what is missing into the log.
 
     A worker with some of the models is fit: it takes the jobs it can and names the file for the others.
+
+    Arguments:
+        models: the families that are offered; None: all.
     """
-    recipes = catalogue().recipes
+    recipes = tuple(each for each in catalogue().recipes if models is None or each.family.name in models)
     with_files = tuple(recipe for recipe in recipes if has_files(recipe, library))
     log.info(
         "models found",

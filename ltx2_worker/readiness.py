@@ -10,6 +10,7 @@ from . import preflight
 from .catalog.family import Recipe
 from .catalog.files import ModelLibrary
 from .engine import Engine
+from .offer import Offer
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -77,8 +78,10 @@ class Readiness:
         """
         try:
             if self.unfit is None:
-                self._verdict = preflight.judge(self._engine, self._library)
+                models = Offer.of(self._settings.offer).models
+                self._verdict = preflight.judge(self._engine, self._library, models)
                 self.unfit = self._verdict.unfit
+                self._say_what_is_kept()
                 self.device = self._engine.device()
             if self._settings.warmup and self.unfit is None:
                 warm_up()
@@ -88,6 +91,25 @@ class Readiness:
             log.exception("worker not ready")
         finally:
             self._warm.set()
+
+    def _say_what_is_kept(self) -> None:
+        """Where there are several models: whether the host's memory has to hold them all."""
+        models = list(dict.fromkeys(recipe.family.name for recipe in self.fit))
+        if len(models) < 2 or not self._settings.keep_models_loaded:
+            return
+        is_all = self._settings.keep_all_models_loaded
+        files = {
+            file
+            for recipe in self.fit
+            for file in recipe.files(recipe.family.precisions[0], self._library.has).values()
+            if self._library.has(file)
+        }
+        log.info(
+            "weights of all models are kept"
+            if is_all
+            else "weights of one model are kept, a job with another loads its own",
+            extra={"models": models, "gigabytes_of_all": round(sum(file.size for file in files) / 1e9, 1)},
+        )
 
 
 def unfit() -> WorkerError:

@@ -7,7 +7,6 @@ metadata, so these shrink by configuration alone; only the text encoder needs ti
 import io
 import json
 import re
-from copy import deepcopy
 from typing import Any
 
 import comfy.ops
@@ -19,9 +18,10 @@ from comfy.ldm.lightricks.vae.audio_vae import AudioVAE
 from comfy.ldm.lightricks.vae.causal_video_autoencoder import VideoVAE
 from comfy.text_encoders import lt
 
-from local.tiny import ltx2_config
+from local.tiny.configuration import Configuration, published
 from local.tiny.random_weights import State, generator, random_state
-from local.tiny_nodes.tiny_gemma import HIDDEN, HIDDEN_STATES
+from local.tiny.shrink import shrunk
+from local.tiny_nodes.tiny_gemma import AUDIO_WIDTH, HIDDEN, HIDDEN_STATES, VIDEO_WIDTH
 
 OPERATIONS = comfy.ops.disable_weight_init
 
@@ -37,51 +37,8 @@ CONTRAST = 0.6
 #: over time as well it would be one picture.
 MOVING = ("decoder.conv_in.", "decoder.up_blocks.0.", "decoder.up_blocks.1.")
 
-#: Each of the decoder's upsampling layers makes 2x2x2 pixels out of one.
-UPSAMPLING = 8
-
-TRANSFORMER: dict[str, Any] = ltx2_config.TRANSFORMER | {
-    "num_layers": 1,
-    "num_attention_heads": 1,
-    "attention_head_dim": 64,
-    "cross_attention_dim": 64,
-    "audio_num_attention_heads": 1,
-    "audio_attention_head_dim": 32,
-    "audio_cross_attention_dim": 32,
-    "caption_channels": HIDDEN,
-    "connector_attention_head_dim": 32,
-    "connector_num_attention_heads": 2,
-}
-
-VIDEO_VAE: dict[str, Any] = ltx2_config.VIDEO_VAE | {
-    "encoder_blocks": [
-        ["res_x", {"num_layers": 1}],
-        ["compress_space_res", {"multiplier": 2}],
-        ["compress_time_res", {"multiplier": 2}],
-        ["compress_all_res", {"multiplier": 2}],
-        ["compress_all_res", {"multiplier": 2}],
-        ["res_x", {"num_layers": 1}],
-    ],
-    "decoder_blocks": [
-        ["res_x", {"num_layers": 1, "inject_noise": False}],
-        ["compress_all", {"residual": False, "multiplier": 2}],
-        ["compress_all", {"residual": False, "multiplier": 2}],
-        ["compress_all", {"residual": False, "multiplier": 2}],
-        ["res_x", {"num_layers": 1, "inject_noise": False}],
-    ],
-    "encoder_base_channels": 4,
-    "decoder_base_channels": 4,
-    "spatial_padding_mode": "zeros",
-}
-
-AUDIO_VAE: dict[str, Any] = deepcopy(ltx2_config.AUDIO_VAE)
-AUDIO_VAE["model"]["params"]["ddconfig"] |= {"ch": 8, "num_res_blocks": 1}
-
-VOCODER: dict[str, Any] = ltx2_config.VOCODER | {
-    "resblock_kernel_sizes": [3],
-    "resblock_dilation_sizes": [[1, 3, 5]],
-    "upsample_initial_channel": 64,
-}
+#: How many pixels each of the decoder's upsampling blocks makes out of one.
+UPSAMPLING = {"compress_all": 8, "compress_space": 4, "compress_time": 2}
 
 #: What the tokenizer learns its pieces from; anything else falls back to bytes.
 CORPUS = (
@@ -92,43 +49,82 @@ CORPUS = (
 )
 
 
-def checkpoint(name: str) -> tuple[State, dict[str, str]]:
+def checkpoint(family: str, name: str) -> tuple[State, dict[str, str]]:
     """A checkpoint as LTX-2 ships it: transformer, both VAEs, vocoder and text projection in one file.
 
     Arguments:
-        name: names the transformer's random numbers; everything else is the same in all checkpoints.
+        family: whose published configuration is made tiny.
+        name: names the transformer's random numbers; everything else is the same in all of a family's.
     """
-    config = {"transformer": TRANSFORMER, "vae": VIDEO_VAE, "audio_vae": AUDIO_VAE, "vocoder": VOCODER}
+    config = tiny(family).checkpoint
     metadata = {"config": json.dumps(config)}
-    state = random_state(_transformer(), name, prefix="model.diffusion_model.")
-    state |= {f"vae.{key}": value for key, value in _video_vae().items()}
+    state = random_state(_transformer(family), name, prefix="model.diffusion_model.")
+    state |= {f"vae.{key}": value for key, value in _video_vae(config["vae"]).items()}
     audio = random_state(AudioVAE(metadata=metadata), "audio vae")  # with the vocoder's keys, which stay
+    audio |= {key: _listening(key, value) for key, value in audio.items() if "mel_stft" in key}
     state |= {re.sub(r"^autoencoder\.", "audio_vae.", key): value for key, value in audio.items()}
-    width = HIDDEN * HIDDEN_STATES
-    projection = torch.randn(HIDDEN, width, generator=generator("text projection")) / width**0.5
-    state["text_embedding_projection.aggregate_embed.weight"] = projection.bfloat16()
-    return state, metadata
+    return state | _text_projection(config["transformer"]), metadata
 
 
-def _transformer() -> Any:
-    return LTXAVModel(**TRANSFORMER, dtype=torch.bfloat16, device="cpu", operations=OPERATIONS)
+def tiny(family: str) -> Configuration:
+    """The small configuration of a family."""
+    return shrunk(published(family))
 
 
-def _video_vae() -> State:
+def _transformer(family: str) -> Any:
+    sizes = tiny(family).checkpoint["transformer"]
+    return LTXAVModel(**sizes, dtype=torch.bfloat16, device="cpu", operations=OPERATIONS)
+
+
+def _text_projection(transformer: dict[str, Any]) -> State:
+    """From the text encoder's hidden states to what the connectors take: one width, or one for each."""
+    rng, width = generator("text projection"), HIDDEN * HIDDEN_STATES
+    outputs = {"aggregate_embed": HIDDEN}
+    if transformer.get("caption_proj_before_connector"):
+        outputs = {"video_aggregate_embed": VIDEO_WIDTH, "audio_aggregate_embed": AUDIO_WIDTH}
+    state: State = {}
+    for name, size in outputs.items():
+        projection = torch.randn(size, width, generator=rng) / width**0.5
+        state[f"text_embedding_projection.{name}.weight"] = projection.bfloat16()
+        if len(outputs) > 1:
+            state[f"text_embedding_projection.{name}.bias"] = torch.zeros(size, dtype=torch.bfloat16)
+    return state
+
+
+def _listening(key: str, value: torch.Tensor) -> torch.Tensor:
+    """What a vocoder's second stage hears the first one's sound with: a Fourier transform and mel bands.
+
+    ComfyUI fills both from the file. Source of their form: `VocoderWithBWE` in its `vocoder.py`.
+    """
+    if key.endswith("mel_basis"):
+        bands, frequencies = value.shape
+        edges = torch.linspace(0.0, frequencies - 1.0, bands + 2)
+        bins = torch.arange(frequencies)
+        rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+        falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+        return torch.minimum(rising, falling).clamp(min=0.0).to(value.dtype)
+    rows, _, length = value.shape
+    angles = 2 * torch.pi * torch.outer(torch.arange(rows // 2), torch.arange(length)) / length
+    window = torch.hann_window(length)
+    return (torch.cat((angles.cos(), -angles.sin())) * window)[:, None].to(value.dtype)
+
+
+def _video_vae(config: dict[str, Any]) -> State:
     """The video VAE, with a decoder that blurs as it upsamples: its picture is coloured mist, not noise.
 
     Ten seconds of noise at 1280x720 cost H.264 half a minute and a hundred megabytes.
     """
-    state = random_state(VideoVAE(config=VIDEO_VAE), "video vae")
+    blocks = list(reversed(config["decoder_blocks"]))
+    state = random_state(VideoVAE(config=config), "video vae")
     for key, value in state.items():
         if not (key.startswith("decoder.") and value.ndim == 5):
             continue
         blurred = (3, 4) if key.startswith(MOVING) else (2, 3, 4)
         weight = value.mean(dim=blurred, keepdim=True).expand_as(value)
         if key == "decoder.conv_out.conv.weight":
-            state[key] = _same_in_groups(weight, VIDEO_VAE["patch_size"] ** 2) * CONTRAST
+            state[key] = _same_in_groups(weight, config["patch_size"] ** 2) * CONTRAST
         elif key.startswith("decoder.up_blocks.") and key.split(".")[3] == "conv":
-            state[key] = _same_in_groups(weight, UPSAMPLING)
+            state[key] = _same_in_groups(weight, UPSAMPLING[blocks[int(key.split(".")[2])][0]])
         else:
             state[key] = weight
     return state
@@ -162,20 +158,18 @@ def text_encoder() -> State:
     return state
 
 
-def upscaler(*, spatial: bool) -> tuple[State, dict[str, str]]:
-    """A latent upscaler by two, in space or in time."""
-    which = "spatial" if spatial else "temporal"
-    config = ltx2_config.UPSCALERS[which] | {"mid_channels": 32, "num_blocks_per_stage": 1}
-    name = f"{which} upscaler"
+def upscaler(family: str, which: str) -> tuple[State, dict[str, str]]:
+    """A latent upscaler by two: "spatial" or "temporal"."""
+    config = tiny(family).upscalers[which]
     metadata = {"config": json.dumps({"_class_name": "LatentUpsampler", **config})}
-    return random_state(LatentUpsampler(operations=OPERATIONS, **config), name), metadata
+    return random_state(LatentUpsampler(operations=OPERATIONS, **config), f"{which} upscaler"), metadata
 
 
-def lora(name: str) -> State:
+def lora(family: str, name: str) -> State:
     """A LoRA on every linear layer of the transformer's blocks, strong enough that its effect can be seen."""
     rng = generator(name)
     state: State = {}
-    for key, weight in _transformer().state_dict().items():
+    for key, weight in _transformer(family).state_dict().items():
         if "transformer_blocks" not in key or weight.ndim != 2 or not key.endswith(".weight"):
             continue
         rows, columns = weight.shape

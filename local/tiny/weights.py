@@ -4,25 +4,25 @@ Run with the engine's Python, from the project's folder:
 
     python -m local.tiny.weights COMFYUI_DIR OUT_DIR UNION_DIR
 
-OUT_DIR gets every file of files.toml under its real name, but for two kinds: the full-precision checkpoints,
-so that asking for a file that is not installed can be tried, and the union-control LoRA, which goes into
-UNION_DIR so that a test chooses whether it is installed. The weights are random, the same every time; so the
-video is coloured mist, and everything else about it is real.
+OUT_DIR gets every file of files.toml under its real name, but for two kinds: what is for full precision
+alone, so that asking for a file that is not installed can be tried, and what other files can be replaced by
+(a union-control LoRA), which goes into UNION_DIR so that a test chooses whether it is installed. How a file
+is made follows from its folder and its family. The weights are random, the same every time; so the video is
+coloured mist, and everything else about it is real.
 """
 
 import sys
 import time
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 MANIFEST = Path(__file__).resolve().parents[2] / "ltx2_worker" / "catalog" / "files.toml"
 
-#: Model file ids that this writes no file for.
-LEFT_OUT = {"checkpoint_fast_full", "checkpoint_pro_full", "text_encoder_full"}
+#: The set of what is for full precision alone ends so.
+FULL_PRECISION = "full-precision"
 
-#: The union-control LoRA reads its guide at half the size (its real file says the same).
-UNION_METADATA = {"reference_downscale_factor": "2"}
+Entry = dict[str, Any]
 
 
 def import_comfyui(folder: Path) -> None:
@@ -35,43 +35,57 @@ def import_comfyui(folder: Path) -> None:
     from local.tiny_nodes import tiny_gemma, tiny_preprocessors  # noqa: F401, PLC0415
 
 
+def listed() -> dict[str, Entry]:
+    """The files that are written, by id: tables of files.toml."""
+    tables = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
+    tables.pop("sets")
+    return {
+        file_id: entry
+        for file_id, entry in tables.items()
+        if not all(name.endswith(FULL_PRECISION) for name in entry["sets"])
+    }
+
+
 def write_all(out: Path, union_out: Path) -> int:
     """Write every file, and return how many bytes they have together.
 
     Arguments:
         out: a folder of ComfyUI's models layout.
-        union_out: another one, for the union-control LoRA alone.
+        union_out: another one, for what other files can be replaced by.
     """
-    from local.tiny import ltx, preprocessors  # noqa: PLC0415
-    from local.tiny.random_weights import State, write_weights  # noqa: PLC0415
+    from local.tiny.random_weights import write_weights  # noqa: PLC0415
 
-    makers: dict[str, Callable[[], tuple[State, dict[str, str] | None]]] = {
-        "checkpoint_fast": lambda: ltx.checkpoint("distilled"),
-        "checkpoint_pro": lambda: ltx.checkpoint("dev"),
-        "text_encoder": lambda: (ltx.text_encoder(), None),
-        "spatial_upscaler": lambda: ltx.upscaler(spatial=True),
-        "temporal_upscaler": lambda: ltx.upscaler(spatial=False),
-        "control_union": lambda: (ltx.lora("control_union"), UNION_METADATA),
-        "depth_model": lambda: (preprocessors.depth_model(), None),
-        "pose_model": lambda: (preprocessors.pose_model(), None),
-        "person_detector": lambda: (preprocessors.person_detector(), None),
-    }
-    total = 0
-    listed = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
-    listed.pop("sets")
-    for file_id, entry in listed.items():
-        if file_id in LEFT_OUT:
-            continue
-        if file_id in makers:
-            state, metadata = makers[file_id]()
-        elif entry["folder"] == "loras":
-            state, metadata = ltx.lora(file_id), None
-        else:
-            raise SystemExit(f"files.toml has {file_id}, for which local/tiny/weights.py has no maker.")
-        path = (union_out if file_id == "control_union" else out) / entry["folder"] / entry["name"]
+    files, total = listed(), 0
+    replacing = {entry.get("replaced_by") for entry in files.values()}
+    for file_id, entry in files.items():
+        state, metadata = _made(file_id, entry)
+        path = (union_out if file_id in replacing else out) / entry["folder"] / entry["name"]
         write_weights(path, state, metadata)
         total += path.stat().st_size
     return total
+
+
+def _made(file_id: str, entry: Entry) -> tuple[Any, dict[str, str] | None]:
+    """A file's tensors and its header's metadata."""
+    from local.tiny import ltx, preprocessors  # noqa: PLC0415
+
+    match entry["folder"], entry.get("families"):
+        case "checkpoints", [family]:
+            return ltx.checkpoint(family, file_id)
+        case "latent_upscale_models", [family]:
+            return ltx.upscaler(family, "temporal" if "temporal" in file_id else "spatial")
+        case "loras", [family]:
+            factor = entry.get("reference_downscale")
+            return ltx.lora(family, file_id), factor and {"reference_downscale_factor": str(factor)}
+        case "text_encoders", None:
+            return ltx.text_encoder(), None
+        case "geometry_estimation", None:
+            return preprocessors.depth_model(), None
+        case "checkpoints", None:
+            return preprocessors.pose_model(), None
+        case "diffusion_models", None:
+            return preprocessors.person_detector(), None
+    raise SystemExit(f"files.toml has {file_id}, and nothing in local/tiny makes such a file.")
 
 
 def main() -> None:

@@ -14,8 +14,9 @@ from ltx2_api.errors import ErrorCode, WorkerError
 from ltx2_api.job import JobInput
 from ltx2_api.names import Camera, ControlType, Precision, Quality
 from ltx2_worker.catalog.catalogue import catalogue
-from ltx2_worker.catalog.family import Recipe
+from ltx2_worker.catalog.family import Family, Recipe
 from ltx2_worker.catalog.files import ModelFile, manifest
+from ltx2_worker.catalog.inputs import Feature
 from ltx2_worker.catalog.own_loras import OwnLora
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
@@ -160,6 +161,23 @@ def test_the_graph_that_writes_a_prompt_is_one_that_the_engine_takes(definitions
             )
 
 
+@pytest.mark.parametrize("family", catalogue().families[1:], ids=lambda family: family.name)
+def test_every_pair_of_options_of_another_family_becomes_a_graph_of_its_own_files(
+    definitions: Definitions, family: Family
+) -> None:
+    recipes: list[Raw] = [
+        {"model": family.name, "quality": each.name} for each in catalogue().recipes if each.family is family
+    ]
+    precisions: list[Raw] = [{"precision": name} for name in family.precisions]
+    switched: list[list[Raw]] = [
+        [{name: on} for on in (False, True)] for name in SWITCHES if Feature(name) in family.features
+    ]
+    files = {file.name: file for file in manifest().values()}
+    for raw in pairwise(recipes, precisions, SIZES, MEDIA, CAMERAS, *switched):
+        prompt = judge(definitions, raw)
+        assert all(files[name].made_for(family.name) for name in files_named(prompt)), raw
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("precision", PRECISIONS, ids=lambda raw: raw["precision"])
@@ -236,7 +254,9 @@ def test_a_forbidden_combination_is_refused_whatever_else_the_job_asks_for(
         assert field in {each.field for each in refused.value.faults}, fault
 
 
-@pytest.mark.parametrize("recipe", catalogue().recipes, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe", catalogue().recipes, ids=lambda recipe: f"{recipe.family.name} {recipe.name}"
+)
 def test_the_workflow_files_as_they_are_fit_the_engine(definitions: Definitions, recipe: Recipe) -> None:
     prompt = dict(recipe.graph)
     # The files are connected to the canny edges; and an own LoRA is the operator's.

@@ -55,10 +55,11 @@ def test_a_mistake_in_the_list_is_refused(tmp_path: Path, old: str, new: str) ->
 
 
 @pytest.mark.parametrize("quality", ["fast", "pro"])
-def test_a_recipes_set_is_just_what_its_plain_job_needs(quality: str) -> None:
-    job, _ = JobInput.parse({"prompt": "a cat", "quality": quality})
+@pytest.mark.parametrize(("model", "prefix"), [("ltx-2", ""), ("ltx-2.3", "2.3-")])
+def test_a_recipes_set_is_just_what_its_plain_job_needs(model: str, prefix: str, quality: str) -> None:
+    job, _ = JobInput.parse({"prompt": "a cat", "model": model, "quality": quality})
     plan = make_plan(job, installed=lambda _: True)
-    assert {need.file for need in needs(plan)} == set(in_sets(manifest().values(), [quality]))
+    assert {need.file for need in needs(plan)} == set(in_sets(manifest().values(), [prefix + quality]))
 
 
 def test_every_set_has_files() -> None:

@@ -25,7 +25,7 @@ from ltx_core.text_encoders.gemma.embeddings_connector import (
 )
 from safetensors.torch import save_file
 
-from local.tiny import ltx2_config
+from local.tiny.configuration import published
 
 State = dict[str, torch.Tensor]
 
@@ -39,7 +39,8 @@ UPSCALERS = {
 LORAS = {"plain": None, "union": {"reference_downscale_factor": "2"}}
 
 TEXT_WIDTH = 64
-TRANSFORMER: dict[str, Any] = ltx2_config.TRANSFORMER | {
+PUBLISHED = published("ltx-2")
+TRANSFORMER: dict[str, Any] = PUBLISHED.checkpoint["transformer"] | {
     "num_layers": 3,
     "num_attention_heads": 2,
     "attention_head_dim": 64,
@@ -54,7 +55,7 @@ TRANSFORMER: dict[str, Any] = ltx2_config.TRANSFORMER | {
 
 
 def _video_vae() -> dict[str, Any]:
-    config: dict[str, Any] = deepcopy(ltx2_config.VIDEO_VAE)
+    config: dict[str, Any] = deepcopy(PUBLISHED.checkpoint["vae"])
     for _, settings in config["encoder_blocks"] + config["decoder_blocks"]:
         if "num_layers" in settings:
             settings["num_layers"] = 1
@@ -69,7 +70,7 @@ def _video_vae() -> dict[str, Any]:
 
 
 def _audio_vae() -> dict[str, Any]:
-    config: dict[str, Any] = deepcopy(ltx2_config.AUDIO_VAE)
+    config: dict[str, Any] = deepcopy(PUBLISHED.checkpoint["audio_vae"])
     config["model"]["params"]["ddconfig"] |= {"num_res_blocks": 1}
     return config
 
@@ -78,7 +79,7 @@ CONFIG: dict[str, Any] = {
     "transformer": TRANSFORMER,
     "vae": _video_vae(),
     "audio_vae": _audio_vae(),
-    "vocoder": ltx2_config.VOCODER | {"upsample_initial_channel": 128},
+    "vocoder": PUBLISHED.checkpoint["vocoder"] | {"upsample_initial_channel": 128},
 }
 
 
@@ -148,7 +149,7 @@ def write(folder: Path) -> None:
     for seed, (name, metadata) in enumerate(LORAS.items(), 7):
         _save(folder / "loras" / f"{name}.safetensors", _lora(checkpoint, seed), metadata)
     for which, path in UPSCALERS.items():
-        config = ltx2_config.UPSCALERS[which] | {
+        config = PUBLISHED.upscalers[which] | {
             "_class_name": "LatentUpsampler",
             "mid_channels": 64,
             "num_blocks_per_stage": 2,

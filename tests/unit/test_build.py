@@ -32,7 +32,8 @@ def everything(_: object) -> bool:
 
 def built(*, resident: bool = False, **raw: Any) -> BuiltGraph:
     plan = plan_of(**raw)
-    recipes = [recipe for recipe in catalogue().recipes if resident and recipe is not plan.recipe]
+    recipes = [each for each in catalogue().recipes if resident and each.family is plan.family]
+    recipes = [each for each in recipes if each is not plan.recipe]
     others = [by_recipe(plan, recipe, everything) for recipe in recipes]
     return build(plan, stand_ins(plan), Output(18.0, "address"), resident=others)
 

@@ -54,6 +54,8 @@ TABLE = (FOLDER / "ltx-2.toml").read_text()
         ("cell = 32", "cell = 0", "latent.cell"),
         ("steps = 8", "steps = 8\npasses = 3", "passes"),
         ("[detailing]", "[detailing_]", "detailing_"),
+        ("[slots]", '[cameras]\nstatic = "It stands."\n[slots]', "cameras: files.toml has a LoRA for static"),
+        ("[slots]", '[instead]\ndetail = "none"\n[slots]', "instead: a job has no field detail"),
     ],
 )
 def test_a_mistake_in_a_family_s_table_is_named(tmp_path: Path, old: str, new: str, complaint: str) -> None:
@@ -133,25 +135,33 @@ BOTH = ("checkpoint_fast", "checkpoint_pro", "text_encoder")
 @pytest.mark.parametrize(
     ("installed", "lacking", "fit"),
     [
-        (BOTH, (), ["fast", "pro"]),
-        (("checkpoint_pro", "text_encoder"), (), ["pro"]),
-        (("checkpoint_fast_full", "text_encoder"), (), ["fast"]),
-        (BOTH, ("LTXVScheduler",), ["fast"]),
+        (BOTH, (), ["ltx-2 fast", "ltx-2 pro"]),
+        (("checkpoint_pro", "text_encoder"), (), ["ltx-2 pro"]),
+        (("checkpoint_fast_full", "text_encoder"), (), ["ltx-2 fast"]),
+        (BOTH, ("LTXVScheduler",), ["ltx-2 fast"]),
+        (("checkpoint_2_3", "text_encoder"), (), ["ltx-2.3 pro"]),
+        (("checkpoint_2_3", "distilled_lora_2_3", "text_encoder"), (), ["ltx-2.3 fast", "ltx-2.3 pro"]),
     ],
 )
 def test_a_worker_is_fit_for_the_recipes_whose_files_and_nodes_it_has(
     tmp_path: Path, installed: tuple[str, ...], lacking: tuple[str, ...], fit: list[str]
 ) -> None:
     verdict = judge(Engine(*lacking), library_with(tmp_path, *installed))  # type: ignore[arg-type]
-    assert [recipe.name for recipe in verdict.fit] == fit
+    assert [f"{recipe.family.name} {recipe.name}" for recipe in verdict.fit] == fit
     assert verdict.unfit is None
+
+
+def test_a_worker_is_fit_for_no_model_that_it_does_not_offer(tmp_path: Path) -> None:
+    library = library_with(tmp_path, *BOTH, "checkpoint_2_3")
+    verdict = judge(Engine(), library, ["ltx-2.3"])  # type: ignore[arg-type]
+    assert [(recipe.family.name, recipe.name) for recipe in verdict.fit] == [("ltx-2.3", "pro")]
 
 
 def test_a_recipe_whose_nodes_the_engine_lacks_is_refused_and_no_other(
     tmp_path: Path,
 ) -> None:
     verdict = judge(Engine("LTXVScheduler"), library_with(tmp_path, *BOTH))  # type: ignore[arg-type]
-    fast, pro = catalogue().recipes
+    fast, pro, *_ = catalogue().recipes
     verdict.require(fast)
     with pytest.raises(WorkerError) as caught:
         verdict.require(pro)
@@ -164,4 +174,4 @@ def test_a_worker_without_any_recipe_s_nodes_or_files_is_unfit(tmp_path: Path) -
     assert lacking.unfit == "the engine lacks the nodes KSamplerSelect"
     empty = judge(Engine(), ModelLibrary([tmp_path / "empty"]))  # type: ignore[arg-type]
     assert empty.unfit is not None
-    assert "ltx-2 pro needs" in empty.unfit
+    assert all(f"{model} pro needs" in empty.unfit for model in ("ltx-2", "ltx-2.3"))

@@ -2,13 +2,17 @@
 
 import pytest
 
-from local.tiny.ltx2_config import TRANSFORMER
+from local.tiny.configuration import published
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.inputs import Value
 
 RECIPES = catalogue().recipes
 EACH = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.family.name} {recipe.name}")
+
+GUIDED = pytest.mark.parametrize(
+    "recipe", [each for each in RECIPES if each.guidance], ids=lambda recipe: recipe.family.name
+)
 
 
 def value(recipe: Recipe, title: str, name: str) -> object:
@@ -28,8 +32,8 @@ def test_the_steps_are_those_of_the_graph(recipe: Recipe) -> None:
         assert value(recipe, "Stage 1 sigmas", "steps") == recipe.steps.default
     else:
         assert len(sigmas(recipe, "Stage 1 sigmas")) == recipe.steps.default + 1
-    assert recipe.family.detailing
-    assert len(sigmas(recipe, "Detailer sigmas")) == recipe.family.detailing.steps + 1
+    if recipe.family.detailing:
+        assert len(sigmas(recipe, "Detailer sigmas")) == recipe.family.detailing.steps + 1
 
 
 @EACH
@@ -38,26 +42,31 @@ def test_a_graph_with_the_guider_s_scales_has_them_in_its_tables(recipe: Recipe)
     assert guided == (recipe.guidance is not None)
 
 
-def test_the_full_guidance_takes_four_passes_a_step_and_the_plain_one_two() -> None:
-    pro = catalogue().recipe("ltx-2", "pro")
-    assert pro
-    assert pro.guidance
-    assert [pro.guidance.chosen(name, has_control=False).passes for name in ("full", "plain")] == [4, 2]
+@GUIDED
+def test_the_full_guidance_takes_four_passes_a_step_and_the_plain_one_two(recipe: Recipe) -> None:
+    assert recipe.guidance
+    assert [recipe.guidance.chosen(name, has_control=False).passes for name in ("full", "plain")] == [4, 2]
 
 
-def test_the_block_that_guidance_perturbs_is_one_that_the_model_has() -> None:
-    pro = catalogue().recipe("ltx-2", "pro")
-    assert pro
-    block = value(pro, "Stage 1 guider", "stg_block")
+@GUIDED
+def test_the_block_that_guidance_perturbs_is_one_that_the_model_has(recipe: Recipe) -> None:
+    block = value(recipe, "Stage 1 guider", "stg_block")
     assert isinstance(block, int)
-    assert 0 <= block < TRANSFORMER["num_layers"]
+    assert 0 <= block < published(recipe.family.name).checkpoint["transformer"]["num_layers"]
+
+
+@EACH
+def test_the_estimate_s_arithmetic_has_the_model_s_blocks(recipe: Recipe) -> None:
+    model, transformer = recipe.family.arithmetic, published(recipe.family.name).checkpoint["transformer"]
+    heads, each = transformer["num_attention_heads"], transformer["attention_head_dim"]
+    assert (model.blocks, model.width) == (transformer["num_layers"], heads * each)
 
 
 @EACH
 def test_every_model_file_in_a_graph_is_named_by_a_role(recipe: Recipe) -> None:
     slots = {(slot.title, slot.name) for role in recipe.family.roles.values() for slot in role.into}
     # The operator's own are named by their tables.
-    slots |= {(slot.title, slot.name) for slot in recipe.family.slots[Value.LORA_FILE]}
+    slots |= {(slot.title, slot.name) for slot in recipe.family.slots.get(Value.LORA_FILE, ())}
     named = {
         (node["_meta"]["title"], name)
         for node in recipe.graph.values()

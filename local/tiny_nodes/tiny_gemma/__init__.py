@@ -15,6 +15,8 @@ NODE_CLASS_MAPPINGS: dict[str, type] = {}
 HIDDEN = 64
 #: The embedding and each of Gemma's 48 layers: LTX-2 projects all of them together.
 HIDDEN_STATES = 49
+#: What a projection of its own for picture and for sound gives: the widths of the tiny transformers.
+VIDEO_WIDTH, AUDIO_WIDTH = 64, 32
 
 _SIZES = {
     "vocab_size": 512,
@@ -47,7 +49,7 @@ def _init_text_encoder(  # noqa: PLR0917 - ComfyUI's signature
     text_projection_type: str = "single_linear",
     model_options: dict[str, Any] | None = None,
 ) -> None:
-    # ComfyUI's own writes the projection as 3840 * 49 by 3840: 1.4 GB that no file of ours could fill.
+    # ComfyUI's own writes the projection as 3840 * 49 by 3840, or by 4096 and 2048: gigabytes.
     torch.nn.Module.__init__(self)
     self.dtypes = {dtype, dtype_llama}
     self.compat_mode = False
@@ -55,9 +57,15 @@ def _init_text_encoder(  # noqa: PLR0917 - ComfyUI's signature
     self.gemma3_12b = lt.Gemma3_12BModel(
         device=device, dtype=dtype_llama, model_options=model_options or {}, layer="all", layer_idx=None
     )
-    self.text_embedding_projection = self.gemma3_12b.operations.Linear(
-        HIDDEN * HIDDEN_STATES, HIDDEN, bias=False, dtype=dtype, device=device
-    )
+    operations, width = self.gemma3_12b.operations, HIDDEN * HIDDEN_STATES
+    if text_projection_type == "dual_linear":
+        self.text_embedding_projection = lt.DualLinearProjection(
+            width, VIDEO_WIDTH, AUDIO_WIDTH, dtype=dtype, device=device, operations=operations
+        )
+    else:
+        self.text_embedding_projection = operations.Linear(
+            width, HIDDEN, bias=False, dtype=dtype, device=device
+        )
 
 
 def _fold(decode: Any) -> Any:
