@@ -252,7 +252,7 @@ class Compose extends LitElement {
     const [{ field }] = this.quote.faults;
     const name = field.split(".")[0];
     if (name === "prompt") return this.renderRoot.querySelector("textarea").focus();
-    const found = [...this.renderRoot.querySelectorAll("ltx2-field")].find((element) => element.field.name === name || element.field.url === name);
+    const found = [...this.renderRoot.querySelectorAll("ltx2-field")].find((element) => [element.field.name, element.field.url, `${element.field.stem}_base64`].includes(name));
     const section = found?.closest("details");
     if (section) section.open = true;
     found?.focus();
@@ -310,7 +310,7 @@ class Compose extends LitElement {
       (field) => field.path,
       (field) =>
         html`<ltx2-field
-          class=${field.kind === "choice" && field.options.length < 3 ? "" : "wide"}
+          class=${field.kind === "choice" ? "" : "wide"}
           ?hidden=${!applies(field, session.fields, session.draft.values)}
           .field=${field}
           .siblings=${session.fields}

@@ -53,7 +53,7 @@ class FieldElement extends LitElement {
       }
       .row span {
         display: block;
-        padding: 5px 8px;
+        padding: 5px 4px;
         min-height: 32px;
         font-weight: 500;
         color: var(--dim);
@@ -140,7 +140,7 @@ class FieldElement extends LitElement {
   get #fault() {
     const { path, url, kind } = this.field;
     const within = path.includes(".") ? `${path.slice(0, path.lastIndexOf(".") + 1)}` : "";
-    const names = [path, url && within + url, url && `${within}${this.field.name}_base64`];
+    const names = [path, url && within + url, url && `${within}${this.field.stem}_base64`];
     const own = (this.faults ?? []).filter((fault) => names.includes(fault.field) || (kind === "list" && fault.field.startsWith(`${path}.`)));
     return own.map((fault) => fault.message).join(" ");
   }
@@ -216,8 +216,8 @@ class FieldElement extends LitElement {
   #number(field, value) {
     const chosen = (event) => this.#choose(event.target.value === "" ? undefined : Number(event.target.value));
     if (field.slides) {
-      return html`<label class="head" for=${this.#id}><span>${label(field)}</span><span>${value}</span></label>
-        <input id=${this.#id} type="range" min=${field.least} max=${field.most} step="0.05" aria-describedby=${this.#described()} .value=${live(String(value))} @input=${chosen} />`;
+      return html`<label class="head" for=${this.#id}><span>${label(field)}</span><span>${value ?? field.assumed}</span></label>
+        <input id=${this.#id} type="range" min=${field.least} max=${field.most} step="0.05" aria-describedby=${this.#described()} .value=${live(String(value ?? field.assumed))} @input=${chosen} />`;
     }
     return html`<label class="head" for=${this.#id}>${label(field)}</label>
       <input

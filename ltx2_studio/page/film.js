@@ -7,14 +7,15 @@ import { base } from "./styles.js";
 import { clock, plain, size } from "./words.js";
 import "./file-field.js";
 import "./picture.js";
-import "./player.js";
+import { shaped } from "./player.js";
 
 const CUT = "cut";
-const SECONDS = 0.5;
+/** Of a transition: whole frames at 24 and 48 a second. */
+const SECONDS = [0.25, 0.5, 0.75, 1, 1.5, 2, 3];
 const MUSIC = { name: "music", path: "music", kind: "file", accept: "audio", url: "music" };
 
 class Film extends LitElement {
-  static properties = { session: { attribute: false }, watched: { state: true } };
+  static properties = { session: { attribute: false }, watched: { state: true }, fault: { state: true } };
 
   static styles = [
     base,
@@ -98,8 +99,7 @@ class Film extends LitElement {
         gap: 6px;
         font-size: 13px;
       }
-      .join select,
-      .join input {
+      .join select {
         font-size: 13px;
         min-height: 32px;
         padding-block: 4px;
@@ -144,16 +144,30 @@ class Film extends LitElement {
         background: #000;
       }
       .made {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 8px 14px;
+        display: grid;
+        grid-template-columns: minmax(0, 440px) minmax(0, 1fr);
+        gap: 14px 20px;
+        align-items: end;
+      }
+      .made b {
+        display: block;
+        font-weight: 600;
+        font-size: 17px;
       }
       .made button {
-        margin-left: auto;
         display: inline-flex;
         align-items: center;
         gap: 7px;
+        margin-top: 12px;
+      }
+      .others {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 4px;
+      }
+      .others button[aria-pressed="true"] {
+        background: var(--raised);
+        color: var(--ink);
       }
       .going {
         display: grid;
@@ -166,6 +180,7 @@ class Film extends LitElement {
       }
       @container (max-width: 719px) {
         .under,
+        .made,
         .music {
           grid-template-columns: minmax(0, 1fr);
         }
@@ -211,12 +226,17 @@ class Film extends LitElement {
       (sum, clip, at) => sum + this.session.items.get(clip.generation).result.duration - (at && clip.kind !== CUT ? clip.seconds : 0), 0);
   }
 
-  #make() {
+  async #make() {
     const { music, gain_db } = this.session.film;
     const clips = this.#clips.map(({ generation, kind, seconds }, at) =>
       at && kind !== CUT ? { generation, transition: { kind, seconds } } : { generation });
     this.watched = null;
-    this.session.makeFilm({ clips, ...(music ? { music: { url: music, gain_db } } : {}) });
+    this.fault = null;
+    try {
+      await this.session.makeFilm({ clips, ...(music ? { music: { url: music, gain_db } } : {}) });
+    } catch (error) {
+      this.fault = error.message;
+    }
   }
 
   render() {
@@ -234,7 +254,7 @@ class Film extends LitElement {
       </div>
       ${clips.length ? this.#tray(clips) : nothing} ${shown ? this.#made(shown) : nothing}
       ${films.length > 1
-        ? html`<div class="made">
+        ? html`<div class="others">
             ${films.slice(0, 6).map(
               (film, at) => html`<button type="button" class="quiet" aria-pressed=${film === shown} @click=${() => (this.watched = film.id)}>Film ${films.length - at}</button>`,
             )}
@@ -259,7 +279,8 @@ class Film extends LitElement {
             : nothing}
         </div>
         <button type="button" class="primary" id="make-film" @click=${this.#make}>Make film<small>free</small></button>
-      </div>`;
+      </div>
+      ${this.fault ? html`<p class="fault" role="alert">${this.fault}</p>` : nothing}`;
   }
 
   #clip(clip, at, count) {
@@ -295,8 +316,11 @@ class Film extends LitElement {
       >
       ${clip.kind === CUT
         ? nothing
-        : html`<input type="number" min="0.1" max="10" step="0.1" aria-label="Seconds of the transition to clip ${at + 1}" .value=${live(String(clip.seconds))} @change=${(event) =>
-            this.#change(at, { seconds: Number(event.target.value) || SECONDS })} />`}
+        : html`<span class="select"
+            ><select aria-label="Seconds of the transition to clip ${at + 1}" @change=${(event) => this.#change(at, { seconds: Number(event.target.value) })}>
+              ${SECONDS.map((seconds) => html`<option value=${seconds} ?selected=${seconds === clip.seconds}>${seconds} s</option>`)}
+            </select></span
+          >`}
     </div>`;
   }
 
@@ -305,13 +329,16 @@ class Film extends LitElement {
     if (film.state === "succeeded") {
       const { result } = film;
       const path = `/api/films/${film.id}/video`;
-      return html`<div class="screen"><ltx2-player .session=${session} .path=${path} name="Film"></ltx2-player></div>
-        <p class="unseen" aria-live="polite">The film is ready.</p>
-        <div class="made">
-          <span>${clock(result.duration)}</span><span class="note">${result.width}×${result.height} · ${size(result.bytes)}</span>
+      return html`<div class="made">
+        <div class="screen" ${shaped(result)}><ltx2-player .session=${session} .path=${path} name="Film"></ltx2-player></div>
+        <div>
+          <b>${clock(result.duration)}</b>
+          <p class="note">${result.width}×${result.height} · ${result.fps} fps · ${size(result.bytes)}</p>
+          ${result.notes?.length ? html`<p class="note">${result.notes.join(" ")}</p>` : nothing}
           <button type="button" @click=${() => session.download(path)}>${icons.download}Download film</button>
         </div>
-        ${result.notes?.length ? html`<p class="note">${result.notes.join(" ")}</p>` : nothing}`;
+        <p class="unseen" aria-live="polite">The film is ready.</p>
+      </div>`;
     }
     if (film.state === "failed" || film.state === "cancelled") {
       return html`<p class="fault" role="status">${film.state === "failed" ? (film.error?.message ?? "The film failed.") : "The film was cancelled."}</p>`;

@@ -1,7 +1,10 @@
 /** A finished video: the poster first, then it plays without sound until the person turns that on. */
 
-import { LitElement, css, html, keyed, nothing } from "./vendor/lit.js";
+import { LitElement, css, html, keyed, nothing, ref } from "./vendor/lit.js";
 import { base } from "./styles.js";
+
+/** A box takes the video's own shape. Set as a property: a strict policy allows no style in the markup. */
+export const shaped = ({ width, height }) => ref((box) => box && (box.style.aspectRatio = `${width} / ${height}`));
 
 class Player extends LitElement {
   static properties = {

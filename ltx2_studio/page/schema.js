@@ -19,8 +19,8 @@ const BY_BUTTONS = new Set(["preview", "mode"]);
 export const PLACES = [
   { id: "head", fields: ["model"] },
   { id: "words", fields: ["prompt"] },
-  { id: "basics", fields: ["quality", "resolution", "duration", "camera"] },
-  { id: "files", fields: ["image"] },
+  { id: "basics", fields: ["quality", "resolution", "duration", "camera", "aspect"] },
+  { id: "files", fields: ["image", "end_image"] },
   { id: "quality", title: "Finish", fields: ["spatial_upscaler", "temporal_upscaler", "detailer", "steps", "precision"] },
   { id: "control", title: "Control", fields: ["control"] },
   { id: "sound", title: "Sound and seed", fields: ["audio", "seed"] },
@@ -36,23 +36,24 @@ export function fieldsOf(schema, root = schema, within = "") {
     if (given.deprecated || (!within && BY_BUTTONS.has(name))) continue;
     if (name.endsWith("_base64")) continue; // the other half of a file
     const file = name.endsWith("_url") && `${name.slice(0, -4)}_base64` in properties;
-    const field = file ? fileField(name, given) : fieldOf(name, resolved(given, root), root, within);
+    const field = file ? fileField(name, given, properties) : fieldOf(name, resolved(given, root), root, within);
     field.path = within + field.name;
     field.required = required.has(name);
     // One choice is none; a group that must name it does so by itself.
     if (field.kind !== "choice" || field.options.length > 1 || field.required) fields.push(field);
   }
   for (const field of fields) {
-    const owner = fields.find((other) => other !== field && field.name.startsWith(`${other.name}_`));
-    field.of = owner?.name ?? null;
+    const owners = fields.filter((other) => other !== field && field.kind !== "file" && field.name.startsWith(`${other.stem ?? other.name}_`));
+    field.of = (owners.find((other) => other.kind === "file") ?? owners[0])?.name ?? null;
   }
   return fields;
 }
 
-function fileField(name, given) {
+function fileField(name, given, properties) {
   const stem = name.slice(0, -4);
-  const kind = ["video", "audio", "music"].find((word) => stem.includes(word)) ?? "image";
-  return { name: stem, kind: "file", accept: kind === "music" ? "audio" : kind, url: name, hint: given.description, default: null };
+  const accept = ["video", "audio"].find((word) => stem.includes(word)) ?? "image";
+  // `audio` may be a switch beside `audio_url`.
+  return { name: stem in properties ? name : stem, stem, kind: "file", accept, url: name, hint: given.description, default: null };
 }
 
 function fieldOf(name, given, root, within) {
@@ -75,7 +76,9 @@ function fieldOf(name, given, root, within) {
 function bounds(given) {
   const least = given.minimum ?? given.exclusiveMinimum ?? null;
   const most = given.maximum ?? given.exclusiveMaximum ?? null;
-  return { least, most, slides: given.type === "number" && least !== null && most !== null && most - least <= 100 };
+  const said = /Default: (\d+(\.\d+)?)\./.exec(given.description ?? "");
+  const assumed = given.default ?? (said ? Number(said[1]) : null);
+  return { least, most, assumed, slides: given.type === "number" && assumed !== null && least !== null && most !== null && most - least <= 2 };
 }
 
 /** A schema without its "or null", and with what it refers to. */

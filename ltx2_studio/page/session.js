@@ -45,6 +45,7 @@ export class Session extends EventTarget {
     this.sending = 0;
     this.film = read(localStorage, FILM) ?? EMPTY_FILM;
     this.filmFields = null;
+    this.prices = new Map();
     this.notice = null;
     this.#reset("", "");
   }
@@ -161,6 +162,22 @@ export class Session extends EventTarget {
     this.selected = id;
     write(sessionStorage, SELECTED, id);
     this.changed();
+  }
+
+  /** What a job costs; undefined until the answer is there, which draws everything again. */
+  priceOf(input) {
+    const job = JSON.stringify([this.model.id, input]);
+    if (!this.prices.has(job)) {
+      this.prices.set(job, undefined);
+      this.api.post("/api/generations/quote", { model: this.model.id, input }).then(
+        (quote) => {
+          this.prices.set(job, quote.credits ?? undefined);
+          this.changed();
+        },
+        () => this.prices.delete(job),
+      );
+    }
+    return this.prices.get(job);
   }
 
   /** Order a video; the key is written down first, so that it is one order however often it is sent. */
@@ -295,7 +312,7 @@ export class Session extends EventTarget {
     const schema = api?.components?.schemas?.NewFilm;
     this.filmFields = schema ? fieldsOf(schema, api) : null;
     if (!schema) return;
-    const page = await this.api.get("/api/films?limit=12");
+    const page = await this.api.get("/api/films?limit=12").catch(() => ({ items: [] }));
     for (const film of page.items) this.films.set(film.id, film);
   }
 
@@ -307,7 +324,10 @@ export class Session extends EventTarget {
 
   addToFilm = (id) => this.editFilm({ clips: added(this.film.clips, id) });
 
-  makeFilm = (edit) => this.#act(async () => this.#film(await this.api.post("/api/films", edit, { key: newKey() })));
+  /** @throws {Problem|Unreachable} what is wrong with it stands beside the film */
+  async makeFilm(edit) {
+    this.#film(await this.api.post("/api/films", edit, { key: newKey() }));
+  }
 
   cancelFilm = (id) => this.#act(async () => this.#film(await this.api.post(`/api/films/${id}/cancel`)));
 

@@ -1,15 +1,12 @@
 /** The one generation that is looked at: how far it is, its video, or why there is none. */
 
-import { LitElement, css, html, nothing, ref } from "./vendor/lit.js";
+import { LitElement, css, html, nothing } from "./vendor/lit.js";
 import * as icons from "./icons.js";
 import { Following, OPEN } from "./session.js";
 import { base } from "./styles.js";
 import { EXAMPLES, credits, doing, ended, left, plain, size } from "./words.js";
 import "./picture.js";
-import "./player.js";
-
-/** The screen takes the video's own shape. Set as a property: a strict policy allows no style in the markup. */
-const shaped = ({ width, height }) => ref((screen) => screen && (screen.style.aspectRatio = `${width} / ${height}`));
+import { shaped } from "./player.js";
 
 class Stage extends LitElement {
   static properties = { session: { attribute: false }, copied: { state: true } };
@@ -67,16 +64,31 @@ class Stage extends LitElement {
         color: var(--dim);
       }
       .examples {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 8px;
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(190px, 1fr));
+        gap: 10px;
       }
       .examples button {
-        background: rgb(255 255 255 / 7%);
-        border-color: rgb(255 255 255 / 16%);
+        text-align: left;
+        white-space: normal;
+        padding: 13px 15px 14px;
+        background: rgb(255 255 255 / 6%);
+        border-color: rgb(255 255 255 / 13%);
       }
       .examples button:hover {
-        background: rgb(255 255 255 / 14%);
+        background: rgb(255 255 255 / 12%);
+        border-color: var(--accent);
+      }
+      .examples small {
+        display: -webkit-box;
+        -webkit-line-clamp: 3;
+        -webkit-box-orient: vertical;
+        overflow: hidden;
+        margin-top: 5px;
+        font-size: 13px;
+        font-weight: 400;
+        line-height: 1.4;
+        color: var(--dim);
       }
       .percent {
         font-size: clamp(44px, 10cqi, 92px);
@@ -234,8 +246,8 @@ class Stage extends LitElement {
       <div class="light"></div>
       <div class="full empty">
         <h2>Describe a shot. Hear it, too.</h2>
-        <p>Picture and sound are made together, from one text. Begin with one of these:</p>
-        <div class="examples">${EXAMPLES.map(([name, text]) => html`<button type="button" @click=${() => fill(text)}>${name}</button>`)}</div>
+        <p>Picture and sound are made together, from one text. Begin with one of these, or with your own.</p>
+        <div class="examples">${EXAMPLES.map(([name, text]) => html`<button type="button" @click=${() => fill(text)}>${name}<small>${text}</small></button>`)}</div>
       </div>
     </div>`;
   }
@@ -287,21 +299,14 @@ class Stage extends LitElement {
   /** A preview that looks right is made at full size with the same prompt and seed. */
   #looksRight(item) {
     const { preview: _, ...input } = item.input;
-    const price = this.#priceOf(input);
+    const price = this.session.priceOf(input);
+    const seconds = input.duration ?? this.session.fields.find((field) => field.name === "duration")?.default;
     return html`<div class="right">
       <div><b>Looks right?</b> <span class="dim">The same prompt and seed; another size draws it anew, so expect it alike, not the same.</span></div>
       <button type="button" class="primary" id="make-it" aria-disabled=${this.session.sending > 0} @click=${() => this.session.sending || this.session.order({ ...input, seed: item.result.seed })}>
-        Make ${price.name} · ${credits(price.credits)}
+        Make ${seconds ? `${seconds} s` : "it"}${price === undefined ? nothing : ` · ${credits(price)}`}
       </button>
     </div>`;
-  }
-
-  /** The line of the price list that a job falls under. */
-  #priceOf(input) {
-    const value = (name) => input[name] ?? this.session.fields.find((field) => field.name === name)?.default;
-    const line = this.session.model.prices.find((each) => Object.entries(each).every(([name, is]) => name === "credits" || is === null || value(name) === is));
-    const seconds = value("duration");
-    return { name: seconds ? `${seconds} s` : "it", credits: line?.credits ?? 0 };
   }
 
   #failed(item) {

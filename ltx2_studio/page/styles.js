@@ -75,6 +75,9 @@ export const base = css`
     font-weight: 600;
     letter-spacing: 0.01em;
   }
+  legend {
+    padding: 0;
+  }
   button,
   input,
   select,

@@ -11,7 +11,10 @@ const LABELS = {
   duration: "Length",
   camera: "Camera",
   camera_strength: "Camera strength",
+  aspect: "Shape",
   image: "Start image",
+  end_image: "End image",
+  audio_url: "Sound of your own",
   image_strength: "Hold on to it",
   spatial_upscaler: "Upscale",
   temporal_upscaler: "48 fps",
@@ -75,7 +78,7 @@ export const plain = (name) => {
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
-export const label = (field) => LABELS[field.path] ?? LABELS[field.name] ?? plain(field.name);
+export const label = (field) => LABELS[field.path] ?? LABELS[field.name] ?? plain(field.stem ?? field.name);
 
 /** A value of a field as a person writes it. */
 export const shown = (field, value) =>
@@ -97,7 +100,7 @@ export const left = (seconds) => {
 };
 
 export const clock = (seconds) =>
-  `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
+  `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 export const size = (bytes) =>
   bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;

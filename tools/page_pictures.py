@@ -1,6 +1,6 @@
-"""Takes the pictures of the page in docs/pictures: a real browser at a studio with the real engine.
+"""Takes the pictures of the page in docs/pictures/studio: a real browser at a studio with the real engine.
 
-    .local/tests/bin/python -m tools.pictures
+    .local/tests/bin/python -m tools.page_pictures
 
 It starts `python3 -m local studio`, makes a few previews and a film, and looks at them. With tiny weights
 every video is coloured mist: the pictures show nothing of the model, and everything of the page.
@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from local import browser as browsers
 from local.places import ROOT
 
-FOLDER = ROOT / "docs" / "pictures"
+FOLDER = ROOT / "docs" / "pictures" / "studio"
 PROMPTS = (
     "Wide shot on a pebble beach at dusk. A woman in a yellow raincoat throws a stone; it skips three times. "
     "Waves drag over the stones, gulls cry.",
@@ -34,7 +34,7 @@ PHONE = {"width": 360, "height": 780}
 
 def main() -> int:
     """Take all pictures anew; 1 if there is no browser."""
-    parser = argparse.ArgumentParser(prog="python -m tools.pictures", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.page_pictures", description=__doc__)
     parser.add_argument("--address", help="of a studio that runs already, with its token")
     options = parser.parse_args()
     found = browsers.find()
@@ -86,8 +86,7 @@ def _take(browser: Browser, address: str) -> None:
     _save(page, "done-1280")
     for clip, kind in ((2, "crossfade"), (3, "fade_black")):
         page.get_by_label(f"Transition to clip {clip}", exact=True).select_option(kind)
-        page.get_by_label(f"Seconds of the transition to clip {clip}").fill("0.3")
-        page.get_by_label(f"Seconds of the transition to clip {clip}").blur()
+        page.get_by_label(f"Seconds of the transition to clip {clip}").select_option("0.25 s")
     page.locator("#make-film").click()
     expect(page.get_by_role("button", name="Download film")).to_be_visible(timeout=PATIENCE)
     page.locator("ltx2-film").scroll_into_view_if_needed()
@@ -110,17 +109,17 @@ def _take(browser: Browser, address: str) -> None:
 
 def _open(browser: Browser, address: str, scheme: str) -> Page:
     dark = "dark" if scheme == "dark" else "light"
-    context = browser.new_context(viewport=WIDE, color_scheme=dark, reduced_motion="reduce")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=WIDE, color_scheme=dark)  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(address)
     return page
 
 
 def _settle(page: Page) -> None:
-    """Until what is shown has its picture."""
-    page.wait_for_load_state("networkidle") if page.locator("video").count() == 0 else page.wait_for_timeout(
-        900
-    )
+    """Until what is shown has its picture, and the player's own signs over it are gone."""
+    for video in page.locator("video").all():
+        page.wait_for_function("video => video.currentTime > 0", arg=video.element_handle())
+    page.wait_for_timeout(3500)
 
 
 def _save(page: Page, name: str) -> None:
