@@ -93,6 +93,15 @@ def _written(db: sa.Connection, new: New, job: JobInput, settings: Settings, at:
     return row, False
 
 
+def faults(given: dict[str, object]) -> tuple[Fault, ...]:
+    """What is wrong with a job wherever it is sent; nothing is taken."""
+    try:
+        _parsed(given)
+    except WorkerError as error:
+        return tuple(Fault(field=fault.field, message=fault.message) for fault in error.faults)
+    return ()
+
+
 def _parsed(given: dict[str, object]) -> tuple[JobInput, tuple[str, ...]]:
     if ours := [name for name in OURS if name in given]:
         faults = tuple(

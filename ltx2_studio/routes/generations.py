@@ -151,6 +151,8 @@ def _take(request: Request, response: Response, new: New) -> contract.Generation
         *own_files.faults(backend.links, new.account, new.input),
     ]
     if faults:
+        told = {fault.field for fault in faults}
+        faults += (fault for fault in orders.faults(dict(new.input)) if fault.field not in told)
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_input", faults[0].message, faults=faults)
     row, known = orders.take(backend.engine, new, backend.settings, backend.clock())
     backend.changes.wake()
