@@ -16,7 +16,7 @@ from bench.table import Row, spread
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.media import isolate
 from ltx2_worker.media.fetch import CHUNK, Source, fetch
-from ltx2_worker.settings import MEGABYTE, Settings
+from ltx2_worker.settings import Settings
 
 SIZES = (("image", 20), ("control video", 100))
 REPEATS = 7
@@ -32,12 +32,12 @@ def rows() -> list[Row]:
 
 
 def _row(folder: Path, url: str, settings: Settings, what: str, megabytes: int) -> Row:
-    (folder / "file").write_bytes(bytes(megabytes * MEGABYTE))
+    (folder / "file").write_bytes(bytes(megabytes * 1_000_000))
     ours, plain = [], []
     source = Source("image_url", url=f"{url}/file")
     for repeat in range(REPEATS + 1):
         begun = time.monotonic()
-        fetch(source, folder / "fetched", megabytes * MEGABYTE, Deadline(60), settings)
+        fetch(source, folder / "fetched", megabytes * 1_000_000, Deadline(60), settings)
         between = time.monotonic()
         _plain(f"{url}/file", folder / "plain")
         if repeat:  # the first of each fills caches

@@ -31,7 +31,7 @@ class LocalBucket:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings (ltx2_worker/settings.py) that make a worker deliver into it."""
+        """The settings (ltx2_worker/settings) that make a worker deliver into it."""
         return {
             "BUCKET_ENDPOINT_URL": self.url,
             "BUCKET_NAME": NAME,

@@ -220,7 +220,7 @@ def _ready_to_handle(options: argparse.Namespace, own: Environment = HANDLER) ->
 
 
 def engine_environment(source: Path, engine_python: Path, chosen: Weights) -> dict[str, str]:
-    """The settings (ltx2_worker/settings.py) that make the worker use the engine that was set up here."""
+    """The settings (ltx2_worker/settings) that make the worker use the engine that was set up here."""
     environment = {
         "LTX2_COMFYUI_DIR": str(source),
         "LTX2_ENGINE_PYTHON": str(engine_python),

@@ -27,7 +27,7 @@ class Weights:
     """What the engine runs with.
 
     Arguments:
-        device: "gpu" or "cpu", as settings.py has it.
+        device: "gpu" or "cpu", as the settings have it.
         models: folders in ComfyUI's layout.
         nodes: a folder of custom nodes that these weights need.
     """

@@ -1,4 +1,4 @@
-"""The env inputs of .runpod/hub.json, from settings.py; `python -m tools.reference` writes them.
+"""The env inputs of .runpod/hub.json, from the settings; `python -m tools.reference` writes them.
 
 The rest of the file is written by hand. A test fails when the two differ.
 Source of the schema: RunPod's documentation, "Hub publishing guide" (`required`: its pull request 397).
@@ -43,7 +43,7 @@ def listing() -> str:
 
 
 def env_inputs() -> list[dict[str, Any]]:
-    """Return one env input per setting that an endpoint may have, in the order of settings.py."""
+    """Return one env input per setting that an endpoint may have, in the order of the settings."""
     return [_env_input(name) for name in Settings.model_fields if name not in IMAGE_ONLY]
 
 

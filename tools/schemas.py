@@ -48,8 +48,31 @@ def input_schema() -> Schema:
     control = schema["$defs"]["ControlInput"]
     for name in IGNORED_FIELDS:
         schema["properties"][name] = {"description": "Ignored, with a warning.", "deprecated": True}
+    schema["allOf"] += _rules_between_fields()
+    control["allOf"] += [
+        _rule(
+            "preprocessed needs a control video.",
+            _is("preprocessed", True),
+            {"anyOf": [_given("video_url"), _given("video_base64")]},
+        ),
+    ]
+    off = {name for name in NOT_BESIDE if schema["properties"][name].get("default") is False}
+    for way in ("extend", "retake"):
+        others = [_is(name, True) if name in off else _given(name) for name in NOT_BESIDE if name != way]
+        rule = _rule(f"What does not go with {way}.", _given(way), {"not": {"anyOf": others}})
+        schema["allOf"].append(rule)
+    for name, medium in ((f"{way}Input", "video") for way in ("Extend", "Retake", "Restyle")):
+        both = [_given(medium + URL), _given(medium + BASE64)]
+        schema["$defs"][name]["allOf"].append({"$comment": f"It needs a {medium}.", "anyOf": both})
+    for part in schema["$defs"].values():
+        if not part["allOf"]:
+            part.pop("allOf")
+    return _named("input", "Job", schema)
+
+
+def _rules_between_fields() -> list[Schema]:
     has_image = {"anyOf": [_given("image_url"), _given("image_base64")]}
-    schema["allOf"] += [
+    return [
         _rule("mode i2v needs a start image.", _is("mode", "i2v"), has_image),
         _rule("mode t2v takes no start image.", _is("mode", "t2v"), {"not": has_image}),
         _rule("image_strength needs a start image.", _given("image_strength"), has_image),
@@ -78,25 +101,6 @@ def input_schema() -> Schema:
             {"not": _given("camera_strength")},
         ),
     ]
-    control["allOf"] += [
-        _rule(
-            "preprocessed needs a control video.",
-            _is("preprocessed", True),
-            {"anyOf": [_given("video_url"), _given("video_base64")]},
-        ),
-    ]
-    off = {name for name in NOT_BESIDE if schema["properties"][name].get("default") is False}
-    for way in ("extend", "retake"):
-        others = [_is(name, True) if name in off else _given(name) for name in NOT_BESIDE if name != way]
-        rule = _rule(f"What does not go with {way}.", _given(way), {"not": {"anyOf": others}})
-        schema["allOf"].append(rule)
-    for name, medium in ((f"{way}Input", "video") for way in ("Extend", "Retake", "Restyle")):
-        both = [_given(medium + URL), _given(medium + BASE64)]
-        schema["$defs"][name]["allOf"].append({"$comment": f"It needs a {medium}.", "anyOf": both})
-    for part in schema["$defs"].values():
-        if not part["allOf"]:
-            part.pop("allOf")
-    return _named("input", "Job", schema)
 
 
 def output_schema() -> Schema:

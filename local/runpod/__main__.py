@@ -21,7 +21,7 @@ from local.runpod.worker_process import WorkerProcess
 
 #: How long a worker's request for jobs is held while there is none.
 _HOLD_SECONDS = 10.0
-#: The worker's own deadline lies 30 s below the execution timeout that it is told (ltx2_worker/settings.py).
+#: The worker's own deadline lies 30 s below the execution timeout that it is told (ltx2_worker/settings).
 _EXECUTION_TIMEOUT = 600.0
 _SHUTDOWN_GRACE = 30.0
 #: A ping every ten seconds, as on RunPod, and no line for each.

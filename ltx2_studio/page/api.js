@@ -106,6 +106,7 @@ function put(place, file, on, signal) {
     request.upload.onprogress = (event) => event.lengthComputable && on(event.loaded / event.total);
     request.onload = () => (request.status < 300 ? done() : broken());
     request.onerror = broken;
+    request.onabort = broken;
     signal?.addEventListener("abort", () => request.abort());
     request.send(file);
   });

@@ -212,14 +212,18 @@ class Compose extends LitElement {
     this.#timer = setTimeout(() => this.#ask(input), this.quote ? SETTLED : 0);
   }
 
+  /** @returns {Promise<object|null>} the quote of just this job; null if nobody answered, or a later one is asked for */
   async #ask(input) {
+    clearTimeout(this.#timer);
     this.#ending?.abort();
     const { signal } = (this.#ending = new AbortController());
     const { api, model } = this.session;
     try {
       this.quote = await api.post("/api/generations/quote", { model: model.id, input }, { signal });
-    } catch (error) {
+      return this.quote;
+    } catch {
       if (!signal.aborted) this.#asked = ""; // asked again with the next change
+      return null;
     }
   }
 
@@ -231,16 +235,17 @@ class Compose extends LitElement {
 
   async #go(preview) {
     const { session } = this;
-    if (session.sending) return;
+    if (session.sending || session.uploading) return;
     const { input } = session;
-    await this.#ask(input);
-    if (this.quote?.faults.length) {
+    // Not the quote that is shown: it may be of what the form said before. Without one, the order itself is judged.
+    const quote = await this.#ask(input);
+    if (quote?.faults.length) {
       this.tried = true;
       await this.updateComplete;
-      return this.#focusFault();
+      return this.#focusFault(quote);
     }
-    if (!preview && this.quote && !this.quote.enough) {
-      const { credits: needed, available } = this.quote;
+    if (!preview && quote && !quote.enough) {
+      const { credits: needed, available } = quote;
       return session.tell("need-credits", { credits: needed, available, missing: needed - available });
     }
     this.tried = false;
@@ -248,8 +253,8 @@ class Compose extends LitElement {
     await session.order(preview ? { ...input, seed: input.seed ?? newSeed(), preview: true } : input);
   }
 
-  #focusFault() {
-    const [{ field }] = this.quote.faults;
+  #focusFault(quote) {
+    const [{ field }] = quote.faults;
     const name = field.split(".")[0];
     if (name === "prompt") return this.renderRoot.querySelector("textarea").focus();
     const found = [...this.renderRoot.querySelectorAll("ltx2-field")].find((element) => [element.field.name, element.field.url, `${element.field.stem}_base64`].includes(name));
@@ -336,12 +341,12 @@ class Compose extends LitElement {
     const { quote, session } = this;
     const price = quote?.credits;
     const dear = quote && price !== null && !quote.enough && !session.input.preview;
-    const busy = session.sending > 0;
+    const busy = session.sending > 0 || session.uploading > 0;
     return html`<div class="actions">
       <div class="buttons">
         <button type="button" id="preview" aria-disabled=${busy} @click=${() => this.#go(true)}>Preview 1 s<small class="dim">free</small></button>
         <button type="button" id="generate" class="primary" aria-disabled=${busy} aria-describedby="why" @click=${() => this.#go(false)}>
-          ${busy ? "Sending…" : html`Generate${price === null || price === undefined ? nothing : html`<small>${credits(price)}</small>`}`}
+          ${session.sending ? "Sending…" : html`Generate${price === null || price === undefined ? nothing : html`<small>${credits(price)}</small>`}`}
         </button>
       </div>
       <p class="why ${dear || this.tried ? "fault" : "dim"}" id="why" aria-live="polite">${this.#why(dear, price)}</p>
@@ -350,6 +355,7 @@ class Compose extends LitElement {
 
   #why(dear, price) {
     const { quote, session } = this;
+    if (session.uploading) return "A file is still on its way.";
     if (dear) return `${price} needed, ${quote.available} left.`;
     const faults = this.#faults.filter((fault) => fault.field !== "prompt");
     if (faults.length) return faults[0].message;

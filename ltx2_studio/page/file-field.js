@@ -160,6 +160,7 @@ class FileField extends LitElement {
     const { signal } = (this.#ending = new AbortController());
     this.part = 0;
     this.name = file.name;
+    this.#count(1);
     try {
       const value = await this.session.api.upload(file, (part) => (this.part = part), signal);
       if (signal.aborted) return;
@@ -167,10 +168,16 @@ class FileField extends LitElement {
       this.session.draft.files.set(value, { name: file.name, bytes: file.size, picture });
       this.#choose(value);
     } catch (error) {
-      this.fault = error.message;
+      if (!signal.aborted) this.fault = error.message;
     } finally {
-      this.part = null;
+      if (this.#ending?.signal === signal) this.part = null;
+      this.#count(-1);
     }
+  }
+
+  #count(more) {
+    this.session.uploading += more;
+    this.session.changed();
   }
 
   #drop(event) {

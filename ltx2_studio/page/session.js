@@ -43,6 +43,8 @@ export class Session extends EventTarget {
     this.cursors = new Map();
     this.selected = read(sessionStorage, SELECTED);
     this.sending = 0;
+    /** Files that are on their way: an order waits for them, or it would be one without them. */
+    this.uploading = 0;
     this.film = read(localStorage, FILM) ?? EMPTY_FILM;
     this.filmFields = null;
     this.prices = new Map();

@@ -16,7 +16,7 @@ from runpod.serverless.utils import rp_ssrf
 from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..deadline import Deadline
-from ..settings import MEGABYTE, Settings
+from ..settings import Settings
 from ..storage.bucket import bucket_from_settings
 from ..storage.s3_client import presigned_url, s3_client
 from .isolate import run_isolated
@@ -179,7 +179,7 @@ def _invalid(field: str, what: str) -> WorkerError:
 
 def _too_large(field: str, max_bytes: int) -> WorkerError:
     return WorkerError(
-        ErrorCode.MEDIA_REJECTED, f"{field} is larger than {max_bytes / MEGABYTE:g} MB.", field=field
+        ErrorCode.MEDIA_REJECTED, f"{field} is larger than {max_bytes / 1_000_000:g} MB.", field=field
     )
 
 

@@ -14,7 +14,7 @@ from ..catalog.family import Installed, Movement, Recipe, preferred
 from ..catalog.files import ModelFile
 from ..catalog.inputs import Feature
 from ..catalog.own_loras import OwnLora
-from .geometry import DELIVERED, PREVIEW, PREVIEW_SECONDS, canvas_for, frames_to_generate
+from .geometry import DELIVERED, PREVIEW, PREVIEW_SECONDS, Size, canvas_for, frames_to_generate
 from .parts import CameraPlan, ControlPlan
 from .plan import Plan
 from .refusals import no_such_field, refused
@@ -34,38 +34,24 @@ def make_plan(
     """Turn a checked job into a plan.
 
     Arguments:
-        job: the caller's wishes.
         installed: tells whether a model file is here; decides between files that can stand in for each other.
         default_camera: the operator's choice for jobs that name no camera and have no control.
         pro_guidance: the operator's choice for recipes that are guided.
-        offered: the families that a job may name; None: all. One that names none gets the first of which a
-            recipe is installed, else the first.
+        offered: the families that a job may name, the first that is installed being its default; None: all.
         among: what can be made; None: the project's own catalogue.
         own_loras: the operator's, by name.
 
     Raises:
-        WorkerError: OVER_BUDGET if the job costs more than its max_credits; MODEL_NOT_INSTALLED for a family
-            that is not offered; INVALID_INPUT for what the recipe does not have, and for a camera_strength
-            without a camera.
+        WorkerError: OVER_BUDGET; MODEL_NOT_INSTALLED for a family that is not offered; INVALID_INPUT for what
+            the recipe does not have, and for a camera_strength without a camera.
     """
-    price = job.credits
-    if job.max_credits is not None and price > job.max_credits:
-        raise WorkerError(
-            ErrorCode.OVER_BUDGET,
-            f"The job costs {price} credits, more than its max_credits of {job.max_credits}.",
-            field="max_credits",
-        )
+    _require_affordable(job)
     recipe = _recipe(job, offered, among or catalogue(), installed)
-    spatial = _switch(job, recipe, Feature.SPATIAL_UPSCALER)
-    if job.preview and not job.given("spatial_upscaler"):
-        # A first stage of 224x128 would decide a preview's composition: smaller than the model was made for.
-        # The smallest of ComfyUI's templates is 640x352.
-        spatial = False
-    temporal = _switch(job, recipe, Feature.TEMPORAL_UPSCALER)
+    spatial, temporal = _spatial_upscaler(job, recipe), _switch(job, recipe, Feature.TEMPORAL_UPSCALER)
     camera, sentence = _camera(job, recipe, default_camera)
     control = _control(job, recipe, installed)
-    delivered = PREVIEW[job.aspect] if job.preview else DELIVERED[job.resolution, job.aspect]
-    seconds = PREVIEW_SECONDS if job.preview else job.duration
+    guidance, downscale = recipe.guidance, control.model.reference_downscale if control else 1
+    delivered, seconds = _delivered(job)
     latent, base_fps = recipe.family.latent, recipe.family.rates.base
     fps = 2 * base_fps if temporal else base_fps
     plan = Plan(
@@ -77,16 +63,9 @@ def make_plan(
         sentence=sentence,
         seed=secrets.randbelow(MAX_SEED + 1) if job.seed is None else job.seed,
         steps=_steps(job, recipe),
-        guidance=recipe.guidance.chosen(pro_guidance, has_control=control is not None)
-        if recipe.guidance
-        else None,
+        guidance=guidance.chosen(pro_guidance, has_control=control is not None) if guidance else None,
         delivered=delivered,
-        canvas=canvas_for(
-            delivered,
-            latent,
-            reference_downscale=control.model.reference_downscale if control else 1,
-            two_stage=spatial,
-        ),
+        canvas=canvas_for(delivered, latent, reference_downscale=downscale, two_stage=spatial),
         seconds=seconds,
         base_fps=base_fps,
         fps=fps,
@@ -100,7 +79,7 @@ def make_plan(
         camera=camera,
         control=control,
         files=_files(recipe, job.precision, camera, control, installed),
-        credits=price,
+        credits=job.credits,
     )
     return with_ways(job, plan, own_loras or {})
 
@@ -152,6 +131,30 @@ def not_offered(model: str, here: Collection[str]) -> WorkerError:
     return WorkerError(
         ErrorCode.MODEL_NOT_INSTALLED, f"This endpoint does not offer {model}: {instead}.", field="model"
     )
+
+
+def _require_affordable(job: JobInput) -> None:
+    if job.max_credits is not None and job.credits > job.max_credits:
+        raise WorkerError(
+            ErrorCode.OVER_BUDGET,
+            f"The job costs {job.credits} credits, more than its max_credits of {job.max_credits}.",
+            field="max_credits",
+        )
+
+
+def _delivered(job: JobInput) -> tuple[Size, int]:
+    if job.preview:
+        return PREVIEW[job.aspect], PREVIEW_SECONDS
+    return DELIVERED[job.resolution, job.aspect], job.duration
+
+
+def _spatial_upscaler(job: JobInput, recipe: Recipe) -> bool:
+    """A first stage of 224x128 would decide a preview's composition: smaller than the model was made for.
+
+    The smallest of ComfyUI's templates is 640x352.
+    """
+    wanted = _switch(job, recipe, Feature.SPATIAL_UPSCALER)
+    return wanted and (not job.preview or job.given("spatial_upscaler"))
 
 
 def _steps(job: JobInput, recipe: Recipe) -> int:

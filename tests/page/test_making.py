@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
+from playwright.sync_api import Route as Request
 
 from local.runpod import Emulator, Job, Route, Script
 from ltx2_api.prices import CREDITS
@@ -162,6 +163,30 @@ def test_an_image_is_uploaded_and_is_where_the_video_starts(
     assert re.fullmatch(r"s3://videos/uploads/ada/[0-9a-f-]+\.jpg", job.submission.input["image_url"])
     page.get_by_role("button", name="Remove the start image").click()
     expect(page.get_by_label("Hold on to it")).to_have_count(0)
+
+
+def test_an_order_waits_for_a_file_that_is_on_its_way(
+    visitor: Visitor, runpod: Emulator, delivered: Deliveries
+) -> None:
+    page = visitor.open()
+    write(page, "It goes on.")
+    on_its_way: list[Request] = []
+
+    def hold(request: Request) -> None:
+        on_its_way.append(request)
+
+    page.route("**/uploads/ada/**", hold)
+    _give(page, delivered.poster, "chosen")
+    expect(page.get_by_text("A file is still on its way.")).to_be_visible()
+    page.locator("#generate").click(force=True)  # it says that it is disabled
+    until(lambda: page.evaluate("1") and on_its_way, "the upload has begun")
+    on_its_way[0].continue_()
+    expect(page.get_by_text(re.compile(r"start\.jpg · \d+ kB"))).to_be_visible()
+    assert not runpod.jobs
+    page.locator("#generate").click()
+    until(lambda: runpod.jobs, "the order is sent")
+    (job,) = runpod.jobs.values()
+    assert "image_url" in job.submission.input
 
 
 def _give(page: Page, picture: bytes, way: str) -> None:

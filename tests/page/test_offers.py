@@ -1,0 +1,47 @@
+"""The form of an endpoint that offers everything that the contract has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mypy_boto3_s3 import S3Client
+from playwright.sync_api import expect
+
+from local.runpod import Emulator
+from tests.page.conftest import Visitor, until
+from tests.page.screen import write
+from tests.studio import small_bucket
+from tests.studio.small_studio import Studio, running, sqlite
+
+
+@pytest.fixture
+def studio(runpod: Emulator, s3_server: str, bucket: S3Client, tmp_path: Path) -> Iterator[Studio]:
+    links = small_bucket.links(s3_server)
+    with running(runpod, sqlite(tmp_path), links=links, offer=("all",)) as studio:
+        yield studio
+
+
+def test_every_way_that_is_offered_can_be_asked_for(
+    visitor: Visitor, runpod: Emulator, delivered: small_bucket.Deliveries
+) -> None:
+    page = visitor.open(height=1600)
+    write(page, "A calm sea.")
+    page.get_by_label("Shape").select_option("9:16")
+    page.get_by_label("Length").fill("7")
+    page.get_by_label("Length").blur()
+    expect(page.locator("#generate")).to_contain_text("credits")
+    for section in page.locator("summary").all()[1:]:
+        section.click()
+    page.get_by_role("group", name="What to make").get_by_role("button", name="Add one").first.click()
+    page.get_by_label("At", exact=True).fill("2")
+    page.get_by_label("At", exact=True).blur()
+    frame = {"name": "frame.jpg", "mimeType": "image/jpeg", "buffer": delivered.poster}
+    key = page.get_by_role("group", name="Keyframes 1")
+    key.get_by_label("Image: choose a file").set_input_files(frame)  # type: ignore[arg-type]
+    expect(key.get_by_text("frame.jpg ·")).to_be_visible()
+    page.locator("#generate").click()
+    until(lambda: runpod.jobs, "the order is sent")
+    (job,) = runpod.jobs.values()
+    sent = job.submission.input
+    assert (sent["aspect"], sent["duration"], sent["keyframes"][0]["at"]) == ("9:16", 7, 2)
+    assert sent["keyframes"][0]["image_url"].startswith("s3://")
