@@ -2,22 +2,27 @@
 
 Usage: python -m tests.reference.compare COMFYUI_DIR WORK_DIR TINY_DIR < prompts > comparisons
 
-`prompts` are graphs in ComfyUI's API format by name, as compare_jobs.py wants them; both sides of the pipe
-are JSON. Everything is computed in 32 bits on the CPU, from the same small weights, noise and contexts.
-TINY_DIR has the project's tiny weights.
+`prompts` are graphs in ComfyUI's API format by family and name, as compare_jobs.py wants them; both sides of
+the pipe are JSON. Everything is computed in 32 bits on the CPU, from the same small weights, noise and
+contexts. TINY_DIR has the project's tiny weights.
 """
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-TINY_CHECKPOINT = Path("checkpoints", "ltx-2-19b-distilled-fp8.safetensors")
-TINY_UPSCALERS = {
-    which: Path("latent_upscale_models", f"ltx-2-{which}-upscaler-x2-1.0.safetensors")
-    for which in ("spatial", "temporal")
+TINY_CHECKPOINTS = {
+    "ltx-2": Path("checkpoints", "ltx-2-19b-distilled-fp8.safetensors"),
+    "ltx-2.3": Path("checkpoints", "ltx-2.3-22b-dev-fp8.safetensors"),
 }
-#: Jobs on weights of thirty blocks, by the graph's own block of guidance.
-DEEP_JOBS = {"pro:block 29"}
+#: Of the tiny weights, the upscalers that a family has.
+TINY_UPSCALERS = {
+    "ltx-2": {"spatial": "spatial-upscaler-x2-1.0", "temporal": "temporal-upscaler-x2-1.0"},
+    "ltx-2.3": {"spatial": "spatial-upscaler-x2-1.1", "temporal": "temporal-upscaler-x2-1.0"},
+}
+#: The job on weights of thirty blocks, where the graph's own block of guidance is compared with Lightricks'.
+DEEP_JOB = "pro:own block"
 
 
 def _import_comfyui(folder: str) -> None:
@@ -39,6 +44,16 @@ def main(comfyui: str, work: str, tiny: str) -> None:
     # Two threads on operations so small wait for each other, ten times as long beside any other process.
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
+    found = {
+        family: _compared(Path(work, family), Path(tiny), family, jobs) for family, jobs in prompts.items()
+    }
+    json.dump(found, answer)
+
+
+def _compared(models: Path, tiny: Path, family: str, jobs: dict[str, Any]) -> dict[str, Any]:
+    """Compare a family's models and jobs."""
+    from ltx_pipelines.utils import constants
+
     from tests.reference import weights
     from tests.reference.compare_jobs import JobCases
     from tests.reference.compare_models import ModelCases
@@ -46,22 +61,39 @@ def main(comfyui: str, work: str, tiny: str) -> None:
     from tests.reference.lightricks import Lightricks
     from tests.reference.record import Record
 
-    models = Path(work)
-    weights.write(models)
-    graph, record = GraphRunner(models, Path(tiny)), Record()
+    transformer = weights.write(models, family).checkpoint["transformer"]
+    # The folder that was named last is looked into first: the families' files have the same names.
+    graph, record = GraphRunner(tiny, models), Record()
     theirs = Lightricks(models, weights.CHECKPOINT, weights.UPSCALERS)
     upscalers = {which: path.name for which, path in weights.UPSCALERS.items()}
     ModelCases(models / weights.CHECKPOINT, upscalers, graph, theirs, record).run()
-    own = Lightricks(Path(tiny), TINY_CHECKPOINT, TINY_UPSCALERS)
-    upscalers = {which: path.name for which, path in TINY_UPSCALERS.items()}
-    ModelCases(
-        Path(tiny, TINY_CHECKPOINT), upscalers, graph, own, record, label="tiny weights, "
-    ).run_on_tiny()
-    deep = {name: prompts.pop(name) for name in list(prompts) if name in DEEP_JOBS}
-    JobCases(graph, theirs, record, weights.CHECKPOINT.name, stg_block=1).run(prompts)
+
+    upscalers = {which: f"{family}-{name}.safetensors" for which, name in TINY_UPSCALERS[family].items()}
+    paths = {which: Path("latent_upscale_models", name) for which, name in upscalers.items()}
+    own = Lightricks(tiny, TINY_CHECKPOINTS[family], paths)
+    checkpoint = tiny / TINY_CHECKPOINTS[family]
+    ModelCases(checkpoint, upscalers, graph, own, record, label="tiny weights, ").run_on_tiny()
+
+    widths = weights.text_widths(transformer)
+    deep_job = jobs.pop(DEEP_JOB)
+    JobCases(graph, theirs, record, weights.CHECKPOINT.name, family=family, widths=widths, stg_block=1).run(
+        jobs
+    )
     deeper = Lightricks(models, weights.DEEP, weights.UPSCALERS)
-    JobCases(graph, deeper, record, weights.DEEP.name).run(deep)
-    json.dump(record.as_data(), answer)
+    params = {"ltx-2": constants.LTX_2_PARAMS, "ltx-2.3": constants.LTX_2_3_PARAMS}[family]
+    (block,) = params.video_guider_params.stg_blocks
+    deep = JobCases(
+        graph,
+        deeper,
+        record,
+        weights.DEEP.name,
+        family=family,
+        widths=widths,
+        stg_block=block,
+        is_graph_s=True,
+    )
+    deep.run({DEEP_JOB: deep_job})
+    return record.as_data()
 
 
 if __name__ == "__main__":

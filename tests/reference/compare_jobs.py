@@ -22,7 +22,7 @@ from tests.reference import graph_runner, lightricks
 from tests.reference.graph_runner import GraphRunner, Prompt
 from tests.reference.lightricks import Lightricks, Size
 from tests.reference.record import Record
-from tests.reference.weights import TEXT_WIDTH, UPSCALERS
+from tests.reference.weights import UPSCALERS
 
 #: What adds up over a few steps of 32-bit numbers, relative to the latent's largest value.
 FLOAT = 5e-5
@@ -32,10 +32,15 @@ FULL = Size(256, 128, 25)
 FULL_48 = Size(256, 128, 49, 48.0)
 SOUND = 26  # latents of 25 frames' sound
 STEPS = 4  # of pro, here
-PERTURBED = constants.LTX_2_PARAMS.video_guider_params.stg_blocks[0]
 
 DISTILLED = torch.tensor(constants.DISTILLED_SIGMA_VALUES)
 REFINING = torch.tensor(constants.STAGE_2_DISTILLED_SIGMA_VALUES)
+#: Of a family's second stage: noise levels, and how strong the distilled LoRA is where there is one. Those of
+#: LTX-2.3 are ComfyUI's templates', which begin lower than ltx-pipelines.
+SECOND_STAGES = {
+    "ltx-2": (REFINING, 0.8),
+    "ltx-2.3": (torch.tensor([0.85, 0.725, 0.4219, 0.0]), 0.5),
+}
 
 Latents = tuple[torch.Tensor, torch.Tensor]
 
@@ -53,6 +58,12 @@ class Text:
         return ([[torch.cat([self.video, self.audio], -1), {"pooled_output": None}]],)
 
 
+def _inputs(prompt: Prompt, title: str) -> dict[str, Any]:
+    """The inputs of a node."""
+    (found,) = (node["inputs"] for node in prompt.values() if node["_meta"]["title"] == title)
+    return dict(found)
+
+
 class JobCases:
     """Compares jobs.
 
@@ -61,7 +72,10 @@ class JobCases:
         theirs: Lightricks' side.
         record: takes the comparisons.
         checkpoint: name of the file that both sides load.
-        stg_block: the block that guidance perturbs; None: the graph's.
+        family: name of the model's generation.
+        widths: how wide the text is for the picture and for the sound.
+        stg_block: the block that guidance perturbs.
+        is_graph_s: the graph's own block is compared with it; otherwise the graph gets it.
     """
 
     def __init__(
@@ -70,15 +84,20 @@ class JobCases:
         theirs: Lightricks,
         record: Record,
         checkpoint: str,
-        stg_block: int | None = None,
+        *,
+        family: str,
+        widths: tuple[int, int],
+        stg_block: int,
+        is_graph_s: bool = False,
     ) -> None:
         self._graph, self._theirs, self._record = graph, theirs, record
-        self._stg_block = stg_block
+        self._stg_block, self._is_graph_s = stg_block, is_graph_s
+        self._refining, self._lora_strength = SECOND_STAGES[family]
         self._rng = torch.Generator().manual_seed(7)
         self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=checkpoint)
         (audio_vae,) = graph.call("LTXVAudioVAELoader", ckpt_name=checkpoint)
         self._positive, self._negative = (
-            Text(self._random(1, 1024, TEXT_WIDTH), self._random(1, 1024, TEXT_WIDTH)) for _ in range(2)
+            Text(*(self._random(1, 1024, width) for width in widths)) for _ in range(2)
         )
         self._image = torch.rand(1, FULL.height, FULL.width, 3, generator=self._rng)
         self._frames = torch.rand(FIRST.frames, FIRST.height, FIRST.width, 3, generator=self._rng)
@@ -115,19 +134,22 @@ class JobCases:
         ours = self._run(prompt, "Stage 2 result")
         first = self._theirs_first(self._simple(), DISTILLED)
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
-        refined = self._theirs_second(first)
+        refined = self._theirs_second(prompt, first)
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
     def image(self, name: str, prompt: Prompt) -> None:
-        """A start image: compressed for the first stage, as it is for the second; strength in both."""
-        (strength,) = (float(part) for part in name.split()[-1:])
+        """A start image: compressed for the first stage, as it is for the second."""
+        strengths = [_inputs(prompt, f"Stage {stage} start image")["strength"] for stage in (1, 2)]
+        compression = _inputs(prompt, "Start image compression")["img_compression"]
         ours = self._run(prompt, "Stage 2 result")
-        (compressed,) = self._graph.call("LTXVPreprocess", image=self._image, img_compression=33)
+        (compressed,) = self._graph.call("LTXVPreprocess", image=self._image, img_compression=compression)
         first = self._theirs_first(
-            self._simple(), DISTILLED, [self._start_image(compressed, FIRST, strength)]
+            self._simple(self._with_lora(prompt)),
+            DISTILLED,
+            [self._start_image(compressed, FIRST, strengths[0])],
         )
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
-        refined = self._theirs_second(first, [self._start_image(self._image, FULL, strength)])
+        refined = self._theirs_second(prompt, first, [self._start_image(self._image, FULL, strengths[1])])
         self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
     def keyframes(self, name: str, prompt: Prompt) -> None:
@@ -140,9 +162,7 @@ class JobCases:
             "Stage 2 noise": (graph_runner.GivenNoise(*self._refining_noise, guides=noises[1]),),
         }
         ours = self._run(prompt, "Stage 2 guide removal", given)
-        (frame,) = (
-            node["inputs"] for node in prompt.values() if node["_meta"]["title"] == "Stage 1 keyframe"
-        )
+        frame = _inputs(prompt, "Stage 1 keyframe")
 
         def conditionings(image: torch.Tensor, key: torch.Tensor, size: Size) -> list[ConditioningItem]:
             fitted = torch.nn.functional.interpolate(
@@ -200,9 +220,9 @@ class JobCases:
         first = self._theirs_first(denoise, LTX2Scheduler().execute(steps=STEPS))
         self._both(f"{name}, stage 1", ours["Stage 1 result"], first)
         self._record.counts[f"{name}: passes a step"] = sum(rows) / STEPS
-        if self._stg_block is not None:  # the second stage has no guidance: once is enough
+        if not self._is_graph_s:  # the second stage has no guidance: once is enough
             ours = self._run(prompt, "Stage 2 result")
-            refined = self._theirs_second(first, transformer=self._theirs.transformer(("plain", 0.8)))
+            refined = self._theirs_second(prompt, first)
             self._both(f"{name}, stage 2", ours["Stage 2 result"], refined)
 
     def temporal(self, name: str, prompt: Prompt) -> None:
@@ -321,8 +341,8 @@ class JobCases:
             for title in ("Distilled LoRA", "Detailer LoRA", "Control LoRA")
         }
         is_guided = any(node["class_type"] == "LTX2Guider" for node in prompt.values())
-        has_block = self._stg_block is None or not is_guided
-        block = {} if has_block else {"Stage 1 guider": {"stg_block": self._stg_block}}
+        is_given = is_guided and not self._is_graph_s
+        block = {"Stage 1 guider": {"stg_block": self._stg_block}} if is_given else {}
         return self._graph.run(
             prompt, wanted, self._given | dict(given or {}), loras | block | dict(changed or {})
         )
@@ -340,6 +360,11 @@ class JobCases:
             hook.remove()
 
     # --- Lightricks' side --------------------------------------------------------------------------
+
+    def _with_lora(self, prompt: Prompt) -> Any:
+        """The transformer with the distilled LoRA, if the graph has one."""
+        has_one = any(node["_meta"]["title"] == "Distilled LoRA" for node in prompt.values())
+        return self._theirs.transformer(*([("plain", self._lora_strength)] if has_one else []))
 
     def _simple(self, transformer: Any = None) -> Any:
         text = self._positive
@@ -368,13 +393,11 @@ class JobCases:
         rescale: float,
         transformer: Any = None,
     ) -> Any:
-        block = PERTURBED if self._stg_block is None else self._stg_block
-
         def factory(cfg: float, negative: torch.Tensor) -> Any:
             params = MultiModalGuiderParams(
                 cfg_scale=cfg,
                 stg_scale=stg,
-                stg_blocks=[block],
+                stg_blocks=[self._stg_block],
                 modality_scale=modality,
                 rescale_scale=rescale,
             )
@@ -395,16 +418,13 @@ class JobCases:
         return self._theirs.sample(denoise, sigmas, noise, FIRST, conditionings or [])
 
     def _theirs_second(
-        self,
-        first: Latents,
-        conditionings: list[ConditioningItem] | None = None,
-        transformer: Any = None,
+        self, prompt: Prompt, first: Latents, conditionings: list[ConditioningItem] | None = None
     ) -> Latents:
         upscaled = upsample_video(first[0], self._theirs.video_encoder, self._theirs.upscaler("spatial"))
         noise = lightricks.GivenNoise(*self._refining_noise)
         start = upscaled, first[1]
         return self._theirs.sample(
-            self._simple(transformer), REFINING, noise, FULL, conditionings or [], start
+            self._simple(self._with_lora(prompt)), self._refining, noise, FULL, conditionings or [], start
         )
 
     def _start_image(self, pixels: torch.Tensor, size: Size, strength: float) -> ConditioningItem:

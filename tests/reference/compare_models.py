@@ -6,10 +6,11 @@ from typing import Any
 
 import comfy.model_management
 import torch
+from comfy.text_encoders.lt import DualLinearProjection
 from ltx_core.model.transformer import Modality
 from ltx_core.model.upsampler import upsample_video
 from ltx_core.text_encoders.gemma.embeddings_processor import EmbeddingsProcessor
-from ltx_core.text_encoders.gemma.feature_extractor import FeatureExtractorV1
+from ltx_core.text_encoders.gemma.feature_extractor import FeatureExtractorV1, FeatureExtractorV2
 from ltx_core.tools import AudioLatentTools, VideoLatentTools
 from ltx_core.types import AudioLatentShape, VideoLatentShape, VideoPixelShape
 from safetensors.torch import load_file
@@ -23,6 +24,20 @@ FLOAT = 1e-5
 #: The same where tokens have positions, of picture, sound or text: their largest angles are thousands, which
 #: 32 bits round in the fourth decimal.
 POSITIONS = 4e-5
+
+
+def _projections(checkpoint: Path) -> list[torch.nn.Linear]:
+    """What Gemma's layers go through: one for both, or one for the picture and one for the sound."""
+    state = load_file(checkpoint)
+    found = []
+    for name in ("aggregate_embed", "video_aggregate_embed", "audio_aggregate_embed"):
+        weight = state.get(f"text_embedding_projection.{name}.weight")
+        bias = state.get(f"text_embedding_projection.{name}.bias")
+        if weight is not None:
+            layer = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+            layer.load_state_dict({"weight": weight} | ({} if bias is None else {"bias": bias}))
+            found.append(layer)
+    return found
 
 
 class ModelCases:
@@ -48,10 +63,9 @@ class ModelCases:
         self._graph, self._theirs, self._record = graph, theirs, record
         self._rng = torch.Generator().manual_seed(1)
         self._model, _, self._vae = graph.call("CheckpointLoaderSimple", ckpt_name=checkpoint.name)
-        projection = load_file(checkpoint)["text_embedding_projection.aggregate_embed.weight"].float()
-        self._text_width = projection.shape[0]
-        self._projection = torch.nn.Linear(projection.shape[1], self._text_width, bias=False)
-        self._projection.weight.data = projection
+        self._projections = _projections(checkpoint)
+        widths = [projection.out_features for projection in self._projections]
+        self._widths = widths if len(widths) > 1 else 2 * widths
 
     def _random(self, *shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=self._rng)
@@ -92,25 +106,36 @@ class ModelCases:
     def text(self) -> torch.Tensor:
         """Gemma's layers, normalised, projected, through both connectors; Gemma itself is not run."""
         words, layers = 37, 49
-        hidden = self._random(1, 1024, self._text_width, layers) * 3 + 0.2
+        hidden = self._random(1, 1024, self._projections[0].in_features // layers, layers) * 3 + 0.2
         mask = torch.zeros(1, 1024, dtype=torch.long)
         mask[:, -words:] = 1
-        ledger = self._theirs
+        extractor, features = self._features(hidden[:, -words:])
         processor = EmbeddingsProcessor(
-            feature_extractor=FeatureExtractorV1(self._projection, is_av=True),
-            video_connector=ledger.connector("video"),
-            audio_connector=ledger.connector("audio"),
+            feature_extractor=extractor,
+            video_connector=self._theirs.connector("video"),
+            audio_connector=self._theirs.connector("audio"),
         )
         theirs = processor.process_hidden_states(tuple(hidden.unbind(-1)), mask)
-        # ComfyUI's own code for this is in the text encoder (comfy/text_encoders/lt.py), behind Gemma.
-        seen = hidden[:, -words:]
-        low, high = seen.amin(dim=(1, 2), keepdim=True), seen.amax(dim=(1, 2), keepdim=True)
-        seen = 8.0 * (seen - seen.mean(dim=(1, 2), keepdim=True)) / (high - low + 1e-6)
-        features = self._projection(seen.reshape(1, words, -1))
         ours = self._model.model.diffusion_model.preprocess_text_embeds(features, unprocessed=True)
-        self._compare("text for the picture", ours[..., : self._text_width], theirs.video_encoding, POSITIONS)
-        self._compare("text for the sound", ours[..., self._text_width :], theirs.audio_encoding, POSITIONS)
+        picture, sound = ours.split(self._widths, dim=-1)
+        self._compare("text for the picture", picture, theirs.video_encoding, POSITIONS)
+        self._compare("text for the sound", sound, theirs.audio_encoding, POSITIONS)
         return ours
+
+    def _features(self, seen: torch.Tensor) -> tuple[Any, torch.Tensor]:
+        """Lightricks' projection of Gemma's layers, and what ComfyUI's gives for those of the words."""
+        if len(self._projections) > 1:
+            video, audio = self._projections
+            both = DualLinearProjection(
+                video.in_features, video.out_features, audio.out_features, operations=torch.nn
+            )
+            both.video_aggregate_embed, both.audio_aggregate_embed = video, audio
+            return FeatureExtractorV2(video, seen.shape[2], audio), both(seen.movedim(-1, 1))
+        # ComfyUI's own code for this is in the text encoder (comfy/text_encoders/lt.py), behind Gemma.
+        (projection,) = self._projections
+        low, high = seen.amin(dim=(1, 2), keepdim=True), seen.amax(dim=(1, 2), keepdim=True)
+        normal = 8.0 * (seen - seen.mean(dim=(1, 2), keepdim=True)) / (high - low + 1e-6)
+        return FeatureExtractorV1(projection, is_av=True), projection(normal.flatten(2))
 
     def transformer(
         self,
@@ -141,7 +166,7 @@ class ModelCases:
         audio_state = AudioLatentTools(components.audio_patchifier, audio_shape).create_initial_state(
             "cpu", torch.float32, audio
         )
-        text = context.split(self._text_width, dim=-1)
+        text = context.split(self._widths, dim=-1)
         timesteps = (masks * level).flatten(2).mT
         modalities = (
             Modality(video_state.latent, level, timesteps, video_state.positions, text[0]),

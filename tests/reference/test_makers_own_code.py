@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ltx2_api.job import JobInput
+from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.engine import EngineOptions
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.geometry import Size
@@ -33,7 +34,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "image:0.5": IMAGE | {"image_strength": 0.5},
     "pro:full": PRO,
     "pro:plain": PRO,
-    "pro:block 29": PRO,
+    "pro:own block": PRO,
     "control:full size 1.0": CONTROL,
     "control:full size 0.5": {"control": EDGES | {"strength": 0.5}} | IMAGE,
     "control:half size 1.0": CONTROL,
@@ -45,11 +46,16 @@ JOBS: dict[str, dict[str, Any]] = {
     "detailer": {"detailer": True},
     "temporal": {"temporal_upscaler": True},
 }
+#: Of the families but the first: what differs in them.
+OTHER_JOBS = {"image:its own strengths": IMAGE, "pro:full": PRO, "pro:own block": PRO}
+FAMILIES = [family.name for family in catalogue().families]
+CASES = {FAMILIES[0]: JOBS} | dict.fromkeys(FAMILIES[1:], OTHER_JOBS)
 
 
-def small(name: str, raw: dict[str, Any]) -> Prompt:
+def small(family: str, name: str, raw: dict[str, Any]) -> Prompt:
     """A job's graph, small enough to be computed twice in a second."""
-    job, _ = JobInput.parse({"prompt": "a cat", "seed": 1, "camera": "none", "audio": False} | raw)
+    given = {"prompt": "a cat", "seed": 1, "camera": "none", "audio": False, "model": family}
+    job, _ = JobInput.parse(given | raw)
     plan = make_plan(
         job,
         installed=lambda file: file.id != "control_union",
@@ -69,14 +75,18 @@ def small(name: str, raw: dict[str, Any]) -> Prompt:
 
 @pytest.fixture(scope="module")
 def compared(engine_options: EngineOptions, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Everything that was compared; one process of the engine's Python does it all."""
+    """Everything that was compared, by family; one process of the engine's Python does it all."""
+    prompts = {
+        family: {name: small(family, name, raw) for name, raw in jobs.items()}
+        for family, jobs in CASES.items()
+    }
     done = subprocess.run(
         [
             *(engine_options.python, "-m", "tests.reference.compare"),
             *(engine_options.comfyui_dir, tmp_path_factory.mktemp("models"), engine_options.models_dirs[0]),
         ],
         cwd=ROOT,
-        input=json.dumps({name: small(name, raw) for name, raw in JOBS.items()}),
+        input=json.dumps(prompts),
         capture_output=True,
         text=True,
         timeout=280,
@@ -96,20 +106,26 @@ def differing(rows: list[dict[str, Any]], wanted: Callable[[str], bool]) -> list
     ]
 
 
-def test_the_models_compute_what_lightricks_models_compute(compared: Any) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_models_compute_what_lightricks_models_compute(compared: Any, family: str) -> None:
     others = {name.split(":")[0] for name in JOBS} | {"tiny"}
-    assert not differing(compared["rows"], lambda name: name.split()[0].rstrip(",") not in others)
+    assert not differing(compared[family]["rows"], lambda name: name.split()[0].rstrip(",") not in others)
 
 
-def test_the_project_s_tiny_weights_load_in_both(compared: Any) -> None:
-    assert not differing(compared["rows"], lambda name: name.startswith("tiny weights, "))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_project_s_tiny_weights_load_in_both(compared: Any, family: str) -> None:
+    assert not differing(compared[family]["rows"], lambda name: name.startswith("tiny weights, "))
 
 
-@pytest.mark.parametrize("job", JOBS)
-def test_a_job_is_what_lightricks_pipelines_make(compared: Any, job: str) -> None:
-    assert not differing(compared["rows"], lambda name: name.startswith(job.replace(":", " ") + ","))
+@pytest.mark.parametrize(("family", "job"), [(family, job) for family, jobs in CASES.items() for job in jobs])
+def test_a_job_is_what_lightricks_pipelines_make(compared: Any, family: str, job: str) -> None:
+    rows = compared[family]["rows"]
+    assert not differing(rows, lambda name: name.startswith(job.replace(":", " ") + ","))
 
 
-def test_the_full_guidance_takes_four_passes_a_step_and_the_plain_one_two(compared: Any) -> None:
-    passes = {"full": 4, "plain": 2, "block 29": 4}
-    assert compared["counts"] == {f"pro {name}: passes a step": count for name, count in passes.items()}
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_full_guidance_takes_four_passes_a_step_and_the_plain_one_two(compared: Any, family: str) -> None:
+    passes = {"pro:full": 4, "pro:plain": 2, "pro:own block": 4}
+    assert compared[family]["counts"] == {
+        f"{job.replace(':', ' ')}: passes a step": passes[job] for job in CASES[family] if job in passes
+    }

@@ -6,6 +6,7 @@ blocks, statistics that are not 0 and 1, 32-bit floats: what differs between two
 
 import json
 import zlib
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,12 @@ from ltx_core.text_encoders.gemma.embeddings_connector import (
 )
 from safetensors.torch import save_file
 
-from local.tiny.configuration import published
+from local.tiny.configuration import Configuration, published
 
 State = dict[str, torch.Tensor]
 
 CHECKPOINT = Path("checkpoints", "small.safetensors")
-#: The same with so many blocks that the one is there which LTX-2's guidance perturbs.
+#: The same with so many blocks that the one is there which the family's guidance perturbs.
 DEEP, DEEP_BLOCKS = Path("checkpoints", "deep.safetensors"), 30
 UPSCALERS = {
     which: Path("latent_upscale_models", f"{which}.safetensors") for which in ("spatial", "temporal")
@@ -39,8 +40,8 @@ UPSCALERS = {
 LORAS = {"plain": None, "union": {"reference_downscale_factor": "2"}}
 
 TEXT_WIDTH = 64
-PUBLISHED = published("ltx-2")
-TRANSFORMER: dict[str, Any] = PUBLISHED.checkpoint["transformer"] | {
+#: Sizes of the transformer, of those that a configuration names.
+TRANSFORMER: dict[str, Any] = {
     "num_layers": 3,
     "num_attention_heads": 2,
     "attention_head_dim": 64,
@@ -49,13 +50,46 @@ TRANSFORMER: dict[str, Any] = PUBLISHED.checkpoint["transformer"] | {
     "audio_attention_head_dim": 32,
     "audio_cross_attention_dim": 64,
     "caption_channels": TEXT_WIDTH,
-    "connector_num_attention_heads": 2,
     "connector_attention_head_dim": 32,
+    "audio_connector_num_attention_heads": 2,
+    "audio_connector_attention_head_dim": 32,
 }
 
 
-def _video_vae() -> dict[str, Any]:
-    config: dict[str, Any] = deepcopy(PUBLISHED.checkpoint["vae"])
+def small(family: str) -> Configuration:
+    """A family's configuration, shrunk to what two implementations compute in a moment."""
+    full = published(family)
+    parts = full.checkpoint
+    transformer = parts["transformer"] | {
+        key: value for key, value in TRANSFORMER.items() if key in parts["transformer"]
+    }
+    # A connector is as wide as the text that it gets.
+    widths = text_widths(transformer)
+    transformer["connector_num_attention_heads"] = widths[0] // 32
+    return Configuration(
+        checkpoint=parts
+        | {
+            "transformer": transformer,
+            "vae": _video_vae(parts["vae"]),
+            "audio_vae": _audio_vae(parts["audio_vae"]),
+            "vocoder": _vocoder(parts["vocoder"]),
+        },
+        upscalers={
+            which: sizes | {"_class_name": "LatentUpsampler", "mid_channels": 64, "num_blocks_per_stage": 2}
+            for which, sizes in full.upscalers.items()
+        },
+    )
+
+
+def text_widths(transformer: Mapping[str, Any]) -> tuple[int, int]:
+    """How wide the connectors' text is for the picture and for the sound."""
+    if transformer.get("caption_proj_before_connector"):
+        return transformer["cross_attention_dim"], transformer["audio_cross_attention_dim"]
+    return TEXT_WIDTH, TEXT_WIDTH
+
+
+def _video_vae(full: dict[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = deepcopy(full)
     for _, settings in config["encoder_blocks"] + config["decoder_blocks"]:
         if "num_layers" in settings:
             settings["num_layers"] = 1
@@ -69,26 +103,29 @@ def _video_vae() -> dict[str, Any]:
     }
 
 
-def _audio_vae() -> dict[str, Any]:
-    config: dict[str, Any] = deepcopy(PUBLISHED.checkpoint["audio_vae"])
+def _audio_vae(full: dict[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = deepcopy(full)
     config["model"]["params"]["ddconfig"] |= {"num_res_blocks": 1}
     return config
 
 
-CONFIG: dict[str, Any] = {
-    "transformer": TRANSFORMER,
-    "vae": _video_vae(),
-    "audio_vae": _audio_vae(),
-    "vocoder": PUBLISHED.checkpoint["vocoder"] | {"upsample_initial_channel": 128},
-}
+def _vocoder(full: dict[str, Any]) -> dict[str, Any]:
+    if "vocoder" not in full:
+        return full | {"upsample_initial_channel": 128}
+    return {stage: sizes | {"upsample_initial_channel": 128} for stage, sizes in full.items()}
 
 
 def _random(module: Any, seed: str) -> State:
     rng = torch.Generator().manual_seed(zlib.crc32(seed.encode()))
-    return {key: _value(key, value.shape, rng) for key, value in module.state_dict().items()}
+    # Filters of a resampler are constants, which both sides compute alike.
+    state = {key: value for key, value in module.state_dict().items() if not key.endswith(".filter")}
+    kept = {key: value.clone() for key, value in module.state_dict().items() if key not in state}
+    return kept | {key: _value(key, value.shape, rng) for key, value in state.items()}
 
 
 def _value(key: str, shape: torch.Size, rng: torch.Generator) -> torch.Tensor:
+    if "mel_stft" in key:
+        return torch.randn(shape, generator=rng).abs() / shape[-1] ** 0.5  # of a transform, any will do
     if "std-of-means" in key:
         return 0.5 + torch.rand(shape, generator=rng)
     normal = torch.randn(shape, generator=rng)
@@ -99,7 +136,7 @@ def _value(key: str, shape: torch.Size, rng: torch.Generator) -> torch.Tensor:
     return normal / shape[1:].numel() ** 0.5
 
 
-def _checkpoint(config: dict[str, Any]) -> State:
+def _checkpoint(config: dict[str, dict[str, Any]]) -> State:
     transformer = "model.diffusion_model."
     modules = {
         transformer: LTXModelConfigurator,
@@ -121,8 +158,16 @@ def _checkpoint(config: dict[str, Any]) -> State:
         }
     hidden = TEXT_WIDTH * 49
     rng = torch.Generator().manual_seed(5)
-    projection = torch.randn(TEXT_WIDTH, hidden, generator=rng) / hidden**0.5
-    return state | {"text_embedding_projection.aggregate_embed.weight": projection}
+    video, audio = text_widths(config["transformer"])
+    outputs = {"aggregate_embed": TEXT_WIDTH}
+    if config["transformer"].get("caption_proj_before_connector"):
+        outputs = {"video_aggregate_embed": video, "audio_aggregate_embed": audio}
+    for name, width in outputs.items():
+        projection = f"text_embedding_projection.{name}"
+        state[f"{projection}.weight"] = torch.randn(width, hidden, generator=rng) / hidden**0.5
+        if len(outputs) > 1:
+            state[f"{projection}.bias"] = 0.1 * torch.randn(width, generator=rng)
+    return state
 
 
 def _lora(checkpoint: State, seed: int) -> State:
@@ -138,24 +183,22 @@ def _lora(checkpoint: State, seed: int) -> State:
     return lora
 
 
-def write(folder: Path) -> None:
-    """Write every file into a folder of ComfyUI's models layout."""
+def write(folder: Path, family: str) -> Configuration:
+    """Write every file into a folder of ComfyUI's models layout, and say how large the models are."""
+    config = small(family)
     for name in ("checkpoints", "latent_upscale_models", "loras"):
-        (folder / name).mkdir()
-    checkpoint = _checkpoint(CONFIG)
-    _save(folder / CHECKPOINT, checkpoint, {"config": json.dumps(CONFIG)})
-    deep = CONFIG | {"transformer": TRANSFORMER | {"num_layers": DEEP_BLOCKS}}
+        (folder / name).mkdir(parents=True)
+    checkpoint = _checkpoint(config.checkpoint)
+    _save(folder / CHECKPOINT, checkpoint, {"config": json.dumps(config.checkpoint)})
+    deep = config.checkpoint | {"transformer": config.checkpoint["transformer"] | {"num_layers": DEEP_BLOCKS}}
     _save(folder / DEEP, _checkpoint(deep), {"config": json.dumps(deep)})
     for seed, (name, metadata) in enumerate(LORAS.items(), 7):
         _save(folder / "loras" / f"{name}.safetensors", _lora(checkpoint, seed), metadata)
     for which, path in UPSCALERS.items():
-        config = PUBLISHED.upscalers[which] | {
-            "_class_name": "LatentUpsampler",
-            "mid_channels": 64,
-            "num_blocks_per_stage": 2,
-        }
-        upscaler = LatentUpsamplerConfigurator.from_config(config)
-        _save(folder / path, _random(upscaler, which), {"config": json.dumps(config)})
+        sizes = config.upscalers[which]
+        upscaler = LatentUpsamplerConfigurator.from_config(sizes)
+        _save(folder / path, _random(upscaler, which), {"config": json.dumps(sizes)})
+    return config
 
 
 def _save(path: Path, state: State, metadata: dict[str, str] | None) -> None:
