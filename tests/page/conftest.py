@@ -25,7 +25,7 @@ addEventListener("securitypolicyviolation", (event) =>
 """
 
 
-# Not for the session: Playwright holds an event loop open in this thread, and other tests run loops of their own.
+# Not for the session: Playwright keeps an event loop running in this thread, where other tests run their own.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = browsers.find()
