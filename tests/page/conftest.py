@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from mypy_boto3_s3 import S3Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from local import browser as browsers
 from local.runpod import Emulator, Options
@@ -16,6 +16,7 @@ from tests.studio.small_studio import KEY, Studio, running, sqlite
 
 #: Milliseconds for anything that the page does by itself.
 PATIENCE = 15_000
+expect.set_options(timeout=PATIENCE)
 
 #: Written down by every document before its scripts run: what its policy refused.
 VIOLATIONS = """
@@ -24,7 +25,8 @@ addEventListener("securitypolicyviolation", (event) =>
 """
 
 
-@pytest.fixture(scope="session")
+# Not for the session: Playwright keeps an event loop running in this thread, where other tests run their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     found = browsers.find()
     assert found, browsers.MISSING
