@@ -15,19 +15,23 @@ from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.engine import EngineOptions
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.geometry import Size
+from ltx2_worker.plan.ways.spliced import spliced
 from ltx2_worker.workflow import Output, build, stand_ins
 from ltx2_worker.workflow.graph import Prompt
+from tests.reference import sources
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-URL = "https://example.org/file"
+URL = sources.URL
 IMAGE = {"image_url": URL}
 PRO = {"quality": "pro"}
 EDGES: dict[str, Any] = {"type": "canny", "video_url": URL, "preprocessed": True}
 CONTROL: dict[str, Any] = IMAGE | {"control": EDGES}
 
-#: Jobs by name; what stands before the colon is the method of compare_jobs.py that compares it.
+RESTYLE: dict[str, Any] = {"video_url": URL}
+
+#: Jobs by name; what stands before the colon is the function in compare_*.py that compares it.
 JOBS: dict[str, dict[str, Any]] = {
     "fast": {},
     "image:1.0": IMAGE | {"image_strength": 1.0},
@@ -45,6 +49,9 @@ JOBS: dict[str, dict[str, Any]] = {
     "sound": {"audio_url": URL, "audio": True},
     "detailer": {"detailer": True},
     "temporal": {"temporal_upscaler": True},
+    "restyle:0.8": {"restyle": RESTYLE | {"strength": 0.8}, "audio": True},
+    "restyle:0.4": {"restyle": RESTYLE | {"strength": 0.4}, "audio": True},
+    **{name: job.raw for name, job in sources.JOBS.items()},
 }
 #: Of the families but the first: what differs in them.
 OTHER_JOBS = {"image:its own strengths": IMAGE, "pro:full": PRO, "pro:own block": PRO}
@@ -61,11 +68,16 @@ def small(family: str, name: str, raw: dict[str, Any]) -> Prompt:
         installed=lambda file: file.id != "control_union",
         pro_guidance="plain" if "plain" in name else "full",
     )
+    if plan.cut:
+        plan = spliced(plan, plan.cut(sources.JOBS[name].source), has_sound=True)
+        assert plan.base_frames == sources.FRAMES
+    else:
+        plan = replace(plan, base_frames=25)
+    size = Size(256, 128) if plan.spatial_upscaler else Size(128, 64)
     plan = replace(
         plan,
-        canvas=Size(256, 128),
-        delivered=Size(256, 128),
-        base_frames=25,
+        canvas=size,
+        delivered=size,
         steps=4 if plan.quality == "pro" else plan.steps,
     )
     # Of a video so short, the end is somewhere else.
