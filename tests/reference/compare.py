@@ -54,7 +54,7 @@ def _compared(models: Path, tiny: Path, family: str, jobs: dict[str, Any]) -> di
     """Compare a family's models and jobs."""
     from ltx_pipelines.utils import constants
 
-    from tests.reference import compare_jobs, compare_sources, compare_ways, weights
+    from tests.reference import compare_jobs, compare_sources, compare_spans, compare_ways, weights
     from tests.reference.compare_models import ModelCases
     from tests.reference.graph_runner import GraphRunner
     from tests.reference.job_sides import Sides
@@ -75,6 +75,7 @@ def _compared(models: Path, tiny: Path, family: str, jobs: dict[str, Any]) -> di
     ModelCases(checkpoint, upscalers, graph, own, record, label="tiny weights, ").run_on_tiny()
 
     widths = weights.text_widths(transformer)
+    compare_spans.compare_spans(record)
     compared = {**compare_jobs.COMPARED, **compare_ways.COMPARED, **compare_sources.COMPARED}
     sides = Sides(graph, theirs, record, weights.CHECKPOINT.name, family=family, widths=widths, stg_block=1)
     for name, prompt in jobs.items():

@@ -20,8 +20,8 @@ from tests.reference.sources import Job
 from tests.reference.stages import Size
 
 FPS, RATE = 24.0, 44_100
-FIRST = Size(128, 64, sources.FRAMES)
-FULL = Size(256, 128, sources.FRAMES)
+FIRST = Size(*sources.FIRST, sources.FRAMES)
+FULL = Size(*sources.FULL, sources.FRAMES)
 
 
 class _Source:
@@ -61,8 +61,11 @@ def _given(source: _Source, noise: Latents, refining_noise: Latents) -> dict[str
 
 def _noises(sides: Sides) -> tuple[Latents, Latents]:
     frames, sound = (sources.FRAMES - 1) // 8 + 1, round(sources.FRAMES / FPS * 25)
-    first = sides.random(1, 128, frames, 2, 4), sides.random(1, 8, sound, 16)
-    return first, (sides.random(1, 128, frames, 4, 8), sides.random(1, 8, sound, 16))
+    first, second = (
+        (sides.random(1, 128, frames, size.height // 32, size.width // 32), sides.random(1, 8, sound, 16))
+        for size in (FIRST, FULL)
+    )
+    return first, second
 
 
 def retake(sides: Sides, name: str, prompt: Prompt) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 URL = "https://example.org/file"
 FRAMES = 41
+#: Width and height of the stages, pixels: small, as the encoders of the comparison are wide.
+FIRST, FULL = (64, 32), (128, 64)
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,15 @@ def _retake(**more: Any) -> Job:
     return Job(raw | {"audio": True}, FRAMES, 0, (17, 33))
 
 
+def _extend(side: str) -> dict[str, Any]:
+    return {"extend": {"video_url": URL, "seconds": 1, "from": side}, "audio": True}
+
+
 def _with(job: Job, **more: Any) -> Job:
     return Job(job.raw | more, job.source, job.begins, job.span, job.sound_to)
 
 
 ONE_STAGE: dict[str, Any] = {"spatial_upscaler": False}
-EXTEND: dict[str, Any] = {"video_url": URL, "seconds": 1}
 
 JOBS: dict[str, Job] = {
     "retake:one stage": _with(_retake(), **ONE_STAGE),
@@ -47,8 +52,9 @@ JOBS: dict[str, Job] = {
     "retake:one stage sound": _with(_retake(what="audio"), **ONE_STAGE),
     "retake:one stage guided": _with(_retake(), quality="pro", **ONE_STAGE),
     "retake:two stages": _retake(),
-    "retake:two stages guided": _with(_retake(), quality="pro"),
     "extend:end": Job({"extend": EXTEND | {"from": "end"}, "audio": True}, 17, 0, (17, FRAMES)),
     # What the sound's encoder looks back at is not there: 0.32 s more are made anew.
-    "extend:start": Job({"extend": EXTEND | {"from": "start"}, "audio": True}, 16, 25, (0, 25), 24 * 1.36),
+    "extend:start": Job(
+        {"extend": EXTEND | {"from": "start"}, "audio": True}, 16, 25, (0, 25), 25 + 24 * 0.32
+    ),
 }

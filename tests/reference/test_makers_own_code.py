@@ -29,7 +29,6 @@ PRO = {"quality": "pro"}
 EDGES: dict[str, Any] = {"type": "canny", "video_url": URL, "preprocessed": True}
 CONTROL: dict[str, Any] = IMAGE | {"control": EDGES}
 
-RESTYLE: dict[str, Any] = {"video_url": URL}
 
 #: Jobs by name; what stands before the colon is the function in compare_*.py that compares it.
 JOBS: dict[str, dict[str, Any]] = {
@@ -49,8 +48,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "sound": {"audio_url": URL, "audio": True},
     "detailer": {"detailer": True},
     "temporal": {"temporal_upscaler": True},
-    "restyle:0.8": {"restyle": RESTYLE | {"strength": 0.8}, "audio": True},
-    "restyle:0.4": {"restyle": RESTYLE | {"strength": 0.4}, "audio": True},
+    "restyle:0.6": {"restyle": {"video_url": URL, "strength": 0.6}, "audio": True},
     **{name: job.raw for name, job in sources.JOBS.items()},
 }
 #: Of the families but the first: what differs in them.
@@ -68,14 +66,13 @@ def small(family: str, name: str, raw: dict[str, Any]) -> Prompt:
         installed=lambda file: file.id != "control_union",
         pro_guidance="plain" if "plain" in name else "full",
     )
+    size, frames = Size(256, 128), 25
     if plan.cut:
         plan = spliced(plan, plan.cut(sources.JOBS[name].source), has_sound=True)
-        assert plan.base_frames == sources.FRAMES
-    else:
-        plan = replace(plan, base_frames=25)
-    size = Size(256, 128) if plan.spatial_upscaler else Size(128, 64)
+        size, frames = Size(*(sources.FULL if plan.spatial_upscaler else sources.FIRST)), plan.base_frames
     plan = replace(
         plan,
+        base_frames=frames,
         canvas=size,
         delivered=size,
         steps=4 if plan.quality == "pro" else plan.steps,
@@ -120,7 +117,7 @@ def differing(rows: list[dict[str, Any]], wanted: Callable[[str], bool]) -> list
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_models_compute_what_lightricks_models_compute(compared: Any, family: str) -> None:
-    others = {name.split(":")[0] for name in JOBS} | {"tiny"}
+    others = {name.split(":")[0] for name in JOBS} | {"tiny", "spans"}
     assert not differing(compared[family]["rows"], lambda name: name.split()[0].rstrip(",") not in others)
 
 
@@ -133,6 +130,10 @@ def test_the_project_s_tiny_weights_load_in_both(compared: Any, family: str) -> 
 def test_a_job_is_what_lightricks_pipelines_make(compared: Any, family: str, job: str) -> None:
     rows = compared[family]["rows"]
     assert not differing(rows, lambda name: name.startswith(job.replace(":", " ") + ","))
+
+
+def test_the_latent_frames_of_a_span_are_those_that_lightricks_mask_says(compared: Any) -> None:
+    assert not differing(compared[FAMILIES[0]]["rows"], lambda name: name.startswith("spans, "))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
