@@ -52,9 +52,7 @@ JOBS: dict[str, Job] = {
     "retake:one stage sound": _with(_retake(what="audio"), **ONE_STAGE),
     "retake:one stage guided": _with(_retake(), quality="pro", **ONE_STAGE),
     "retake:two stages": _retake(),
-    "extend:end": Job({"extend": EXTEND | {"from": "end"}, "audio": True}, 17, 0, (17, FRAMES)),
+    "extend:end": Job(_extend("end"), 17, 0, (17, FRAMES)),
     # What the sound's encoder looks back at is not there: 0.32 s more are made anew.
-    "extend:start": Job(
-        {"extend": EXTEND | {"from": "start"}, "audio": True}, 16, 25, (0, 25), 25 + 24 * 0.32
-    ),
+    "extend:start": Job(_extend("start"), 16, 25, (0, 25), 25 + 24 * 0.32),
 }
