@@ -64,11 +64,6 @@ def _inputs(prompt: Prompt, title: str) -> dict[str, Any]:
     return dict(found)
 
 
-def _compression(prompt: Prompt, title: str) -> dict[str, int]:
-    """How hard a picture is compressed, as the node takes it."""
-    return {"img_compression": _inputs(prompt, f"{title} compression")["img_compression"]}
-
-
 class JobCases:
     """Compares jobs.
 
@@ -159,6 +154,7 @@ class JobCases:
 
     def keyframes(self, name: str, prompt: Prompt) -> None:
         """A start image, and a picture at a frame as a guide, in both stages."""
+        strength = float(name.rpartition(" ")[2])
         noises = self._random(1, 128, 1, 2, 4), self._random(1, 128, 1, 4, 8)
         given = {
             "Keyframe image": (self._frames[:1],),
@@ -166,12 +162,9 @@ class JobCases:
             "Stage 2 noise": (graph_runner.GivenNoise(*self._refining_noise, guides=noises[1]),),
         }
         ours = self._run(prompt, "Stage 2 guide removal", given)
+        frame = _inputs(prompt, "Stage 1 keyframe")
 
-        def conditionings(
-            stage: int, image: torch.Tensor, key: torch.Tensor, size: Size
-        ) -> list[ConditioningItem]:
-            frame = _inputs(prompt, f"Stage {stage} keyframe")
-            held, strength = _inputs(prompt, f"Stage {stage} start image")["strength"], frame["strength"]
+        def conditionings(image: torch.Tensor, key: torch.Tensor, size: Size) -> list[ConditioningItem]:
             fitted = torch.nn.functional.interpolate(
                 key.movedim(-1, 1), (size.height, size.width), mode="bilinear", align_corners=False
             )
@@ -179,29 +172,27 @@ class JobCases:
             guide: ConditioningItem = lightricks.Still(latent, frame["frame_idx"], strength)
             if strength < 1.0:
                 guide = ConditioningItemAttentionStrengthWrapper(guide, strength)
-            return [self._start_image(image, size, held), guide]
+            return [self._start_image(image, size, 1.0), guide]
 
-        pictures = {"Start image": self._image, "Keyframe": self._frames[:1]}
-        compressed = (
-            self._graph.call("LTXVPreprocess", image=picture, **_compression(prompt, title))[0]
-            for title, picture in pictures.items()
+        image, key = (
+            self._graph.call("LTXVPreprocess", image=each, img_compression=33)[0]
+            for each in (self._image, self._frames[:1])
         )
-        denoise = self._simple(self._with_lora(prompt))
         first = self._theirs.sample(
-            denoise,
+            self._simple(),
             DISTILLED,
             lightricks.GivenNoise(*self._noise, guides=noises[0]),
             FIRST,
-            conditionings(1, *compressed, FIRST),
+            conditionings(image, key, FIRST),
         )
         self._both(f"{name}, stage 1", (ours["Control guide removal"][2], ours["Stage 1 result"][1]), first)
         upscaled = upsample_video(first[0], self._theirs.video_encoder, self._theirs.upscaler("spatial"))
         second = self._theirs.sample(
-            denoise,
-            self._refining,
+            self._simple(),
+            REFINING,
             lightricks.GivenNoise(*self._refining_noise, guides=noises[1]),
             FULL,
-            conditionings(2, *pictures.values(), FULL),
+            conditionings(self._image, self._frames[:1], FULL),
             (upscaled, first[1]),
         )
         self._both(f"{name}, stage 2", (ours["Stage 2 guide removal"][2], ours["Stage 2 result"][1]), second)
@@ -211,12 +202,12 @@ class JobCases:
         sound = self._random(1, 8, SOUND, 16)
         held = {"samples": sound, "noise_mask": torch.zeros(1, 1, SOUND, 16)}
         ours = self._run(prompt, "Stage 2 result", {"Held sound": (held,)})
-        denoise, noise = self._to_sound(self._with_lora(prompt)), lightricks.GivenNoise(*self._noise)
-        first = self._theirs.sample_to_sound(denoise, DISTILLED, noise, FIRST, sound)
+        noise = lightricks.GivenNoise(*self._noise)
+        first = self._theirs.sample_to_sound(self._to_sound, DISTILLED, noise, FIRST, sound)
         self._both(f"{name}, stage 1", ours["Stage 1 result"], (first, sound))
         upscaled = upsample_video(first, self._theirs.video_encoder, self._theirs.upscaler("spatial"))
         noise = lightricks.GivenNoise(*self._refining_noise)
-        second = self._theirs.sample_to_sound(denoise, self._refining, noise, FULL, sound, upscaled)
+        second = self._theirs.sample_to_sound(self._to_sound, REFINING, noise, FULL, sound, upscaled)
         self._both(f"{name}, stage 2", ours["Stage 2 result"], (second, sound))
 
     def pro(self, name: str, prompt: Prompt) -> None:
@@ -381,20 +372,16 @@ class JobCases:
             text.video, text.audio, self._theirs.transformer() if transformer is None else transformer
         )
 
-    def _to_sound(self, transformer: Any) -> Any:
-        """Steps beside a sound that is frozen: its noise level is 0.
+    def _to_sound(self, video: Any, audio: Any, sigmas: torch.Tensor, step: int) -> Any:
+        """A step beside a sound that is frozen: its noise level is 0.
 
         ltx-pipelines 1.0.0, the newest on the package index, tells the picture the step's own; 1.2.0
         (github.com/Lightricks/LTX-2 at 400fd31) and ComfyUI tell it 0.
         """
-
-        def denoise(video: Any, audio: Any, sigmas: torch.Tensor, step: int) -> Any:
-            sigma = sigmas[step]
-            picture = helpers.modality_from_latent_state(video, self._positive.video, sigma)
-            sound = helpers.modality_from_latent_state(audio, self._positive.audio, torch.zeros_like(sigma))
-            return transformer(video=picture, audio=sound, perturbations=None)
-
-        return denoise
+        sigma = sigmas[step]
+        picture = helpers.modality_from_latent_state(video, self._positive.video, sigma)
+        sound = helpers.modality_from_latent_state(audio, self._positive.audio, torch.zeros_like(sigma))
+        return self._theirs.transformer()(video=picture, audio=sound, perturbations=None)
 
     def _guided(
         self,

@@ -47,13 +47,7 @@ JOBS: dict[str, dict[str, Any]] = {
     "temporal": {"temporal_upscaler": True},
 }
 #: Of the families but the first: what differs in them.
-OTHER_JOBS: dict[str, dict[str, Any]] = {
-    "image:its own strengths": IMAGE,
-    "pro:full": PRO,
-    "pro:own block": PRO,
-    "keyframes:its own strengths": IMAGE | {"end_image_url": URL},
-    "sound": {"audio_url": URL, "audio": True},
-}
+OTHER_JOBS = {"image:its own strengths": IMAGE, "pro:full": PRO, "pro:own block": PRO}
 FAMILIES = [family.name for family in catalogue().families]
 CASES = {FAMILIES[0]: JOBS} | dict.fromkeys(FAMILIES[1:], OTHER_JOBS)
 
