@@ -42,13 +42,11 @@ def fast(sides: Sides, name: str, prompt: Prompt) -> None:
 def image(sides: Sides, name: str, prompt: Prompt) -> None:
     """A start image: compressed for the first stage, as it is for the second."""
     strengths = [inputs(prompt, f"Stage {stage} start image")["strength"] for stage in (1, 2)]
-    compression = inputs(prompt, "Start image compression")["img_compression"]
     ours = sides.run(prompt, "Stage 2 result")
-    (compressed,) = sides.graph.call("LTXVPreprocess", image=sides.image, img_compression=compression)
     first = sides.first(
         sides.simple(sides.transformer(prompt)),
         DISTILLED,
-        [sides.start_image(compressed, FIRST, strengths[0])],
+        [sides.start_image(sides.compressed(prompt, "Start image", sides.image), FIRST, strengths[0])],
     )
     sides.both(f"{name}, stage 1", ours["Stage 1 result"], first)
     refined = sides.second(prompt, first, [sides.start_image(sides.image, FULL, strengths[1])])

@@ -16,7 +16,6 @@ RATE = 44_100
 
 def keyframes(sides: Sides, name: str, prompt: Prompt) -> None:
     """A start image, and a picture at a frame as a guide, in both stages."""
-    strength = float(name.rpartition(" ")[2])
     noises = sides.random(1, 128, 1, 2, 4), sides.random(1, 128, 1, 4, 8)
     given = {
         "Keyframe image": (sides.frames[:1],),
@@ -24,25 +23,28 @@ def keyframes(sides: Sides, name: str, prompt: Prompt) -> None:
         "Stage 2 noise": (graph_runner.GivenNoise(*sides.refining_noise, guides=noises[1]),),
     }
     ours = sides.run(prompt, "Stage 2 guide removal", given)
-    frame = inputs(prompt, "Stage 1 keyframe")
 
-    def conditionings(image: torch.Tensor, key: torch.Tensor, size: Size) -> list[ConditioningItem]:
-        latent = sides.theirs.encoded(fitted(key, size))
+    def conditionings(
+        stage: int, image: torch.Tensor, key: torch.Tensor, size: Size
+    ) -> list[ConditioningItem]:
+        held = inputs(prompt, f"Stage {stage} start image")["strength"]
+        frame = inputs(prompt, f"Stage {stage} keyframe")
+        latent, strength = sides.theirs.encoded(fitted(key, size)), frame["strength"]
         guide: ConditioningItem = stages.Still(latent, frame["frame_idx"], strength)
         if strength < 1.0:
             guide = ConditioningItemAttentionStrengthWrapper(guide, strength)
-        return [sides.start_image(image, size, 1.0), guide]
+        return [sides.start_image(image, size, held), guide]
 
     image, key = (
-        sides.graph.call("LTXVPreprocess", image=each, img_compression=33)[0]
-        for each in (sides.image, sides.frames[:1])
+        sides.compressed(prompt, title, picture)
+        for title, picture in (("Start image", sides.image), ("Keyframe", sides.frames[:1]))
     )
     denoise = sides.simple(sides.transformer(prompt))
     noise = stages.GivenNoise(*sides.noise, guides=noises[0])
-    first = stages.sample(denoise, DISTILLED, noise, FIRST, conditionings(image, key, FIRST))
+    first = stages.sample(denoise, DISTILLED, noise, FIRST, conditionings(1, image, key, FIRST))
     sides.both(f"{name}, stage 1", (ours["Control guide removal"][2], ours["Stage 1 result"][1]), first)
     noise = stages.GivenNoise(*sides.refining_noise, guides=noises[1])
-    held = conditionings(sides.image, sides.frames[:1], FULL)
+    held = conditionings(2, sides.image, sides.frames[:1], FULL)
     start = sides.theirs.upscaled(first[0]), first[1]
     second = stages.sample(denoise, sides.refining, noise, FULL, held, start)
     sides.both(f"{name}, stage 2", (ours["Stage 2 guide removal"][2], ours["Stage 2 result"][1]), second)

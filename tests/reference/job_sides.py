@@ -152,6 +152,12 @@ class Sides:
             prompt, wanted, self._given | dict(given or {}), loras | block | dict(changed or {})
         )
 
+    def compressed(self, prompt: Prompt, title: str, picture: torch.Tensor) -> torch.Tensor:
+        """A picture as a graph compresses it for its first stage."""
+        compression = inputs(prompt, f"{title} compression")["img_compression"]
+        (found,) = self.graph.call("LTXVPreprocess", image=picture, img_compression=compression)
+        return torch.as_tensor(found)
+
     @contextmanager
     def counted(self) -> Iterator[list[int]]:
         """Count the samples that go through the engine's transformer."""

@@ -52,7 +52,11 @@ JOBS: dict[str, dict[str, Any]] = {
     **{name: job.raw for name, job in sources.JOBS.items()},
 }
 #: Of the families but the first: what differs in them.
-OTHER_JOBS = {"image:its own strengths": IMAGE, "pro:full": PRO, "pro:own block": PRO}
+OTHER_JOBS: dict[str, dict[str, Any]] = {
+    "image:its own strengths": IMAGE,
+    "pro:full": PRO,
+    "pro:own block": PRO,
+}
 FAMILIES = [family.name for family in catalogue().families]
 CASES = {FAMILIES[0]: JOBS} | dict.fromkeys(FAMILIES[1:], OTHER_JOBS)
 
