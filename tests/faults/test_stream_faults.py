@@ -125,9 +125,7 @@ def test_an_encoder_that_dies_while_frames_come_is_what_is_reported(
     job = start_job(streamed(prefix, sink, side=512), is_made=sink.encoder.has_all_frames)
     stop_when_frames_come(sink.encoder, job)
     os.kill(sink.encoder.pid, signal.SIGKILL)
-    error = job.future.exception(60)
-    assert isinstance(error, WorkerError)
-    assert error.code is ErrorCode.GENERATION_FAILED
+    assert isinstance(job.future.exception(60), EncoderLost)
     with pytest.raises(EncoderLost):
         sink.encoder.check()
 
