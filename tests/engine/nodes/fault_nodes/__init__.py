@@ -176,7 +176,7 @@ class DecoderChunks:
         return (chunked,)
 
 
-class NotCopied(torch.Tensor):  # type: ignore[misc] - the environment of the tests has no torch
+class NotCopied(torch.Tensor):  # type: ignore[misc]  # no torch where types are checked
     """Decoded pixels; their second frame finds no memory when it is copied off the device."""
 
     left = 0
