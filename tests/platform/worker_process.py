@@ -129,14 +129,14 @@ class WorkerProcess:
         return [process for process in found if name in _command_line(process)]
 
     @contextmanager
-    def paused(self, name: str) -> Iterator[None]:
+    def paused(self, name: str) -> Iterator[list[psutil.Process]]:
         """Hold the descendants whose command line contains `name`, so that a test meets them at work."""
         held = self.descendants(name)
         assert held, f"no process {name}"
         for process in held:
             process.suspend()
         try:
-            yield
+            yield held
         finally:
             for process in held:
                 with suppress(psutil.NoSuchProcess):  # the worker may have ended it meanwhile
