@@ -65,6 +65,17 @@ def frames_of(path: Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
+def frames_memory(pid: int) -> int:
+    """Bytes of frames in memory that a process shares with an encoder (proc(5), smaps)."""
+    held, is_frames = 0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
+        if "-" in line.split()[0]:
+            is_frames = "memfd:frames" in line
+        elif is_frames and line.startswith("Rss:"):
+            held += int(line.split()[1]) * 1024
+    return held
+
+
 def stop_when_frames_come(encoder: Encoder, job: Job) -> None:
     """Stop the encoder once it has some frames, so that the decoder waits for it."""
     job.wait_for(lambda event: isinstance(event, NodeProgress) and event.node_id == graphs.SAVE)
@@ -129,8 +140,11 @@ def test_an_encoder_that_dies_while_frames_come_is_what_is_reported(
 ) -> None:
     job = start_job(streamed(prefix, sink, side=512), is_made=sink.encoder.has_all_frames)
     stop_when_frames_come(sink.encoder, job)
+    assert engine.pid is not None
+    assert frames_memory(engine.pid) > 0
     os.kill(sink.encoder.pid, signal.SIGKILL)
     assert isinstance(job.future.exception(60), EncoderLost)
+    assert frames_memory(engine.pid) == 0
     with pytest.raises(EncoderLost):
         sink.encoder.check()
 
