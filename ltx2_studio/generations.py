@@ -152,7 +152,10 @@ def change(
     if not changed.rowcount:
         return None
     if "progress" in values:
-        pictures.keep(db, row.id, picture)
+        named = (values["progress"] or {}).get("picture")
+        # Most progress names the picture of the one before. None is removed in any case: `row` may be older.
+        if named is None or named != (row.progress or {}).get("picture"):
+            pictures.keep(db, row.id, picture)
     return get(db, row.id)
 
 
