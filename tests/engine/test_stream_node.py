@@ -80,7 +80,7 @@ OPTIONS: list[dict[str, Any]] = [
 OFTEN = {
     ("ltx-2", "fast", str(DETAILED)),
     ("ltx-2", "fast", str(EXTENDED)),
-    ("ltx-2", "pro", str(EXTENDED_IN_FRONT)),
+    ("ltx-2.3", "pro", str(EXTENDED_IN_FRONT)),
     ("ltx-2.3", "fast", str(EVERYTHING)),
     *((recipe.family.name, recipe.name, str(OPTIONS[0])) for recipe in catalogue().recipes),
 }
