@@ -69,12 +69,16 @@ def small_plan(raw: dict[str, Any], installed: Callable[[ModelFile], bool], fram
     plan = make_plan(JobInput.parse(JOB | {"preview": True} | raw)[0], installed=installed)
     latent = plan.family.latent
     downscale = plan.control.model.reference_downscale if plan.control else 1
+    # A keyframe stays at its share of the video.
+    share = frames / (plan.seconds * plan.base_fps)
+    keyframes = (replace(each, frame=round(each.frame * share)) for each in plan.keyframes)
     return replace(
         plan,
         delivered=DELIVERED,
         canvas=canvas_for(DELIVERED, latent, reference_downscale=downscale, two_stage=plan.spatial_upscaler),
         frames=frames * plan.fps // 24,
         base_frames=frames_to_generate(frames, latent),
+        keyframes=tuple(keyframes),
     )
 
 
