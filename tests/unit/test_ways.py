@@ -10,6 +10,7 @@ from ltx2_api.job import JobInput
 from ltx2_api.offers import offered_schema, require
 from ltx2_api.ways import NAMES_OF_WAYS, WAYS
 from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.own_loras import OwnLora
 from ltx2_worker.plan import Plan, make_plan
 from ltx2_worker.plan.geometry import DELIVERED, PREVIEW, Size
@@ -313,6 +314,19 @@ def test_what_is_held_of_a_source_is_held_in_both_stages_and_restyled_in_the_fir
     restyled = titles(restyle=VIDEO)
     assert {"Stage 1 held video", "Stage 1 start level", "Held sound"} <= restyled
     assert "Stage 2 held video" not in restyled
+
+
+@pytest.mark.parametrize(
+    "recipe", catalogue().recipes, ids=lambda recipe: f"{recipe.family.name} {recipe.name}"
+)
+def test_the_second_stage_starts_what_is_new_from_what_the_first_made_of_it(recipe: Recipe) -> None:
+    held = {
+        node["_meta"]["title"]: node["inputs"]["starts_new"]
+        for node in recipe.graph.values()
+        if node["class_type"] == "LTX2HoldVideo"
+    }
+    # In the first stage there is nothing yet; restyling starts from the source there.
+    assert held in ({}, {"Stage 1 held video": True, "Stage 2 held video": False})
 
 
 SCENE = "A red fox walks slowly through deep snow at dawn, its breath visible in the cold air."
