@@ -8,6 +8,7 @@ engine may have been restarted. Its owner ends it when nobody wants the file any
 import errno
 import json
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -35,8 +36,7 @@ def main(arguments: list[str]) -> int:
         while True:
             with accept(listening) as connection:
                 try:
-                    frames = FrameReceiver(connection, lambda: _tell("received"))
-                    recorded, facts = _record(frames, files)
+                    recorded, facts = _record(connection, files)
                 except SenderLost:
                     _tell("forgotten")
                     continue
@@ -49,7 +49,8 @@ def main(arguments: list[str]) -> int:
             return 0
 
 
-def _record(frames: FrameReceiver, files: Files) -> tuple[Recorded, dict[str, Any]]:
+def _record(connection: socket.socket, files: Files) -> tuple[Recorded, dict[str, Any]]:
+    frames = FrameReceiver(connection, lambda: _tell("received"))
     recorder = Recorder(frames.order, files, frames.sound)
     told = time.monotonic()
     _tell("encoding", frames=0)
