@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -46,7 +48,7 @@ def spliced(
     """Put frames into a source: a moving picture, from frame `begin` of the motion on."""
     folder.mkdir()
     pieces, frame = Pieces(folder), Frame(*SIZE, *SIZE)
-    limits = {"max_seconds": 60.0, "max_side": 4096}
+    limits: dict[str, Any] = {"max_seconds": 60.0, "max_side": 4096}
     fit_spliced(source, pieces, "video", frame, cut, fps=24, crf=18.0, with_sound=False, **limits)
     facts = json.loads(pieces.facts.read_text())
     splice = cut(facts["frames"])
@@ -94,7 +96,8 @@ def check_is_whole(path: Path, frames: int) -> None:
     assert all(packet.shown >= packet.decoded for packet in packets)
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        assert (stream.frames, stream.average_rate) == (frames, 24)
+        assert stream.frames == frames
+        assert stream.average_rate == Fraction(24)
         for number in [number for number, packet in enumerate(packets) if packet.is_key]:
             container.seek(number * 512 * 1000000 // 12288)
             first = next(container.decode(stream))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def taken_apart(source: Path, cut: Callable[[int], Splice] = AT_END, *, crf: flo
     folder.mkdir()
     pieces = Pieces(folder)
     frame = Frame(*SIZE, *SIZE)
-    limits = {"max_seconds": 60.0, "max_side": 4096}
+    limits: dict[str, Any] = {"max_seconds": 60.0, "max_side": 4096}
     fit_spliced(source, pieces, "video", frame, cut, fps=24, crf=crf, with_sound=False, **limits)
     facts = json.loads(pieces.facts.read_text())
     return Taken(facts["frames"], facts["copied"], pieces, cut(facts["frames"]))
