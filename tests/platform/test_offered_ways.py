@@ -413,7 +413,12 @@ def test_a_span_beyond_the_source_is_refused(worker: Worker, source: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    ("family", "shown"), [(FAMILIES[0], {}), (FAMILIES[-1], {"image_base64": coded(picture(1))})]
+    ("family", "shown"),
+    [
+        (FAMILIES[0], {}),
+        # The engine's instructions to the language model are thousands of tokens: 13 s of a processor.
+        pytest.param(FAMILIES[-1], {"image_base64": coded(picture(1))}, marks=pytest.mark.slow),
+    ],
 )
 def test_the_video_of_a_prompt_that_was_written_out_is_that_of_what_was_written(
     worker: Worker, family: str, shown: dict[str, Any]
