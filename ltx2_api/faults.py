@@ -1,12 +1,14 @@
 """What is wrong with a job's input, worded for its caller: the error, and each of pydantic's as a fault."""
 
 import difflib
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from .bounds import MAX_NAME
 from .errors import MAX_FAULTS, ErrorCode, Fault, WorkerError
+from .inputs import PATTERNS
 
 
 def refused(faults: tuple[Fault, ...], unsaid: int = 0) -> WorkerError:
@@ -20,6 +22,18 @@ def refused(faults: tuple[Fault, ...], unsaid: int = 0) -> WorkerError:
         field=told[0].field,
         faults=told,
     )
+
+
+def told_once(details: Sequence[Any]) -> list[Any]:
+    """Pydantic's errors, but for that of a list which is too short because faulty entries do not count."""
+    places = [detail["loc"] for detail in details]
+
+    def is_told(detail: Any) -> bool:
+        place = detail["loc"]
+        inside = any(len(other) > len(place) and other[: len(place)] == place for other in places)
+        return bool(detail["type"] == "too_short" and inside)
+
+    return [detail for detail in details if not is_told(detail)]
 
 
 def worded(detail: Any, model: type[BaseModel]) -> Fault:
@@ -49,7 +63,9 @@ def worded(detail: Any, model: type[BaseModel]) -> Fault:
     if kind == "model_type":
         return Fault(field, f"{field} must be a JSON object.")
     if kind == "string_pattern_mismatch":
-        return Fault(field, f"{field} must hold more than white space.")
+        return Fault(field, f"{field} must {PATTERNS[context['pattern']]}.")
+    if kind in {"too_short", "too_long"}:
+        return Fault(field, f"{field} must have {_range(path[-1], model, 'Items')} entries.")
     requirement = str(detail["msg"]).removeprefix("Input should be ").removeprefix("Input should ")
     if kind.startswith(("string_too", "string_unicode")):
         requirement = str(detail["msg"])[0].lower() + str(detail["msg"])[1:]
@@ -73,12 +89,16 @@ def object_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for inner in get_args(annotation) if (found := object_in(inner))), None)
 
 
-def _range(name: str, model: type[BaseModel]) -> str:
-    """The range of a number, as its JSON Schema has it: both ends, whichever was passed."""
+def _range(name: str, model: type[BaseModel], of: str = "imum") -> str:
+    """The range of a number, as its JSON Schema has it: both ends, whichever was passed.
+
+    Arguments:
+        of: what the schema's words for its ends end with: `imum` of a number, `Items` of a list's length.
+    """
     field = model.model_json_schema()["properties"][name]
-    number = next(option for option in field.get("anyOf", [field]) if "minimum" in option)
-    most = number.get("maximum")
-    return f"{number['minimum']} or more" if most is None else f"{number['minimum']} to {most}"
+    number = next(option for option in field.get("anyOf", [field]) if f"min{of}" in option)
+    least, most = number[f"min{of}"], number.get(f"max{of}")
+    return f"{least} or more" if most is None else f"{least} to {most}"
 
 
 def is_text(name: object) -> bool:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from .inputs import WHOLE, Input, MediaText, Strength
+from .inputs import SOMETHING, WHOLE, Input, MediaText, Strength
 from .names import NAMES, Camera, ControlType, Model, Precision, Quality
 from .prices import CARD_SECONDS, Resolution
 from .ways.audio_input import AudioInputFields
@@ -57,7 +57,7 @@ class PlainFields(Input):
     """The fields of the plain job, each checked by itself."""
 
     mode: Mode | None = Field(None, description="t2v or i2v; default: i2v if an image is given.")
-    prompt: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT, pattern=r"\S")] = Field(
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT, pattern=SOMETHING)] = Field(
         description="What is seen and heard, over time; 1 to 4,000 characters. The model reads 1,024 tokens; "
         "a warning says where a longer one was cut."
     )
@@ -156,6 +156,11 @@ class JobFields(
     def has_source(self) -> bool:
         """Whether a video was sent that is worked on."""
         return any(part is not None for part in (self.restyle, self.extend, self.retake))
+
+    @property
+    def keeps_frames(self) -> bool:
+        """Whether the video that was sent keeps its frames, and new ones are put among them."""
+        return self.extend is not None or self.retake is not None
 
     @property
     def effective_mode(self) -> Mode:

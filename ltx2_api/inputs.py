@@ -15,6 +15,16 @@ Strength = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 #: A URL or base64 text; how long the decoded file may be is a matter of settings.
 MediaText = Annotated[str, StringConstraints(min_length=1)]
 
+#: What a text must be like, and how a caller is told.
+SOMETHING, NAME = r"\S", r"^[a-z0-9][a-z0-9_-]{0,63}$"
+PATTERNS = {
+    SOMETHING: "hold more than white space",
+    NAME: "be a name of small letters, digits, _ and -, of 64 characters at most",
+}
+
+#: What a URL of a file begins with; where it leads is looked at when it is fetched.
+MEDIA_URL = r"^([Hh][Tt][Tt][Pp][Ss]?|s3)://"
+
 #: A file comes in one of two fields, whose names end so.
 URL, BASE64 = "_url", "_base64"
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from .bounds import check_bounds
 from .errors import MAX_FAULTS, Fault
-from .faults import is_text, printable, refused, worded
+from .faults import is_text, printable, refused, told_once, worded
 from .fields import CHOSEN, JobFields
 from .names import NAMES
 from .prices import credits_for
@@ -47,7 +47,7 @@ class JobInput(JobFields):
         try:
             job = cls.model_validate(fields)
         except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False)
+            details = told_once(error.errors(include_url=False, include_input=False))
             wrong = {str(detail["loc"][0]) for detail in details}
             # The combinations of what is left are checked too, so that a caller hears of everything at once.
             rest = {key: value for key, value in fields.items() if key not in wrong}
@@ -93,8 +93,9 @@ def _rules(job: JobInput) -> Iterator[Rule]:
 
 def _plain_rules(job: JobInput) -> Iterator[Rule]:
     image = frozenset({"image_url", "image_base64"})
+    # What does not go with extend and retake at all is said there.
     yield Rule(
-        job.mode == "i2v" and not job.has_image,
+        job.mode == "i2v" and not job.has_image and not job.keeps_frames,
         "image_url",
         "mode i2v needs a start image: send image_url or image_base64.",
         image,
@@ -106,7 +107,7 @@ def _plain_rules(job: JobInput) -> Iterator[Rule]:
         image,
     )
     yield Rule(
-        job.given("image_strength") and not job.has_image,
+        job.given("image_strength") and not job.has_image and not job.keeps_frames,
         "image_strength",
         "image_strength needs a start image.",
         image,
@@ -126,10 +127,10 @@ def _plain_rules(job: JobInput) -> Iterator[Rule]:
     )
     control = job.control
     yield Rule(
-        control is not None and not job.has_image and job.restyle is None,
+        control is not None and not job.has_image and not job.has_source,
         "control",
         "control works with a start image: send image_url or image_base64.",
-        image | {"control", "restyle"},
+        image | {"control", "restyle", "extend", "retake"},
     )
     yield Rule(
         control is not None and control.preprocessed and not control.has_video,
@@ -146,6 +147,10 @@ def without_effect(job: JobFields) -> tuple[str, ...]:
 
 
 def _preview_warnings(job: JobInput) -> tuple[str, ...]:
-    replaced = [name for name in without_effect(job) if job.preview and job.given(name)]
+    if not job.preview:
+        return ()
+    replaced = [name for name in without_effect(job) if job.given(name)]
     size = "448x256" if job.aspect == "16:9" else "small"
-    return tuple(f"A preview is always {size} and 1 s: {name} has no effect on it." for name in replaced)
+    length = "" if job.keeps_frames else " and 1 s"
+    always = (f"A preview is always {size}{length}: {name} has no effect on it." for name in replaced)
+    return (*always, *(said for way in WAYS if (said := way.preview(job)) is not None))

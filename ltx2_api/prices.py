@@ -3,32 +3,42 @@
 import math
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
-from .names import Quality
+from .names import NAMES, Quality
 
 Resolution = Literal["720p", "1080p"]
 
 #: The durations on the card, in seconds; any other is a way that an operator can offer.
 CARD_SECONDS = (10, 15, 20)
 
-_List = dict[str, dict[Resolution, Annotated[float, Field(ge=0, allow_inf_nan=False)]]]
+_Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-def _rates() -> dict[tuple[Quality, Resolution], float]:
-    text = Path(__file__).with_name("prices.toml").read_text(encoding="utf-8")
-    listed = TypeAdapter(_List).validate_python(tomllib.loads(text))
-    return {
-        (quality, resolution): rate
-        for quality, by_resolution in listed.items()
-        for resolution, rate in by_resolution.items()
-    }
+def read_rates(text: str) -> dict[tuple[Quality, Resolution], float]:
+    """Read a price list: one that is not whole, or not right, starts no worker, which could only fail jobs.
+
+    Arguments:
+        text: TOML, credits for a second by resolution in a table for each quality.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    columns = [(quality, resolution) for quality in NAMES.qualities for resolution in get_args(Resolution)]
+    try:
+        listed = TypeAdapter(dict[str, dict[Resolution, _Rate]]).validate_python(tomllib.loads(text))
+        return {(quality, resolution): listed[quality][resolution] for quality, resolution in columns}
+    except KeyError as error:
+        raise ValueError(f"prices.toml has no price for {error.args[0]}") from None
+    except ValidationError as error:
+        (fault, *_) = error.errors(include_url=False)
+        raise ValueError(f"prices.toml: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from None
 
 
 #: Credits for a second of new video, by quality and resolution.
-RATES = _rates()
+RATES = read_rates(Path(__file__).with_name("prices.toml").read_text(encoding="utf-8"))
 
 
 def credits_for(quality: Quality, resolution: Resolution, seconds: float, *, preview: bool = False) -> int:

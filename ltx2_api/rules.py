@@ -1,10 +1,11 @@
 """Rules between the fields of a job, told as faults; and the rule that every file of a caller's keeps to."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from .errors import Fault
-from .inputs import BASE64, URL, Input
+from .inputs import BASE64, MEDIA_URL, URL, Input
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def faults(rules: Iterable[Rule], wrong: Collection[str]) -> list[Fault]:
 
 
 def media_rules(part: Input, path: str = "", top: str = "") -> Iterator[Rule]:
-    """A file is sent as a URL or as base64, not both; in nested objects and lists as well.
+    """A file is sent as a URL that can be one or as base64, not both; in nested objects and lists as well.
 
     Arguments:
         path: where `part` is in the job, with its last dot.
@@ -52,6 +53,12 @@ def media_rules(part: Input, path: str = "", top: str = "") -> Iterator[Rule]:
                 path + other,
                 f"send {path}{name} or {path}{other}, not both.",
                 frozenset({top} if top else {name, other}),
+            )
+            yield Rule(
+                value is not None and not re.match(MEDIA_URL, value),
+                path + name,
+                f"{path}{name} must be an http(s) URL, or s3:// in the endpoint's own bucket.",
+                frozenset({inside}),
             )
         elif isinstance(value, Input):
             yield from media_rules(value, f"{path}{name}.", inside)

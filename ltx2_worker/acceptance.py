@@ -4,7 +4,6 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from functools import cached_property
 
 from ltx2_api.job import JobInput
 from ltx2_api.offers import require
@@ -47,10 +46,13 @@ class Acceptance:
         self._library = library
         self._readiness = readiness
         self._offer = Offer.of(settings.offer)
-        # A preview's time is mostly fixed costs, so previews and videos are measured apart; so are models.
-        self._speeds: defaultdict[tuple[str, bool], StageSpeed] = defaultdict(StageSpeed)
+        # A preview's time is mostly fixed costs, so previews and videos are measured apart; so are models; so
+        # are jobs that bring files, as a minute of video is prepared for longer than a preview is generated.
+        self._speeds: defaultdict[tuple[str, bool, bool], StageSpeed] = defaultdict(StageSpeed)
         self._in_hand: set[Deadline] = set()
         self._lock = threading.Lock()
+        self._own_loras: Mapping[str, OwnLora] | None = None
+        self._loras_lock = threading.Lock()
 
     def accept(
         self, job_id: str, raw: object, ticket: Ticket, find_destination: Callable[[], Destination | None]
@@ -72,7 +74,8 @@ class Acceptance:
             default_camera=self._settings.default_camera,
             pro_guidance=self._settings.pro_guidance,
             offered=self._offer.models,
-            own_loras=self.own_loras,
+            # Whatever an operator has put there, jobs that name none have nothing to do with it.
+            own_loras=self.own_loras if job.loras else None,
         )
         if not job.dry_run:
             require_installed(plan, self._library.has, self._models())
@@ -89,7 +92,7 @@ class Acceptance:
             )
         with self._lock:
             self._in_hand.add(deadline)
-        facts = {"job_id": job_id, **job_log.planned(plan), "deadline": round(deadline.seconds)}
+        facts = {"job_id": job_id, **job_log.planned(job, plan), "deadline": round(deadline.seconds)}
         log.info(
             "dry run" if job.dry_run else "job accepted",
             extra=facts | ({"prompt": plan.prompt} if self._settings.log_prompts else {}),
@@ -112,9 +115,15 @@ class Acceptance:
         """What jobs may ask for here: models, then ways."""
         return (*self._models(), *self._offer.ways)
 
-    @cached_property
+    @property
     def own_loras(self) -> Mapping[str, OwnLora]:
-        """The operator's own LoRAs by name; none where they are not offered."""
+        """The operator's own LoRAs by name; none where they are not offered. Looked for once."""
+        with self._loras_lock:
+            if self._own_loras is None:
+                self._own_loras = self._find_own_loras()
+            return self._own_loras
+
+    def _find_own_loras(self) -> Mapping[str, OwnLora]:
         if loras.WAY.name not in self._offer.ways:
             return {}
         checkpoints = {family.name: catalogue().checkpoints(family) for family in catalogue().families}
@@ -129,7 +138,7 @@ class Acceptance:
 
     def _speed(self, plan: Plan) -> StageSpeed:
         with self._lock:
-            return self._speeds[plan.family.name, plan.preview]
+            return self._speeds[plan.family.name, plan.preview, bool(plan.media)]
 
     def release(self, accepted: AcceptedJob) -> None:
         """Let go of an accepted job: its place at the engine, and the time that it holds up others."""

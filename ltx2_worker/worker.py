@@ -190,6 +190,7 @@ class Worker:
             upload_seconds = time.monotonic() - uploading
         self._acceptance.learn(accepted)
         facts = job_log.done(
+            accepted.job,
             accepted.plan,
             product.record,
             delivery,

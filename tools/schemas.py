@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from ltx2_api.fields import CHOSEN
-from ltx2_api.inputs import BASE64, URL
+from ltx2_api.inputs import BASE64, MEDIA_URL, URL
 from ltx2_api.job import IGNORED_FIELDS, JobInput
 from ltx2_api.names import NAMES
 from ltx2_api.prices import CREDITS, RATES
@@ -25,8 +25,6 @@ from ltx2_worker import __version__
 
 Schema = dict[str, Any]
 
-#: What a caller may send is a URL of these; the worker looks closer at where it leads.
-MEDIA_URL = r"^([Hh][Tt][Tt][Pp][Ss]?|s3)://"
 #: Fields that every such reply has, although the model gives them a default: they tell the replies apart.
 ALWAYS_SENT = {"DryRunResult": {"dry_run": {"const": True}}}
 
@@ -59,11 +57,15 @@ def input_schema() -> Schema:
     off = {name for name in NOT_BESIDE if schema["properties"][name].get("default") is False}
     for way in ("extend", "retake"):
         others = [_is(name, True) if name in off else _given(name) for name in NOT_BESIDE if name != way]
+        others.append(_is("mode", "i2v"))
         rule = _rule(f"What does not go with {way}.", _given(way), {"not": {"anyOf": others}})
         schema["allOf"].append(rule)
-    for name, medium in ((f"{way}Input", "video") for way in ("Extend", "Retake", "Restyle")):
+    media = [(f"{way}Input", "video") for way in ("Extend", "Retake", "Restyle")]
+    for name, medium in (*media, ("Keyframe", "image")):
         both = [_given(medium + URL), _given(medium + BASE64)]
-        schema["$defs"][name]["allOf"].append({"$comment": f"It needs a {medium}.", "anyOf": both})
+        schema["$defs"][name]["allOf"].append(
+            {"$comment": f"It needs {medium}_url or {medium}_base64.", "anyOf": both}
+        )
     for part in schema["$defs"].values():
         if not part["allOf"]:
             part.pop("allOf")

@@ -55,6 +55,12 @@ def _seconds(job: "JobFields") -> float | None:
     return job.extend.seconds if job.extend else None
 
 
+def _preview(job: "JobFields") -> str | None:
+    if job.extend is None or job.extend.seconds == 1 or not job.extend.given("seconds"):
+        return None
+    return "A preview adds 1 s: extend.seconds has no effect on it."
+
+
 WAY = Way(
     name="extend",
     description="A video is made longer, at its end or at its beginning.",
@@ -62,4 +68,5 @@ WAY = Way(
     asked_by=_asked_by,
     rules=_rules,
     seconds=_seconds,
+    preview=_preview,
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StringConstraints
 
-from ..inputs import Input
+from ..inputs import NAME, Input
 from ..rules import Rule
 from .way import Way, only_with
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MOST = 3
 
-LoraName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+LoraName = Annotated[str, StringConstraints(pattern=NAME)]
 
 
 class LoraInput(Input):

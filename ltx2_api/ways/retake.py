@@ -74,6 +74,12 @@ def _seconds(job: "JobFields") -> float | None:
     return round(job.retake.to - job.retake.from_, 6) if job.retake else None
 
 
+def _preview(job: "JobFields") -> str | None:
+    if job.retake is None or job.retake.to - job.retake.from_ <= 1:
+        return None
+    return "A preview makes the first second of the span anew: retake.to has no effect on it."
+
+
 WAY = Way(
     name="retake",
     description="A span of a video is made anew, the rest stays.",
@@ -81,4 +87,5 @@ WAY = Way(
     asked_by=_asked_by,
     rules=_rules,
     seconds=_seconds,
+    preview=_preview,
 )

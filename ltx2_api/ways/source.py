@@ -13,6 +13,7 @@ NOT_BESIDE = {
     "duration": "the video itself says how long it is",
     "image_url": "the video itself says how it begins",
     "image_base64": "the video itself says how it begins",
+    "image_strength": "the video itself says how it begins",
     "end_image_url": "keyframes go with a video that is made in full",
     "end_image_base64": "keyframes go with a video that is made in full",
     "keyframes": "keyframes go with a video that is made in full",
@@ -23,7 +24,6 @@ NOT_BESIDE = {
     "audio_base64": "the sound goes on as the video's does",
     "restyle": "a job works on one video",
     "retake": "a job works on one video",
-    "extend": "a job works on one video",
 }
 
 
@@ -41,6 +41,12 @@ def rules(job: "JobFields", way: str) -> Iterator[Rule]:
         f"{way}.video_url",
         f"{way} needs a video: send {way}.video_url or {way}.video_base64.",
         frozenset({way}),
+    )
+    yield Rule(
+        job.mode == "i2v",
+        "mode",
+        f"mode i2v does not go with {way}: it starts from the video, not from an image.",
+        frozenset({"mode", way}),
     )
     for field, why in NOT_BESIDE.items():
         if field != way:

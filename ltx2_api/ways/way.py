@@ -27,6 +27,11 @@ def no_seconds(_: JobFields) -> float | None:
     return None
 
 
+def whole_preview(_: JobFields) -> str | None:
+    """A way of which a preview shows all that a job asks for."""
+    return None
+
+
 @dataclass(frozen=True)
 class Way:
     """One way.
@@ -38,6 +43,7 @@ class Way:
         asked_by: the field by which a job asks for it, or None.
         rules: between its fields and others.
         seconds: how many seconds of video a job makes anew, where that is not its duration.
+        preview: what a preview of a job leaves out, in a sentence for its caller, or None.
         without: the JSON Schema of fields that have fewer values where the way is not offered.
     """
 
@@ -47,6 +53,7 @@ class Way:
     asked_by: Callable[[JobFields], str | None]
     rules: Callable[[JobFields], Iterable[Rule]] = no_rules
     seconds: Callable[[JobFields], float | None] = no_seconds
+    preview: Callable[[JobFields], str | None] = whole_preview
     without: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property

@@ -1,41 +1,34 @@
 """The operator's own LoRAs: tables in `catalog.d/` of the models folders, so that no image is built for them.
 
-ComfyUI runs with a LoRA for another model and changes nothing, with wrong shapes in part, and says so in its
-log alone. So each file is held against the checkpoint of its family here, by the headers of both.
+What is wrong with one is written into the log, and it alone is left out.
 """
 
-import json
 import logging
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from ltx2_api.ways.loras import LoraName
+from ltx2_api.inputs import NAME, PATTERNS
 
 from .files import ModelFile, ModelLibrary
+from .lora_file import fault_of, layers_of
 
 log = logging.getLogger(__name__)
 
-FOLDER = "catalog.d"
-#: The header of a safetensors file is JSON of at most this length (its own format's limit).
-_LONGEST_HEADER = 100_000_000
-#: Where a checkpoint has the transformer, and a LoRA of ComfyUI's naming its layers.
-_IN_CHECKPOINT, _IN_LORA = "model.diffusion_model.", "diffusion_model."
-_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
-#: An IC-LoRA says so in its header: it wants a guide, and is no style.
-_IC_LORA = "reference_downscale_factor"
-
-Shapes = Mapping[str, tuple[int, ...]]
+FOLDER, LORAS = "catalog.d", "loras"
+#: A table of a LoRA has some 300 bytes.
+_MOST_BYTES = 1_000_000
 
 
 class _Table(BaseModel):
     """`[NAME]` of a table: the file in the folder `loras`, the family it was made for, and what it does."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors$")]
     family: str
@@ -63,81 +56,82 @@ class OwnLora:
 
 
 def own_loras(library: ModelLibrary, checkpoints: Mapping[str, Iterable[ModelFile]]) -> dict[str, OwnLora]:
-    """Return the operator's LoRAs that work, by name; what is wrong with the others is written into the log.
+    """Return the operator's LoRAs that work, by name.
 
     Arguments:
         library: the models folders; a table of the first one wins.
         checkpoints: by family, the files that its LoRAs could be held against.
     """
     found: dict[str, OwnLora] = {}
-    layers: dict[str, Shapes] = {}
+    layers = {}
     for family, files in checkpoints.items():
         path = next((path for file in files if (path := library.find(file))), None)
-        layers[family] = _header(path)[0] if path else {}
-    for folder in library.dirs:
-        for path in sorted((folder / FOLDER).glob("*.toml")):
-            for name, table in _tables(path).items():
-                if name not in found:
-                    file = folder / "loras" / table.file
-                    if wrong := _fault(table, file, layers):
-                        log.error(
-                            "own LoRA not usable", extra={"lora": name, "table": path.name, "why": wrong}
-                        )
-                        continue
-                    found[name] = OwnLora(
-                        name, table.file, table.family, table.description, table.strength, file.stat().st_size
-                    )
+        layers[family] = layers_of(path) if path else {}
+    for where, name, table in _tables(library):
+        # ComfyUI loads the first folder's file of a name, so that is the one that is looked at.
+        paths = [path for folder in library.dirs if (path := folder / LORAS / table.file).is_file()]
+        if name in found:
+            log.warning("own LoRA named twice, the first is used", extra={"lora": name, "table": where.name})
+        elif table.family not in layers:
+            _left_out(name, where, f"there is no family {table.family}; there are {', '.join(layers)}")
+        elif not paths:
+            _left_out(name, where, f"{table.file} is not in the folder {LORAS}")
+        elif wrong := fault_of(paths[0], layers[table.family]):
+            _left_out(name, where, wrong)
+        else:
+            size = paths[0].stat().st_size
+            found[name] = OwnLora(name, table.file, table.family, table.description, table.strength, size)
     if found:
         log.info("own LoRAs found", extra={"loras": sorted(found)})
     return found
 
 
-def _tables(path: Path) -> dict[str, _Table]:
+def _tables(library: ModelLibrary) -> Iterator[tuple[Path, str, _Table]]:
+    """Every table that is one, with its file and its name."""
+    for folder in library.dirs:
+        for path in _files(folder / FOLDER):
+            for name, given in _read(path).items():
+                if not re.fullmatch(NAME, name):
+                    _left_out(name, path, f"{name} must {PATTERNS[NAME]}")
+                    continue
+                try:
+                    yield path, name, _Table.model_validate(given)
+                except ValidationError as error:
+                    _left_out(name, path, _said(error))
+
+
+def _files(folder: Path) -> list[Path]:
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        return TypeAdapter(dict[LoraName, _Table]).validate_python(tables)
-    except (OSError, ValueError, ValidationError) as error:
-        log.error("table of own LoRAs not readable", extra={"table": path.name, "error": str(error)})
-        return {}
+        return sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        log.error("tables of own LoRAs not readable", extra={"table": FOLDER, "error": error.strerror})
+        return []
 
 
-def _fault(table: _Table, file: Path, layers: Mapping[str, Shapes]) -> str | None:
-    """What is wrong with a LoRA, if anything is."""
-    if table.family not in layers:
-        return f"there is no family {table.family}"
+def _read(path: Path) -> Mapping[str, Any]:
     try:
-        tensors, metadata = _header(file)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return f"{table.file} is no safetensors file in the folder loras"
-    if _IC_LORA in metadata:
-        return f"{table.file} is an IC-LoRA, which wants a guide"
-    return _fault_of_tensors(table.file, tensors, layers[table.family])
+        if not path.is_file():  # nor a pipe, whose reader would wait for ever
+            raise ValueError("it is no file")
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        error = "it is nested too deeply"
+    except OSError as fault:
+        error = fault.strerror or "it cannot be read"
+    except ValueError as fault:
+        error = str(fault)
+    log.error("table of own LoRAs not readable", extra={"table": path.name, "error": error})
+    return {}
 
 
-def _fault_of_tensors(name: str, tensors: Shapes, layers: Shapes) -> str | None:
-    if not tensors:
-        return f"{name} is empty"
-    for key, shape in tensors.items():
-        down, up = key.endswith(_DOWN), key.endswith(_UP)
-        layer = key.removesuffix(_DOWN).removesuffix(_UP)
-        if not (down or up or key.endswith(".alpha")) or not layer.startswith(_IN_LORA):
-            return f"{name} has {key}, which ComfyUI would pass over"
-        known = layers.get(_IN_CHECKPOINT + layer.removeprefix(_IN_LORA).removesuffix(".alpha") + ".weight")
-        if layers and known is None:
-            return f"{name} has {key}, a layer that the model does not have"
-        if known is not None and down and shape[1:] != known[1:]:
-            return f"{name} has {key} of shape {shape}, for a layer of {known}"
-        if known is not None and up and shape[0] != known[0]:
-            return f"{name} has {key} of shape {shape}, for a layer of {known}"
-    return None
+def _left_out(name: str, table: Path, why: str) -> None:
+    log.error("own LoRA not usable", extra={"lora": name, "table": table.name, "why": why})
 
 
-def _header(path: Path) -> tuple[Shapes, Mapping[str, Any]]:
-    """The shapes and the metadata in a safetensors file: 8 bytes of length, JSON, the tensors."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 0 < length <= _LONGEST_HEADER:
-            raise ValueError("no safetensors file")
-        entries = json.loads(file.read(length))
-    metadata = entries.pop("__metadata__", {})
-    return {key: tuple(entry["shape"]) for key, entry in entries.items()}, metadata
+def _said(error: ValidationError) -> str:
+    """Pydantic's errors in one line."""
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}" for fault in faults)

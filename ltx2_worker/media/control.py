@@ -77,7 +77,7 @@ def fit_video(
     if fitter is None:
         raise AssertionError("a clip without frames is refused where it is read")
     if whole and clip.finished and clip.end < frames / fps - NOTABLE_DIFFERENCE:
-        reject(field, f"is {clip.end:.1f} s long, and the video {frames / fps:.1f} s")
+        reject(field, f"is {clip.end:.1f} s long: it must be as long as the video, {frames / fps:.1f} s")
     return fitter.warnings + _length_warnings(field, clip, frames / fps)
 
 

@@ -17,6 +17,10 @@ from .fit import Frame
 from .prepare import Prepared, prepare_control, prepare_image, prepare_sound, still_as_control
 from .sources import prepare_source, prepare_spliced
 
+#: What is said of a source without a sound.
+_SILENT = "The video that was sent has no sound, and neither has what was made of it."
+_PARTLY_SILENT = "The video that was sent has no sound: something is heard only where sound was made anew."
+
 
 @dataclass(frozen=True)
 class Order:
@@ -168,8 +172,7 @@ def settled(plan: Plan, files: Mapping[Value, Sequence[Prepared]]) -> tuple[Plan
         return _settled_splice(plan, files)
     if plan.held_sound is None or Value.SOUND in files:
         return plan, ()
-    warning = "The video that was sent has no sound, and neither has what was made of it."
-    return replace(plan, held_sound=None, audio=False), (warning,)
+    return replace(plan, held_sound=None, audio=False), (_SILENT,)
 
 
 def _settled_splice(plan: Plan, files: Mapping[Value, Sequence[Prepared]]) -> tuple[Plan, tuple[str, ...]]:
@@ -180,8 +183,7 @@ def _settled_splice(plan: Plan, files: Mapping[Value, Sequence[Prepared]]) -> tu
     settled = spliced(plan, plan.cut(source.frames), has_sound=has_sound)
     warnings = ["The frames that stay are encoded once more, as the new ones are."]
     if plan.audio and not has_sound:
-        sound = "is new where frames are" if settled.audio else "could not be kept"
-        warnings.append(f"The video that was sent has no sound: what is heard {sound}.")
+        warnings.append(_PARTLY_SILENT if settled.audio else _SILENT)
     return settled, tuple(warnings)
 
 

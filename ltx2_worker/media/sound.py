@@ -75,9 +75,13 @@ def fit_sound(
                 heard += frame.samples
             heard = heard or 0
             if heard <= first and not of_video:
-                reject(field, f"is {heard / rate:.1f} s long: nothing is left of it at second {start:g}")
+                reject(
+                    field,
+                    f"is {heard / rate:.1f} s long: nothing is left of it at audio_start, second {start:g}",
+                )
             wav.fill(last - first)
-    return [] if of_video else _length_warnings(field, heard / rate - start, seconds)
+    left = field if start == 0 else f"From second {start:g} on, {field}"
+    return [] if of_video else _length_warnings(left, heard / rate - start, seconds)
 
 
 def sound_stream(container: InputContainer, field: str) -> AudioStream | None:

@@ -25,6 +25,9 @@ CLOSING_SECONDS = 1.0
 #: 512 tokens of a language model of 12 billion parameters in 4 bits, bound by memory (assumed).
 ENHANCING_SECONDS = 8.0
 
+#: A file of a caller's is fetched and fitted (assumed; two at a time).
+FILE_SECONDS = 1.0
+
 #: A deadline leaves room for a slow GPU, a cold cache and one more try.
 DEADLINE_FACTOR = 3.0
 DEADLINE_FLOOR = 600.0
@@ -40,7 +43,7 @@ def stage_seconds(plan: Plan) -> dict[Stage, float]:
     last += len(plan.keyframes) * latent_tokens(plan.canvas, 1, family.latent)
     decoding, encoding = _decoding_and_encoding(plan)
     stages = {
-        Stage.PREPARING: 1.0,
+        Stage.PREPARING: 1.0 + FILE_SECONDS * sum(plan.media.values()),
         Stage.LOADING: 1.0,
         Stage.PROMPT: 1.5 + (ENHANCING_SECONDS if plan.enhances else 0.0),
         Stage.SAMPLING: plan.steps * plan.passes * _step_seconds(first + guides, model),

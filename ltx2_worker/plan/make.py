@@ -202,7 +202,9 @@ def _camera(job: JobInput, recipe: Recipe, default: str) -> tuple[CameraPlan | N
 def _why_no_strength(job: JobInput, recipe: Recipe) -> str:
     if not any(movement.lora for movement in recipe.family.cameras.values()):
         return f"{recipe.family.title} has no camera LoRAs: leave camera_strength out."
-    why = "this endpoint's default is none" if job.control is None else "a job with control has no default"
+    why = "this endpoint's default is none"
+    if job.control is not None or job.has_source:
+        why = "a job with a control, or with a video that is worked on, has no default"
     return f"camera_strength needs a camera: name one, as {why}."
 
 

@@ -57,7 +57,9 @@ def fit(source: Path, target: Path, *, start: float = 0.5, seconds: float = 2.0,
 def test_every_allowed_format_becomes_a_wav_of_the_video_s_length(tmp_path: Path, kind: str) -> None:
     tone = write(tmp_path / "in", kind)
     warnings = fit(tmp_path / "in", tmp_path / "out.wav")
-    assert warnings == ["audio_url is 2.5 s long, the video 2.0 s: what is beyond is not used."]
+    assert warnings == [
+        "From second 0.5 on, audio_url is 2.5 s long, the video 2.0 s: what is beyond is not used."
+    ]
     rate, samples = read(tmp_path / "out.wav")
     wanted = FORMATS[kind][2]
     assert rate == (wanted if wanted in {32_000, 44_100, 48_000} else 48_000)
@@ -99,7 +101,7 @@ def test_what_is_no_sound_is_refused(tmp_path: Path, content: bytes) -> None:
 
 def test_a_sound_that_is_over_when_the_video_begins_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "in", "wav", 1.0)
-    with pytest.raises(WorkerError, match=r"1.0 s long: nothing is left of it at second 5"):
+    with pytest.raises(WorkerError, match=r"1.0 s long: nothing is left of it at audio_start, second 5"):
         fit(tmp_path / "in", tmp_path / "out.wav", start=5.0)
 
 

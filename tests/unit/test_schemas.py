@@ -36,7 +36,7 @@ FAILURE = FailureResult.of(
 
 #: Values around the edges of each field's range, right and wrong.
 NUMBERS = st.sampled_from([-1, 0, 0.5, 1, 1.0, 1.5, 2, 19, 20, 30.0, 40, 41, 2**53, True, "1", None])
-URLS = st.sampled_from(["https://example.com/a.png", "s3://bucket/a.png", "", 1, None])
+URLS = st.sampled_from(["https://example.com/a.png", "s3://bucket/a.png", "ftp://e.com/a", "", 1, None])
 TEXTS = st.sampled_from(["aGVsbG8=", "", 1, None])
 SWITCHES = st.sampled_from([True, False, None, 0, "true"])
 CONTROL = st.fixed_dictionaries(
@@ -50,6 +50,32 @@ CONTROL = st.fixed_dictionaries(
         "nope": st.just(1),
     },
 )
+VIDEO_PART = {"video_url": st.sampled_from(["https://e.com/a.mp4", "a.mp4", None]), "video_base64": TEXTS}
+SECONDS = st.sampled_from([1, 2.5, 18, 19, 0, None, "1"])
+#: What is not in the schema: that a span ends behind its beginning, and how far keyframes are apart.
+SPAN = {"from": st.sampled_from([0, 2, -1, None]), "to": st.sampled_from([3, 5.5, 3601])}
+WAYS: dict[str, st.SearchStrategy[Any]] = {
+    "extend": st.fixed_dictionaries(
+        {}, optional={**VIDEO_PART, "seconds": SECONDS, "from": st.sampled_from(["end", "middle"])}
+    ),
+    "retake": st.fixed_dictionaries(
+        SPAN, optional={**VIDEO_PART, "what": st.sampled_from(["both", "video", "sound"])}
+    ),
+    "restyle": st.fixed_dictionaries({}, optional={**VIDEO_PART, "strength": NUMBERS}),
+    "keyframes": st.lists(
+        st.fixed_dictionaries({"at": st.sampled_from([1, 5.5, 21])}, optional={"image_url": URLS}), max_size=1
+    ),
+    "loras": st.lists(
+        st.fixed_dictionaries({}, optional={"name": st.sampled_from(["ink", "Ink"]), "strength": NUMBERS}),
+        max_size=4,
+        unique_by=lambda lora: str(lora.get("name")),
+    ),
+    "end_image_url": URLS,
+    "end_image_strength": NUMBERS,
+    "audio_url": URLS,
+    "audio_start": SECONDS,
+    "enhance_prompt": SWITCHES,
+}
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "mode": st.sampled_from(["t2v", "i2v", "v2v", None]),
     "prompt": st.sampled_from(["A calm sea.", " ", "", "x" * 4001, None, 1]),
@@ -68,6 +94,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(["image_url"], URLS),
     **dict.fromkeys(["image_base64"], TEXTS),
     **dict.fromkeys(IGNORED_FIELDS, st.just("anything")),
+    **WAYS,
 }
 
 

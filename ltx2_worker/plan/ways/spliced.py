@@ -15,8 +15,8 @@ from ..parts import HeldSound, HeldVideo
 from ..plan import Plan
 from ..refusals import no_such_field, refused
 
-#: Frames of a source before it is there: enough that nothing is shorter for want of them.
-_UNKNOWN = 10_000
+#: Frames of a source before it is there: more than the second at which a span can end (retake.to).
+_UNKNOWN = 100_000
 
 
 def planned(job: JobInput, plan: Plan) -> Plan:
@@ -79,7 +79,7 @@ def extended(frames: int, *, seconds: int, at_end: bool) -> Splice:
     if at_end:
         return behind(frames, seconds)
     if frames < 8:
-        raise refused("extend", "extend from start needs a video of a third of a second at least.")
+        raise refused("extend.from", "extend.from start needs a video of a third of a second at least.")
     return in_front(frames, seconds)
 
 
@@ -90,6 +90,7 @@ def retaken(frames: int, *, first: int, last: int, picture: bool, sound: bool) -
         WorkerError: INVALID_INPUT, the span is not within the source.
     """
     # A span to the end, as a player shows it, may be a frame beyond.
-    if last > frames + 1 or first >= frames:
-        raise refused("retake.to", f"retake.to must be within the video's {frames / 24:.2f} s.")
+    for field, is_beyond in (("retake.from", first >= frames), ("retake.to", last > frames + 1)):
+        if is_beyond:
+            raise refused(field, f"{field} must be within the video's {frames / 24:.2f} s.")
     return between(frames, first, min(last, frames), picture=picture, sound=sound)
