@@ -70,6 +70,7 @@ def rows() -> list[Row]:
         client(url).create_bucket(Bucket=time.strftime("%m-%y"))  # as runpod's SDK names it
         settings = {
             "LTX2_VIDEO_CRF": str(CRF),
+            "LTX2_LIVE_PREVIEWS": "false",  # the other one shows nothing of the emerging picture
             "BENCH_CHUNK_BYTES": str(CHUNK_BYTES),
             "BENCH_CALLS": str(home / "calls"),
         }

@@ -48,6 +48,8 @@ class Lab:
 
     Attributes:
         work_dir: its scratch folder.
+        spool_dir: where its videos wait for a bucket.
+        temporary_dir: the system's, of its own.
         finished: how many jobs were waited for.
     """
 
@@ -55,6 +57,8 @@ class Lab:
     worker: WorkerProcess
     clock_file: Path
     work_dir: Path
+    spool_dir: Path
+    temporary_dir: Path
     finished: int = 0
 
     def run(self, job: dict[str, Any]) -> JobTimes:
@@ -124,13 +128,16 @@ def running_worker(
         settings = {
             "LTX2_WORK_DIR": str(home / "work"),
             "LTX2_VOLUME_DIR": str(home / "no-volume"),
+            "LTX2_SPOOL_DIR": str(home / "spool"),
+            "TMPDIR": str(home / "tmp"),
             "LTX2_ENGINE_NODES_DIR": str(_nodes_with_clock(home / "nodes")),
             "BENCH_CLOCK": str(clock_file),
         }
+        (home / "tmp").mkdir()
         everything = runpod.environment() | settings | destination | environment
         worker = stack.enter_context(WorkerProcess.python(script, everything, home))
         worker.wait_output('"event": "engine ready"', BOOT_SECONDS)
-        yield Lab(runpod, worker, clock_file, home / "work")
+        yield Lab(runpod, worker, clock_file, home / "work", home / "spool", home / "tmp")
         worker.terminate()
         worker.wait_exit(60)
 

@@ -29,6 +29,21 @@ def test_changes_come_in_order_and_a_listener_that_comes_back_gets_what_it_misse
         api.cancel(str(made["id"]))
 
 
+def test_the_emerging_picture_is_a_jpeg_or_nothing_and_is_gone_with_the_end(api: Target) -> None:
+    made = str(preview(api)["id"])
+    address = f"/api/generations/{made}/picture"
+    before = api.get(made)["progress"]
+    answer = api.call("GET", address)
+    if answer.status_code == 200:
+        assert answer.headers["Content-Type"] == "image/jpeg"
+        assert answer.content.startswith(b"\xff\xd8")
+    else:
+        assert answer.status_code == 204
+        assert not before or not before.get("picture")
+    api.cancel(made)
+    assert api.call("GET", address).status_code == 204
+
+
 def test_a_web_socket_tells_the_same_objects(api: Target) -> None:
     made = preview(api)
     ticket = api.call("POST", "/api/generations/ticket").json()["ticket"]

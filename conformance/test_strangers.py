@@ -46,6 +46,7 @@ def test_somebody_else_s_generation_is_not_there(api: Target, other: Target) -> 
         ("GET", ""),
         ("GET", "/video"),
         ("GET", "/poster"),
+        ("GET", "/picture"),
         ("POST", "/cancel"),
         ("POST", "/retry"),
         ("DELETE", ""),

@@ -43,6 +43,8 @@ ENDPOINT = "ltx2"
 ACCOUNT = "you"
 _GRACE = 30.0
 _HOLD_SECONDS = 10.0
+#: The page shows the emerging picture; what it costs here cannot be measured.
+_PREVIEWS = "LTX2_LIVE_PREVIEWS"
 _QUIET = {"RUNPOD_PING_INTERVAL": "10000", "RUNPOD_DEBUG_LEVEL": "INFO"}
 
 
@@ -76,6 +78,7 @@ async def _serve(options: argparse.Namespace, bucket: LocalBucket, folder: Path)
         platform.workers.register(worker_id)
         url = f"http://{HOST}:{runpod_port}/v2/{ENDPOINT}"
         variables = environment(url, worker_id, WORKER_KEY, HOST_NAME) | _QUIET | bucket.environment
+        variables |= {_PREVIEWS: os.environ.get(_PREVIEWS) or "true"}
         log = options.logs / "worker.log"
         worker = await WorkerProcess.start(variables, log, _grace())
         progress = Progress()

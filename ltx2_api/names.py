@@ -45,6 +45,7 @@ class FamilyNames(_Table):
     cameras: tuple[str, ...]
     controls: tuple[str, ...]
     image_strength: float
+    keyframe_strength: float
 
 
 class Names(_Table):
@@ -75,9 +76,12 @@ class Names(_Table):
     @cached_property
     def image_strengths(self) -> str:
         """How hard a start image is held where a job does not say, for the caller."""
-        first, *others = ((name, f"{each.image_strength:g}") for name, each in self.families.items())
-        unlike = (f", {strength} with {name}" for name, strength in others if strength != first[1])
-        return first[1] + "".join(unlike)
+        return _by_family({name: each.image_strength for name, each in self.families.items()})
+
+    @cached_property
+    def keyframe_strengths(self) -> str:
+        """How hard a video is drawn to a keyframe where a job does not say, for the caller."""
+        return _by_family({name: each.keyframe_strength for name, each in self.families.items()})
 
     @cached_property
     def recipes(self) -> Mapping[str, RecipeNames]:
@@ -109,6 +113,12 @@ class Names(_Table):
 
     def _each_recipe(self) -> Iterable[RecipeNames]:
         return (recipe for family in self.families.values() for recipe in family.recipes.values())
+
+
+def _by_family(numbers: Mapping[str, float]) -> str:
+    """The first family's number, and those of the families that have another one."""
+    first, *others = ((name, f"{number:g}") for name, number in numbers.items())
+    return first[1] + "".join(f", {text} with {name}" for name, text in others if text != first[1])
 
 
 def _each_once(names: Iterable[str]) -> tuple[str, ...]:

@@ -40,6 +40,11 @@ class Progress(BaseModel):
     step: int | None = None
     steps: int | None = None
     seconds_left: int | None = None
+    picture: str | None = Field(
+        None,
+        description="Names the picture of the emerging video that is at …/picture now: another name, another "
+        "picture. null: there is none; not every endpoint sends them.",
+    )
 
 
 class Waiting(BaseModel):

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 from ltx2_api.reply import VideoResult
 from ltx2_client import State as JobState
 from ltx2_client import Status, errors
+from ltx2_client.events import Running
 from ltx2_client.outcome import failure, outcome, running
 
+from . import pictures
 from .contract import FINAL, Error, State
 from .generations import Row
 from .pace import Pace
@@ -87,28 +90,20 @@ class Follower:
         """A job that goes on: what is new is written, and nothing else."""
         state = State.RUNNING if status.state is JobState.IN_PROGRESS else State.QUEUED
         seen = running(status)
-        progress = row.progress
-        if state is State.RUNNING and seen.percent is not None:
-            progress = {
-                "percent": seen.percent,
-                "stage": seen.stage,
-                "step": seen.step,
-                "steps": seen.steps,
-                "seconds_left": None if seen.seconds_left is None else round(seen.seconds_left),
-            }
+        told = _told(seen) if state is State.RUNNING and seen.percent is not None else {}
         waiting = await self._why_waiting() if state is State.QUEUED else None
         next_look = self.store.later(self.pace.seconds(row.account, state))
-        if (row.state, row.progress, row.waiting) == (state, progress, waiting):
+        if (row.state, row.progress, row.waiting) == (state, told.get("progress", row.progress), waiting):
             self.store.postpone(row, next_look)
             return
         started = row.started_at or (self.store.clock() if state is State.RUNNING else None)
         await self.store.change(
             row,
             state=state,
-            progress=progress,
             waiting=waiting,
             started_at=started,
             next_check_at=next_look,
+            **told,
         )
 
     async def _why_waiting(self) -> str | None:
@@ -182,3 +177,17 @@ class Follower:
             return
         error = Error(code="expired", message="RunPod has forgotten the job, and there is no video of it.")
         await self.store.finish(row, State.EXPIRED, error=error.model_dump())
+
+
+def _told(seen: Running) -> dict[str, Any]:
+    """What a worker says of a job, as a change of its generation: progress, and the picture that it names."""
+    jpeg = pictures.jpeg_of(seen.picture)
+    progress = {
+        "percent": seen.percent,
+        "stage": seen.stage,
+        "step": seen.step,
+        "steps": seen.steps,
+        "seconds_left": None if seen.seconds_left is None else round(seen.seconds_left),
+        "picture": pictures.name_of(jpeg) if jpeg else None,
+    }
+    return {"progress": progress, "picture": jpeg}

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import ledger, numbering
+from . import ledger, numbering, pictures
 from .contract import FINAL, State
 from .tables import generations
 
@@ -131,16 +131,32 @@ def get(db: sa.Connection, generation: str) -> Row:
 
 
 def change(
-    db: sa.Connection, row: Row, *, only_from: Collection[State] | None = None, **values: Any
+    db: sa.Connection,
+    row: Row,
+    *,
+    only_from: Collection[State] | None = None,
+    picture: bytes | None = None,
+    **values: Any,
 ) -> Row | None:
-    """Change a generation if it is still in one of the states; the row as it is then, or None."""
+    """Change a generation if it is still in one of the states; the row as it is then, or None.
+
+    Arguments:
+        picture: the JPEG that new progress names; progress without one leaves none behind.
+    """
     states = only_from if only_from is not None else [row.state]
     changed = db.execute(
         sa.update(generations)
         .where(generations.c.id == row.id, generations.c.state.in_([str(state) for state in states]))
         .values(seq=numbering.following(db), **values)
     )
-    return get(db, row.id) if changed.rowcount else None
+    if not changed.rowcount:
+        return None
+    if "progress" in values:
+        named = (values["progress"] or {}).get("picture")
+        # Most progress names the picture of the one before. None is removed in any case: `row` may be older.
+        if named is None or named != (row.progress or {}).get("picture"):
+            pictures.keep(db, row.id, picture)
+    return get(db, row.id)
 
 
 def finish(

@@ -64,6 +64,14 @@ generations = sa.Table(
     sa.Index("generations_due", "state", "next_check_at"),
 )
 
+#: The emerging video's picture of a generation that runs, where the endpoint sends one; see pictures.py.
+pictures = sa.Table(
+    "pictures",
+    METADATA,
+    sa.Column("generation", sa.String(36), sa.ForeignKey("generations.id"), primary_key=True),
+    sa.Column("jpeg", sa.LargeBinary, nullable=False),
+)
+
 #: One row for each film that somebody asked for.
 films = sa.Table(
     "films",

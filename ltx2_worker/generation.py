@@ -1,6 +1,7 @@
 """A job's generation: its graph on the engine, its frames in an encoder of its own, at the same time."""
 
 import logging
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -48,19 +49,21 @@ def generate(
     """
     files = _files(accepted, engine.input_dir / outputs.name, outputs, settings)
     ticket = accepted.ticket
-    for _ in range(_ENCODERS):
-        with Encoder(engine.options, encoder_address(outputs), files) as encoder:
-            try:
-                _run(accepted, graph, engine, ticket, encoder, previews=settings.live_previews)
-                accepted.enter(Stage.ENCODING)
-                tell = partial(accepted.progress.step, Stage.ENCODING, steps=accepted.plan.frames)
-                return files, encoder.wait(accepted.deadline, tell)
-            except EncoderLost:
+    with ExitStack() as tickets:
+        for lost in range(_ENCODERS):
+            if lost:
                 # The engine still has what it sampled, unless another job came in between.
-                log.warning("encoder lost", exc_info=True)
-        accepted.progress.run_again()
-        ticket = engine.take_ticket()
-    ticket.release()
+                accepted.progress.run_again()
+                ticket = engine.take_ticket()
+                tickets.callback(ticket.release)
+            with Encoder(engine.options, encoder_address(outputs), files) as encoder:
+                try:
+                    _run(accepted, graph, engine, ticket, encoder, previews=settings.live_previews)
+                    accepted.enter(Stage.ENCODING)
+                    tell = partial(accepted.progress.step, Stage.ENCODING, steps=accepted.plan.frames)
+                    return files, encoder.wait(accepted.deadline, tell)
+                except EncoderLost:
+                    log.warning("encoder lost", exc_info=True)
     raise WorkerError(
         ErrorCode.GENERATION_FAILED, "The video could not be encoded; send the job again.", retryable=True
     )
@@ -102,10 +105,10 @@ def _run(
             previews=previews,
             is_made=encoder.has_all_frames,
         )
-    except WorkerError as error:
-        if error.code is ErrorCode.GENERATION_FAILED:
-            encoder.check()  # the step failed because its encoder did, if that is so
-        raise
+    except EncoderLost:
+        # The file is complete if it got all frames of an earlier try.
+        if not encoder.has_all_frames():
+            raise
 
 
 def _files(accepted: AcceptedJob, inputs: Path, outputs: Path, settings: Settings) -> EncoderFiles:

@@ -234,7 +234,12 @@ class Worker:
         """Generate one preview and throw it away; its second stage loads what other jobs' will need."""
         recipe = self._settings.warmup
         job = {"prompt": "A calm sea at dawn.", "preview": True, "quality": recipe, "spatial_upscaler": True}
-        accepted = self.accept("warm-up", job, self.take_ticket())
+        ticket = self.take_ticket()
+        try:
+            accepted = self.accept("warm-up", job, ticket)
+        except BaseException:
+            ticket.release()  # or every job would wait behind it
+            raise
         try:
             with self._folders() as (inputs, outputs), ExitStack() as tickets:
                 others = self._by_others(accepted.plan)

@@ -29,4 +29,5 @@ def _family(family: Family, catalogue: Catalogue) -> FamilyNames:
         cameras=tuple(family.cameras),
         controls=tuple(family.controls),
         image_strength=family.image_strength,
+        keyframe_strength=family.keyframe_strength,
     )

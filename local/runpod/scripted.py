@@ -1,6 +1,7 @@
 """Workers without an engine: each does with a job what a script says, on the emulator's clock."""
 
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -32,13 +33,26 @@ class Script:
 Play = Callable[[Job], Script]
 
 
-def sampling(seconds: float, steps: int = 8) -> tuple[tuple[float, Any], ...]:
-    """Progress as the worker posts it, `steps` times in so many seconds."""
+def sampling(seconds: float, steps: int = 8, pictures: Sequence[bytes] = ()) -> tuple[tuple[float, Any], ...]:
+    """Progress as the worker posts it, `steps` times in so many seconds.
+
+    Arguments:
+        pictures: JPEGs of the emerging video, as a worker with LTX2_LIVE_PREVIEWS sends them: one a step,
+            and the last one from then on.
+    """
     marks = []
     for step in range(1, steps + 1):
         at = seconds * step / (steps + 1)
-        shown = {"percent": 100 * step // (steps + 1), "stage": "sampling", "step": step, "steps": steps}
-        marks.append((at, shown | {"seconds_left": round(seconds - at)}))
+        shown: dict[str, Any] = {
+            "percent": 100 * step // (steps + 1),
+            "stage": "sampling",
+            "step": step,
+            "steps": steps,
+        }
+        shown |= {"seconds_left": round(seconds - at)}
+        if pictures:
+            shown["picture"] = b64encode(pictures[min(step, len(pictures)) - 1]).decode()
+        marks.append((at, shown))
     return tuple(marks)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from ..inputs import Input, MediaText, Strength
+from ..names import NAMES
 from ..rules import Rule
 from .way import Way, only_with
 
@@ -28,7 +29,9 @@ class Keyframe(Input):
         None, description="http(s) URL of the picture, or s3:// as for the start image."
     )
     image_base64: MediaText | None = Field(None, description="The picture as base64 or data URI.")
-    strength: Strength = Field(1.0, description="How hard the video is drawn to it.")
+    strength: Strength | None = Field(
+        None, description=f"How hard the video is drawn to it. Default: {NAMES.keyframe_strengths}."
+    )
 
 
 class KeyframesFields(Input):
@@ -42,8 +45,10 @@ class KeyframesFields(Input):
     end_image_base64: MediaText | None = Field(
         None, description=f"That picture as base64 or data URI. {only_with('keyframes')}"
     )
-    end_image_strength: Strength = Field(
-        1.0, description=f"How hard the video is drawn to its end image. {only_with('keyframes')}"
+    end_image_strength: Strength | None = Field(
+        None,
+        description=f"How hard the video is drawn to its end image. Default: {NAMES.keyframe_strengths}. "
+        f"{only_with('keyframes')}",
     )
     keyframes: Annotated[tuple[Keyframe, ...], Field(min_length=1, max_length=MOST)] | None = Field(
         None,

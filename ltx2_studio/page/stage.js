@@ -5,6 +5,7 @@ import * as icons from "./icons.js";
 import { Following, OPEN } from "./session.js";
 import { base } from "./styles.js";
 import { EXAMPLES, credits, doing, ended, left, plain, size } from "./words.js";
+import "./emerging.js";
 import "./picture.js";
 import { shaped } from "./player.js";
 
@@ -114,6 +115,12 @@ class Stage extends LitElement {
       }
       .doing button {
         margin-left: auto;
+      }
+      .over :is(.dim, small) {
+        color: var(--ink);
+      }
+      .over button {
+        background: rgb(8 9 11 / 70%);
       }
       .bar {
         position: absolute;
@@ -257,7 +264,8 @@ class Stage extends LitElement {
     const seconds = item.progress?.seconds_left;
     return html`<div class="screen">
         <div class="light on"></div>
-        <div class="full">
+        <ltx2-emerging .session=${this.session} .generation=${item}></ltx2-emerging>
+        <div class="full ${item.progress?.picture ? "over" : ""}">
           ${percent === undefined ? nothing : html`<div class="percent">${percent}<small>%</small></div>`}
           <div class="doing">
             <b>${doing(item)}</b>

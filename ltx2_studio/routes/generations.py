@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from ltx2_api.reply import VideoResult
 
-from .. import contract, finding, generations, last_frames, offered, orders, own_files, views
+from .. import contract, finding, generations, last_frames, offered, orders, own_files, pictures, views
 from ..contract import FINAL, State
 from ..generations import New, Row
 from ..problems import ProblemError, not_found
@@ -96,6 +96,21 @@ def poster(request: Request, account: Viewer, generation: str) -> RedirectRespon
     """A fresh link to the video's poster."""
     row = _done(_owned(request, account, generation))
     return _redirect(backend_of(request).links.poster(str(row.job_id), _reply(row)))
+
+
+@router.get(
+    "/{generation}/picture",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/jpeg": {}}},
+        204: {"description": "There is none: not yet, no more, or never."},
+    },
+)
+def picture(request: Request, account: Viewer, generation: str) -> Response:
+    """The video's first frame as it emerges, a small JPEG, as long as the generation runs."""
+    row = _owned(request, account, generation)
+    jpeg = reading(backend_of(request), lambda db: pictures.get(db, row.id))
+    return Response(jpeg, media_type="image/jpeg") if jpeg else Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 @router.post("/{generation}/last-frame", status_code=HTTPStatus.CREATED)

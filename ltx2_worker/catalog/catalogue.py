@@ -114,6 +114,7 @@ def _family(name: str, table: FamilyTable, files: Mapping[str, ModelFile]) -> Fa
         rates=table.rates,
         arithmetic=table.arithmetic,
         image_strength=table.image_strength,
+        keyframe_strength=table.keyframe_strength,
         refining=table.refining,
         detailing=table.detailing,
         pose=table.pose,

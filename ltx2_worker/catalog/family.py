@@ -74,6 +74,7 @@ class Family:
     rates: Rates
     arithmetic: Arithmetic
     image_strength: float
+    keyframe_strength: float
     refining: Refining | None
     detailing: Detailing | None
     pose: Pose | None

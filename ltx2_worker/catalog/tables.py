@@ -210,6 +210,7 @@ class FamilyTable(_Table):
 
     Attributes:
         image_strength: how hard the first stage holds on to a start image where a job does not say.
+        keyframe_strength: how hard a video is drawn to a keyframe where a job does not say.
         cameras: sentences for the prompt, by what a job calls the movement that has no LoRA.
         instead: by the job's field that the family has nothing for, what a caller can do.
     """
@@ -222,6 +223,7 @@ class FamilyTable(_Table):
     rates: Rates
     arithmetic: Arithmetic
     image_strength: Annotated[float, Field(ge=0, le=1)] = 1.0
+    keyframe_strength: Annotated[float, Field(ge=0, le=1)] = 1.0
     refining: Refining | None = None
     detailing: Detailing | None = None
     pose: Pose | None = None

@@ -165,9 +165,13 @@ class Encoder:
         """Whether every frame was handed over, so that the engine has no more to do with this video.
 
         The node sends nothing before the encoder has answered it: one that has not begun has no frames.
+
+        Raises:
+            EncoderLost: it will never have them.
+            WorkerError: STORAGE_UNAVAILABLE, the disk is full.
         """
+        self.check()
         with self._changed:
-            self._changed.wait_for(lambda: self._state is not _State.ENCODING, _SETTLE_SECONDS)
             return self._state is _State.RECEIVED or self._encoded is not None
 
     def check(self, timeout: float = _SETTLE_SECONDS) -> None:

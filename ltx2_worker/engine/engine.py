@@ -149,6 +149,7 @@ class Engine:
         Raises:
             WorkerError: GENERATION_FAILED, OUT_OF_MEMORY, STORAGE_UNAVAILABLE, ENGINE_CRASHED,
                 ENGINE_UNAVAILABLE, SHUTTING_DOWN, DEADLINE_EXCEEDED.
+            EncoderLost: frames went to an encoder that is gone, or takes none.
             Cancelled: the job was.
         """
         return GraphRun(

@@ -20,6 +20,7 @@ class Failure(Enum):
     DEVICE_LOST = auto()
     DISK_FULL = auto()
     UNUSABLE_PICTURE = auto()
+    ENCODER_LOST = auto()
     OTHER = auto()
 
 
@@ -46,6 +47,8 @@ def classify(error: dict[str, Any]) -> Failure:
         return Failure.DEVICE_LOST
     if kind.endswith("UnusablePicture"):
         return Failure.UNUSABLE_PICTURE
+    if kind.endswith("ReceiverLost"):
+        return Failure.ENCODER_LOST
     if "no space left on device" in text:
         return Failure.DISK_FULL
     return Failure.OTHER

@@ -13,6 +13,7 @@ from ..deadline import Deadline
 from . import failures
 from .abandoned import cancel_and_clean, discard
 from .client import Finished, Graph, NoAnswer, Refused
+from .encoder import EncoderLost
 from .events import Event, Restarted, RestartReason
 from .failures import Failure
 from .job_order import JobOrder, Ticket
@@ -187,6 +188,8 @@ class GraphRun:
                 while not instance.lost.is_set():
                     self.deadline.sleep(_LEAVE_POLL)
                 return EngineLost(instance)
+            case Failure.ENCODER_LOST:
+                return EncoderLost()
             case Failure.DISK_FULL:
                 return WorkerError(ErrorCode.STORAGE_UNAVAILABLE, failures.DISK_FULL)
             case Failure.OTHER:

@@ -64,15 +64,21 @@ class ChunkedDecode:
         vae: ComfyUI's; one that decodes in chunks.
         latent: 1 by channels by time by height by width.
         cut: what is wanted of the video.
-        take: gets some frames after the other, on the VAE's device: frames by height by width by 3, 8 bits,
-            equal to those that VAEDecode, ImageCrop and SaveVideo would make.
+        take: gets one frame after the other, on the VAE's device: height by width by 3, 8 bits, equal to
+            those that VAEDecode, ImageCrop and SaveVideo would make.
+        tell: told after each chunk how many frames of it were taken.
 
     Raises:
         ValueError: the VAE decodes all frames at once, or the video is smaller than its cut.
     """
 
     def __init__(
-        self, vae: Any, latent: torch.Tensor, cut: Cut, take: Callable[[torch.Tensor], None]
+        self,
+        vae: Any,
+        latent: torch.Tensor,
+        cut: Cut,
+        take: Callable[[torch.Tensor], None],
+        tell: Callable[[int], object],
     ) -> None:
         if not getattr(vae.first_stage_model, "comfy_has_chunked_io", False):
             raise ValueError("this VAE decodes all frames at once: use VAE Decode and Save Video")
@@ -83,6 +89,7 @@ class ChunkedDecode:
         self._latent = latent
         self._cut = cut
         self._take = take
+        self._tell = tell
         self._taken = 0
 
     def run(self) -> None:
@@ -129,5 +136,7 @@ class ChunkedDecode:
         pixels = self._vae.process_output(part.to(dtype=self._vae.vae_output_dtype(), copy=True))
         if not math.isfinite(pixels.sum(dtype=torch.float32).item()):
             raise UnusablePicture(Unusable.NOT_A_NUMBER)
-        self._take(pixels.mul_(255).clamp_(0, 255).byte().permute(1, 2, 3, 0))
-        self._taken += last - first
+        for frame in pixels.mul_(255).clamp_(0, 255).byte().permute(1, 2, 3, 0):
+            self._take(frame)
+            self._taken += 1  # of each frame: memory may run out where one is copied off the device
+        self._tell(last - first)

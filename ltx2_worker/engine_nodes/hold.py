@@ -42,6 +42,10 @@ class HoldVideo:
                 ),
                 "new_from": (*index[:1], index[1] | {"tooltip": "First latent frame that is made anew."}),
                 "new_to": (*index[:1], index[1] | {"tooltip": "First one behind those."}),
+                "starts_new": (
+                    "BOOLEAN",
+                    {"default": False, "tooltip": "Starts what is made anew from the source as well."},
+                ),
             }
         }
 
@@ -55,8 +59,12 @@ class HoldVideo:
         lead: int,
         new_from: int,
         new_to: int,
+        starts_new: bool,
     ) -> tuple[dict[str, Any]]:
         """Return the latent with the source's in it, and the mask.
+
+        What is made anew starts as the latent has it, unless `starts_new`: in a stage that refines, that is
+        what the stage before made of it.
 
         Raises:
             ValueError: a latent frame outside of the span is none of the source's.
@@ -78,6 +86,8 @@ class HoldVideo:
         samples[:, :, at : at + held.shape[2]] = held.to(samples)
         mask = torch.zeros((1, 1, frames, 1, 1), dtype=torch.float32, device=samples.device)
         mask[:, :, new_from:new_to] = 1.0
+        if not starts_new:
+            samples[:, :, new_from:new_to] = latent["samples"][:, :, new_from:new_to]
         return ({**latent, "samples": samples, "noise_mask": mask},)
 
 

@@ -118,15 +118,13 @@ def _stream(
     """Decode into an encoder, looking at each frame."""
     look, progress = Look(), comfy.utils.ProgressBar(cut.frames)
 
-    def take(frames: torch.Tensor) -> None:
-        for frame in frames:
-            slot = sender.slot()
-            torch.from_numpy(slot).copy_(frame)
-            look.add(slot)
-            sender.send()
-        progress.update(len(frames))
+    def take(frame: torch.Tensor) -> None:
+        slot = sender.slot()
+        torch.from_numpy(slot).copy_(frame)
+        look.add(slot)
+        sender.send()
 
-    decode = ChunkedDecode(vae, latent, cut, take)
+    decode = ChunkedDecode(vae, latent, cut, take, progress.update)
     sender = connect()
     try:
         decode.run()

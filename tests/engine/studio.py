@@ -20,6 +20,7 @@ from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine, NodeStarted
 from ltx2_worker.plan import Plan, by_recipe, make_plan
 from ltx2_worker.plan.geometry import Size, canvas_for, frames_to_generate
+from ltx2_worker.plan.ways.spliced import spliced
 from ltx2_worker.workflow import Media, Output, build
 from ltx2_worker.workflow.graph import Prompt
 
@@ -27,6 +28,8 @@ from ltx2_worker.workflow.graph import Prompt
 DELIVERED = Size(160, 96)
 #: Frames delivered at 24 fps; nine are generated.
 FRAMES = 8
+#: Frames of a video that is extended or in which some are made anew; it has no sound.
+SOURCE_FRAMES = 9
 
 URL = "https://example.org/file"
 IMAGE = {"image_url": URL}
@@ -69,13 +72,18 @@ def small_plan(raw: dict[str, Any], installed: Callable[[ModelFile], bool], fram
     plan = make_plan(JobInput.parse(JOB | {"preview": True} | raw)[0], installed=installed)
     latent = plan.family.latent
     downscale = plan.control.model.reference_downscale if plan.control else 1
-    return replace(
+    # A keyframe stays at its share of the video.
+    share = frames / (plan.seconds * plan.base_fps)
+    keyframes = (replace(each, frame=round(each.frame * share)) for each in plan.keyframes)
+    plan = replace(
         plan,
         delivered=DELIVERED,
         canvas=canvas_for(DELIVERED, latent, reference_downscale=downscale, two_stage=plan.spatial_upscaler),
         frames=frames * plan.fps // 24,
         base_frames=frames_to_generate(frames, latent),
+        keyframes=tuple(keyframes),
     )
+    return spliced(plan, plan.cut(SOURCE_FRAMES), has_sound=False) if plan.cut else plan
 
 
 class Studio:
@@ -119,7 +127,12 @@ class Studio:
             write_video(
                 self._engine.input_dir / control, [scene(plan.canvas, time) for time in range(frames)]
             )
-        files = {Value.IMAGE: image, Value.CONTROL_VIDEO: control}
+        source = None
+        if plan.splice:
+            shown = plan.splice.shown
+            source = f"{self._folder}/{plan.canvas}-source.mp4"
+            write_video(self._engine.input_dir / source, [scene(plan.canvas, time) for time in range(shown)])
+        files = {Value.IMAGE: image, Value.CONTROL_VIDEO: control, Value.SOURCE_VIDEO: source}
         sent: dict[Value, Sequence[str]] = {value: (file,) for value, file in files.items() if file}
         return sent | self._keyframes(plan)
 

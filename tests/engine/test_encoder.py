@@ -245,17 +245,19 @@ def test_a_killed_encoder_is_noticed_by_its_owner_and_by_the_sender(
         assert seen(sender) == {"receiver_lost": True}
 
 
-def test_a_cancel_while_it_encodes_ends_the_process(
-    engine_options: EngineOptions, address: str, video: Path
+@pytest.mark.parametrize("end", [Cancelled, WorkerError], ids=["cancel", "deadline"])
+def test_a_cancel_or_the_deadline_while_it_encodes_ends_the_process(
+    engine_options: EngineOptions, address: str, video: Path, end: type[Exception]
 ) -> None:
-    deadline = Deadline(30)
+    deadline = Deadline(30 if end is Cancelled else 2)
     with (
-        pytest.raises(Cancelled),
+        pytest.raises(end),
         Encoder(engine_options, address, EncoderFiles(video)) as encoder,
         sending(engine_options, address, **MOVING, say_at=5, pause=20) as sender,
     ):
         assert next_line(sender) == "sent\n"
-        deadline.cancel()
+        if end is Cancelled:
+            deadline.cancel()
         encoder.wait(deadline, lambda frames: None)
     assert not Path(f"/proc/{encoder.pid}").exists()
 
@@ -274,12 +276,15 @@ def test_a_stopped_encoder_is_given_up(
             encoder.wait(Deadline(30), lambda frames: None)
 
 
+@pytest.mark.parametrize("missing", [1, 2_000_000], ids=["at the last byte", "between frames"])
 def test_a_full_disk_is_one_retryable_sentence_and_leaves_no_file(
-    engine_options: EngineOptions, address: str, video: Path
+    engine_options: EngineOptions, address: str, video: Path, missing: int
 ) -> None:
-    asked = {"kind": "noise", "width": 640, "height": 384, "frames": 24, "crf": 0.0}
+    asked = {"kind": "noise", "width": 640, "height": 384, "frames": 12, "crf": 0.0}
+    encoded, _ = encode(engine_options, EncoderFiles(video), **asked)
+    video.unlink()
     with Encoder(engine_options, address, EncoderFiles(video)) as encoder:
-        limit_file_size(encoder.pid, 300_000)
+        limit_file_size(encoder.pid, encoded.bytes - missing)
         with sending(engine_options, address, **asked), pytest.raises(WorkerError) as caught:
             encoder.wait(Deadline(30), lambda frames: None)
     assert (caught.value.code, caught.value.retryable) == (ErrorCode.STORAGE_UNAVAILABLE, True)

@@ -15,10 +15,11 @@ from allpairspy import AllPairs
 from local.tiny.configuration import published
 from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.catalog.family import Family
-from ltx2_worker.catalog.inputs import Feature
+from ltx2_worker.catalog.inputs import Feature, Value
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import Engine
-from tests.engine.studio import IMAGE, URL, Made, Studio
+from ltx2_worker.workflow.build import build_prompt_writing
+from tests.engine.studio import IMAGE, URL, Made, Studio, scene, single, small_plan
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -29,6 +30,8 @@ SKETCH = Path(__file__).with_name("sketch")
 
 FIRST, *OTHERS = catalogue().families
 EACH = pytest.mark.parametrize("family", OTHERS, ids=lambda family: family.name)
+END: Raw = {"end_image_url": URL}
+KEYFRAMES: Raw = END | {"keyframes": [{"at": 4, "image_url": URL, "strength": 1.0}]}
 VIDEOS: list[Raw] = [{"video_url": URL}, {}, {"video_url": URL, "preprocessed": True}]
 
 
@@ -51,7 +54,7 @@ def media(family: Family) -> list[Raw]:
     controls: list[Raw] = [
         IMAGE | {"control": {"type": kind} | video} for kind in family.controls for video in VIDEOS
     ]
-    return [{}, IMAGE, IMAGE | {"image_strength": 0.3}, *controls]
+    return [{}, IMAGE, IMAGE | {"image_strength": 0.3} | KEYFRAMES, *controls]
 
 
 def options(family: Family) -> dict[str, Raw]:
@@ -62,6 +65,8 @@ def options(family: Family) -> dict[str, Raw]:
     return kinds | {
         "image": IMAGE,
         "weaker image": IMAGE | {"image_strength": 0.3},
+        "end image": END,
+        "firmer end image": END | {"end_image_strength": 1.0},
         "camera": {"camera": next(iter(family.cameras))},
         "one stage": {"spatial_upscaler": False},
         "twice the frames": {"temporal_upscaler": True},
@@ -108,6 +113,26 @@ def test_each_lora_changes_the_picture(studio: Studio, family: Family) -> None:
         for key in loras:
             inputs = prompt[key]["inputs"] | {"strength_model": 0.0}
             assert studio.run(prompt | {key: prompt[key] | {"inputs": inputs}}).picture != whole
+
+
+@EACH
+def test_its_text_encoder_writes_from_a_prompt_and_a_picture(session_engine: Engine, family: Family) -> None:
+    folder = f"written-{family.name}"
+    (session_engine.input_dir / folder).mkdir()
+    plan = small_plan(settings(family)[0] | IMAGE | {"enhance_prompt": True}, single)
+    picture = f"{folder}/picture.png"
+    scene(plan.canvas, 0).save(session_engine.input_dir / picture)
+    prompt = build_prompt_writing(plan, {Value.IMAGE: (picture,)}, f"{folder}/text").prompt
+    (writer,) = (node for node in prompt.values() if node["_meta"]["title"] == "Written prompt")
+    writer["inputs"]["max_length"] = 8
+    (path,) = session_engine.run(
+        prompt,
+        ticket=session_engine.take_ticket(),
+        job_key=folder,
+        deadline=Deadline(300),
+        on_event=lambda _: None,
+    )
+    assert path.read_text(encoding="utf-8")
 
 
 @EACH

@@ -11,6 +11,7 @@ import av
 import pytest
 
 from ltx2_api.errors import Cancelled, ErrorCode, WorkerError
+from ltx2_worker import generation
 from ltx2_worker.deadline import Deadline
 from ltx2_worker.engine import (
     Encoder,
@@ -21,7 +22,11 @@ from ltx2_worker.engine import (
     Restarted,
     RestartReason,
 )
+from ltx2_worker.settings import Settings
+from ltx2_worker.worker import Worker
+from ltx2_worker.workflow.build import BuiltGraph
 from tests.engine import graphs
+from tests.engine.encode_lab import MOVING, seen, sending
 from tests.engine.fixtures import Job, StartJob
 
 pytestmark = pytest.mark.engine
@@ -58,6 +63,17 @@ def streamed(prefix: str, sink: Sink, side: int = 128) -> graphs.Graph:
 def frames_of(path: Path) -> int:
     with av.open(str(path)) as container:
         return sum(1 for _ in container.decode(video=0))
+
+
+def frames_memory(pid: int) -> int:
+    """Bytes of frames in memory that a process shares with an encoder (proc(5), smaps)."""
+    held, is_frames = 0, False
+    for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
+        if "-" in line.split()[0]:
+            is_frames = "memfd:frames" in line
+        elif is_frames and line.startswith("Rss:"):
+            held += int(line.split()[1]) * 1024
+    return held
 
 
 def stop_when_frames_come(encoder: Encoder, job: Job) -> None:
@@ -124,12 +140,41 @@ def test_an_encoder_that_dies_while_frames_come_is_what_is_reported(
 ) -> None:
     job = start_job(streamed(prefix, sink, side=512), is_made=sink.encoder.has_all_frames)
     stop_when_frames_come(sink.encoder, job)
+    assert engine.pid is not None
+    assert frames_memory(engine.pid) > 0
     os.kill(sink.encoder.pid, signal.SIGKILL)
-    error = job.future.exception(60)
-    assert isinstance(error, WorkerError)
-    assert error.code is ErrorCode.GENERATION_FAILED
+    assert isinstance(job.future.exception(60), EncoderLost)
+    assert frames_memory(engine.pid) == 0
     with pytest.raises(EncoderLost):
         sink.encoder.check()
+
+
+@pytest.mark.slow  # the engine waits for a minute
+@pytest.mark.parametrize("has_begun", [True, False], ids=["encoding", "waiting"])
+def test_an_encoder_that_takes_no_frames_is_what_is_reported(
+    engine: Engine, start_job: StartJob, sink: Sink, prefix: str, has_begun: bool
+) -> None:
+    if not has_begun:
+        os.kill(sink.encoder.pid, signal.SIGSTOP)
+    job = start_job(streamed(prefix, sink, side=512), 200, is_made=sink.encoder.has_all_frames)
+    if has_begun:
+        stop_when_frames_come(sink.encoder, job)
+    assert isinstance(job.future.exception(150), EncoderLost)
+    assert start_job(graphs.video(f"{prefix}-next")).paths()
+
+
+@pytest.mark.slow  # the engine looks for the encoder for 20 s
+def test_a_file_that_was_completed_by_an_earlier_try_is_taken(
+    engine: Engine, sink: Sink, prefix: str, tmp_path: Path
+) -> None:
+    with sending(engine.options, sink.address, **MOVING) as sender:
+        seen(sender)
+        sink.encoder.wait(Deadline(30), lambda frames: None)
+    worker = Worker(Settings(work_dir=tmp_path, output_dir=tmp_path))
+    accepted = worker.accept("job", {"prompt": "a", "dry_run": True}, engine.take_ticket())
+    graph = BuiltGraph(streamed(prefix, sink), {})
+    generation._run(accepted, graph, engine, accepted.ticket, sink.encoder, previews=False)
+    assert frames_of(sink.video) == MOVING["frames"]
 
 
 @pytest.mark.parametrize("kind", ["black", "nan"])

@@ -2,6 +2,9 @@
 
 import itertools
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from local.runpod import Job
@@ -40,6 +43,26 @@ def log_of(worker: WorkerProcess, job: Job) -> list[dict[str, Any]]:
 def in_stage(worker: WorkerProcess, job: Job, stage: str) -> None:
     """Return once a job has reached a stage."""
     worker.wait_output(f'"event": "job stage", "job_id": "{job.id}", "stage": "{stage}"', JOB_SECONDS)
+
+
+@contextmanager
+def held_while_encoding(worker: WorkerProcess, job: Job) -> Iterator[None]:
+    """Hold the encoder of a job, the only one in hand, when it has all of the job's frames.
+
+    It is let on for moments until then: it must have answered the engine, and is not to finish meanwhile.
+    """
+    in_stage(worker, job, "decoding")
+    encoding = f'"event": "job stage", "job_id": "{job.id}", "stage": "encoding"'
+    until = time.monotonic() + JOB_SECONDS
+    with worker.paused(ENCODER) as (encoder,):
+        while encoding not in worker.output:
+            assert time.monotonic() < until, "the encoder does not get all frames"
+            encoder.resume()
+            time.sleep(0.01)
+            encoder.suspend()
+            with suppress(AssertionError):
+                worker.wait_output(encoding, 0.3)
+        yield
 
 
 def only_result(job: Job) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Every way beyond the plain job, made for real: the examples of docs/ways.md as previews, on one worker."""
+"""Every way beyond the plain job, made for real: the examples of docs/ways.md as previews, on one worker.
+
+The worker has all families. Where a test has several values, the families take turns; `-m slow` tries every
+value with every family.
+"""
 
 import base64
 import io
@@ -15,11 +19,27 @@ from ltx2_api.errors import WorkerError
 from ltx2_api.reply import DryRunResult, VideoResult
 from ltx2_worker.settings import Settings
 from ltx2_worker.worker import Worker
-from tests.ways import JOBS
+from tests.ways import JOBS, styled
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 RATE = 48_000
+#: A LoRA of the operator's for each family, by its name: a file of the tiny weights.
+STYLES = {
+    "ltx-2": ("ink", "ltx-2-19b-lora-camera-control-jib-up"),
+    "ltx-2.3": ("oil", "ltx_2.3_22b_distilled_1.1_lora_dynamic_fro09_avg_rank_111_bf16"),
+}
+FAMILIES = list(STYLES)
+
+
+def in_turn(*values: Any) -> pytest.MarkDecorator:
+    """A test of each value with a family; with every family where slow tests run."""
+    cases = [
+        pytest.param(value, family, marks=() if (number + place) % len(FAMILIES) == 0 else pytest.mark.slow)
+        for number, value in enumerate(values)
+        for place, family in enumerate(FAMILIES)
+    ]
+    return pytest.mark.parametrize(("value", "family"), cases)
 
 
 def picture(seed: int) -> bytes:
@@ -90,19 +110,29 @@ def sent(job: Any) -> Any:
 
 
 def install_loras(models: Path, tiny: Path) -> None:
-    """The LoRA of the example, one of another naming, and one that is not there."""
+    """The styles, and others that do not work: by the names of their layers, for want of them, of a file."""
     (models / "catalog.d").mkdir(parents=True)
     (models / "loras").mkdir()
-    good = (tiny / "loras" / "ltx-2-19b-lora-camera-control-jib-up.safetensors").read_bytes()
-    (models / "loras" / "ink.safetensors").write_bytes(good)
-    # The same length, so that the header's offsets stay right.
-    (models / "loras" / "other.safetensors").write_bytes(
-        good.replace(b"diffusion_model.", b"transformer.net.")
-    )
-    tables = [
-        f'[{name}]\nfile = "{name}.safetensors"\nfamily = "ltx-2"\ndescription = "Ink."\nstrength = 0.8\n'
-        for name in ("ink", "other", "gone")
-    ]
+    tables = []
+
+    def install(name: str, family: str, file: str) -> None:
+        tables.append(
+            f'[{name}]\nfile = "{file}.safetensors"\nfamily = "{family}"\n'
+            f'description = "Made for {family}."\nstrength = 0.8\n'
+        )
+
+    for number, (family, (name, file)) in enumerate(STYLES.items()):
+        good = (tiny / "loras" / f"{file}.safetensors").read_bytes()
+        (models / "loras" / f"{name}.safetensors").write_bytes(good)
+        # The same length, so that the header's offsets stay right.
+        wrong = good.replace(b"diffusion_model.", b"transformer.net.")
+        (models / "loras" / f"renamed-{number}.safetensors").write_bytes(wrong)
+        wrong = good.replace(b"attn2.to_out.0", b"attn2.to_gone0")
+        (models / "loras" / f"layers-{number}.safetensors").write_bytes(wrong)
+        for each in (name, f"renamed-{number}", f"layers-{number}", f"gone-{number}"):
+            install(each, family, each)
+    # Only the newer family's attention has gates.
+    install("gates", FAMILIES[0], STYLES[FAMILIES[1]][0])
     (models / "catalog.d" / "styles.toml").write_text("".join(tables))
 
 
@@ -135,14 +165,17 @@ def frames_of(result: VideoResult) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-@pytest.mark.parametrize("way", JOBS)
-def test_the_example_of_a_way_can_be_made(worker: Worker, way: str) -> None:
-    job = sent(JOBS[way]) | {"preview": True, "seed": 7}
-    result = made(worker, f"example-{way}", job)
+@in_turn(*JOBS)
+def test_the_example_of_a_way_can_be_made(worker: Worker, value: str, family: str) -> None:
+    way = value
+    job = sent(styled(JOBS[way], STYLES[family][0])) | {"preview": True, "seed": 7, "model": family}
+    result = made(worker, f"example-{way}-{family}", job)
+    assert result.model == family
     assert frames_of(result) == result.frames
     assert (result.credits, result.preview) == (0, True)
     assert (result.prompt_used is not None) == (way == "enhance")
-    asked = worker.accept(f"plan-{way}", job | {"dry_run": True, "preview": False}, worker.take_ticket())
+    whole = job | {"dry_run": True, "preview": False}
+    asked = worker.accept(f"plan-{way}-{family}", whole, worker.take_ticket())
     plan = worker.run(asked)
     assert isinstance(plan, DryRunResult)
     assert way in plan.offers
@@ -150,7 +183,7 @@ def test_the_example_of_a_way_can_be_made(worker: Worker, way: str) -> None:
 
 
 def test_the_sound_that_was_sent_is_the_one_in_the_file(worker: Worker) -> None:
-    job = sent(JOBS["audio_input"]) | {"preview": True, "seed": 8}
+    job = sent(JOBS["audio_input"]) | {"preview": True, "seed": 8, "model": FAMILIES[-1]}
     result = made(worker, "sound", job)
     with av.open(str(result.path)) as container:
         track = container.streams.audio[0]
@@ -164,33 +197,39 @@ def test_the_sound_that_was_sent_is_the_one_in_the_file(worker: Worker) -> None:
 
 
 def test_a_lora_that_would_change_nothing_is_not_offered(worker: Worker) -> None:
-    asked = worker.accept("plan", {"prompt": "a", "dry_run": True}, worker.take_ticket())
-    plan = worker.run(asked)
-    assert isinstance(plan, DryRunResult)
-    assert plan.loras == {"ink": "Ink."}
-    ticket = worker.take_ticket()
-    with pytest.raises(WorkerError, match="must be ink") as refused:
-        worker.accept("other", {"prompt": "a", "loras": [{"name": "other"}]}, ticket)
-    ticket.release()
-    assert refused.value.field == "loras.0.name"
+    for family, (style, _) in STYLES.items():
+        job = {"prompt": "a", "model": family}
+        asked = worker.accept(f"plan-{family}", job | {"dry_run": True}, worker.take_ticket())
+        plan = worker.run(asked)
+        assert isinstance(plan, DryRunResult)
+        assert plan.loras == {style: f"Made for {family}."}
+        ticket = worker.take_ticket()
+        with pytest.raises(WorkerError, match=f"must be {style}") as refused:
+            worker.accept("other", job | {"loras": [{"name": "renamed-0"}]}, ticket)
+        ticket.release()
+        assert refused.value.field == "loras.0.name"
 
 
-def test_a_lora_works_as_strongly_as_it_is_asked_to(worker: Worker) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_lora_works_as_strongly_as_it_is_asked_to(worker: Worker, family: str) -> None:
+    job = {"prompt": "a pond", "preview": True, "seed": 5, "camera": "none", "model": family}
     posters = set()
-    for strength in (0.0, 0.8, 1.5):
-        loras = [{"name": "ink", "strength": strength}]
-        job = {"prompt": "a pond", "preview": True, "seed": 5, "camera": "none", "loras": loras}
-        result = made(worker, f"strength-{strength}", job)
+    for strength in (0.0, 1.5):
+        loras = [{"name": STYLES[family][0], "strength": strength}]
+        result = made(worker, f"strength-{family}-{strength}", job | {"loras": loras})
         posters.add(Path(str(result.poster_path)).read_bytes())
-    assert len(posters) == 3
+    assert len(posters) == 2
 
 
-def test_a_restyled_video_has_the_sound_of_its_source_and_follows_a_control_of_it(worker: Worker) -> None:
-    job = sent(JOBS["restyle"]) | {"preview": True, "seed": 3, "control": {"type": "depth"}}
-    result = made(worker, "restyle-depth", job)
+@in_turn("depth")
+def test_a_restyled_video_has_the_sound_of_its_source_and_follows_a_control_of_it(
+    worker: Worker, value: str, family: str
+) -> None:
+    base = {"preview": True, "seed": 3, "model": family}
+    result = made(worker, f"restyle-{family}", sent(JOBS["restyle"]) | base | {"control": {"type": value}})
     assert result.audio
     silent = {"video_base64": base64.b64encode(video(sound=False)).decode(), "strength": 0.5}
-    result = made(worker, "restyle-silent", {"prompt": "a", "preview": True, "seed": 3, "restyle": silent})
+    result = made(worker, f"restyle-silent-{family}", {"prompt": "a", "restyle": silent} | base)
     assert not result.audio
     assert any("no sound" in warning for warning in result.warnings)
 
@@ -236,11 +275,12 @@ def far(one: "np.ndarray[Any, Any]", other: "np.ndarray[Any, Any]") -> "np.ndarr
     return apart
 
 
-@pytest.mark.parametrize("side", ["end", "start"])
+@in_turn("end", "start")
 def test_an_extended_video_has_all_of_its_source_and_a_second_more(
-    worker: Worker, source: bytes, side: str
+    worker: Worker, source: bytes, value: str, family: str
 ) -> None:
-    result, frames = spliced(worker, f"extend-{side}", extend=of(source, seconds=5, **{"from": side}))
+    side, extend = value, of(source, seconds=5, **{"from": value})
+    result, frames = spliced(worker, f"extend-{side}-{family}", extend=extend, model=family)
     own = pictures_of(source)
     assert len(frames) == result.frames == len(own) + 24
     kept = frames[: len(own)] if side == "end" else frames[24:]
@@ -256,12 +296,12 @@ def test_an_extended_video_has_all_of_its_source_and_a_second_more(
     assert 0 <= heard.shape[1] - 3 * RATE <= 2048
 
 
-@pytest.mark.parametrize("what", ["both", "video", "audio"])
+@in_turn("both", "video", "audio")
 def test_a_retake_changes_what_was_asked_for_and_nothing_else(
-    worker: Worker, source: bytes, what: str
+    worker: Worker, source: bytes, value: str, family: str
 ) -> None:
-    retake = of(source, what=what, to=1.3) | {"from": 0.8}
-    result, frames = spliced(worker, f"retake-{what}", retake=retake)
+    what, retake = value, of(source, what=value, to=1.3) | {"from": 0.8}
+    result, frames = spliced(worker, f"retake-{what}-{family}", retake=retake, model=family)
     own = pictures_of(source)
     # Asked for were frames 19 to 30; what is made anew is whole latent frames from the nineteenth on.
     assert result.changed == (0.792, 1.458)
@@ -291,9 +331,12 @@ def test_a_source_of_another_size_rate_and_without_sound_is_fitted_and_the_reply
     assert not silent.audio
 
 
-def test_pro_keeps_what_is_kept_too_and_both_stages_hold_it(worker: Worker, source: bytes) -> None:
-    job = {"quality": "pro", "steps": 20, "spatial_upscaler": True}
-    result, frames = spliced(worker, "pro", extend=of(source, seconds=1), **job)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pro_keeps_what_is_kept_too_and_both_stages_hold_it(
+    worker: Worker, source: bytes, family: str
+) -> None:
+    job = {"quality": "pro", "steps": 20, "spatial_upscaler": True, "model": family}
+    result, frames = spliced(worker, f"pro-{family}", extend=of(source, seconds=1), **job)
     own = pictures_of(source)
     assert far(frames[: len(own)], own).max() < 3
     assert result.frames == 72
@@ -307,14 +350,17 @@ def test_a_span_beyond_the_source_is_refused(worker: Worker, source: bytes) -> N
 
 
 @pytest.mark.slow  # 512 tokens on a CPU, twice
-def test_a_prompt_that_was_written_out_is_in_the_reply_beside_the_caller_s(worker: Worker) -> None:
-    job = {"prompt": "a fox", "preview": True, "seed": 9, "enhance_prompt": True, "camera": "none"}
-    first, again = (made(worker, f"enhanced-{number}", job) for number in (1, 2))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_prompt_that_was_written_out_is_in_the_reply_beside_the_caller_s(
+    worker: Worker, family: str
+) -> None:
+    job = {"prompt": "a fox", "preview": True, "seed": 9, "enhance_prompt": True, "model": family}
+    first, again = (made(worker, f"enhanced-{family}-{number}", job) for number in (1, 2))
     assert first.prompt == "a fox"
     assert first.prompt_used
     # The tiny weights write no prompts: what they write is not used, and the reply says so.
     fell_back = any("language model" in warning for warning in first.warnings)
     assert fell_back == (first.prompt_used == "a fox")
     assert (first.prompt_used, first.frames) == (again.prompt_used, again.frames)
-    plain = made(worker, "not-enhanced", job | {"enhance_prompt": False})
+    plain = made(worker, f"not-enhanced-{family}", job | {"enhance_prompt": False})
     assert (plain.prompt, plain.prompt_used) == (None, None)

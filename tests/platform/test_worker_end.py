@@ -11,6 +11,7 @@ from tests.platform.conftest import StartWorker
 from tests.platform.jobs import (
     BOOT_SECONDS,
     DRY_RUN,
+    ENCODER,
     ENGINE,
     JOB_SECONDS,
     in_stage,
@@ -101,16 +102,16 @@ def test_the_heartbeat_is_no_fork_that_keeps_the_pipes_of_the_starting_engine_op
     assert not [child for child in children if child.cmdline() == worker.command]
 
 
-def test_a_killed_worker_leaves_no_engine(runpod: Emulator, start_worker: StartWorker) -> None:
+def test_a_killed_worker_leaves_no_engine_and_no_encoder(runpod: Emulator, start_worker: StartWorker) -> None:
     worker = start_worker()
     job = runpod.submit(long_preview())
     in_stage(worker, job, "sampling")
-    engines = worker.descendants(ENGINE)
-    assert engines
+    engines, encoders = worker.descendants(ENGINE), worker.descendants(ENCODER)
+    assert engines and encoders
     worker.kill()
     assert worker.wait_exit(10) == -signal.SIGKILL
     alive = worker.survivors(timeout=10)
-    assert not [engine for engine in engines if engine in alive]
+    assert not [process for process in (*engines, *encoders) if process in alive]
 
 
 def test_a_worker_without_models_ends_with_an_error_instead_of_failing_job_after_job(

@@ -22,6 +22,7 @@ from tests.platform.jobs import (
     ENCODER,
     ENGINE,
     JOB_SECONDS,
+    held_while_encoding,
     in_stage,
     log_of,
     long_preview,
@@ -188,6 +189,43 @@ def test_the_second_job_starts_on_the_engine_while_the_first_is_delivered(
     started = next(line["time"] for line in log_of(worker, second) if line.get("stage") == "loading")
     delivered = next(line["time"] for line in log_of(worker, first) if line["event"] == "job done")
     assert started < delivered
+
+
+def test_a_slow_encoder_holds_up_no_other_job(queue: Emulator, worker: WorkerProcess) -> None:
+    first = queue.submit(preview())
+    with held_while_encoding(worker, first):
+        second = queue.submit(preview())
+        assert "error" not in queue.wait_result(second, JOB_SECONDS)
+        assert not first.results
+    assert "error" not in queue.wait_result(first, JOB_SECONDS)
+
+
+def test_an_engine_killed_while_an_earlier_job_is_encoded_does_not_cost_that_one(
+    queue: Emulator, worker: WorkerProcess
+) -> None:
+    first = queue.submit(preview())
+    with held_while_encoding(worker, first):
+        second = queue.submit(long_preview())
+        in_stage(worker, second, "sampling")
+        (engine,) = worker.descendants(ENGINE)
+        engine.kill()
+        worker.wait_output(f'"event": "job run again", "job_id": "{second.id}"', JOB_SECONDS)
+    for job in (first, second):
+        assert "error" not in queue.wait_result(job, JOB_SECONDS)
+    assert [line["event"] for line in log_of(worker, first)].count("job run again") == 0
+
+
+def test_a_job_that_is_stopped_while_it_is_encoded_leaves_nothing(
+    queue: Emulator, worker: WorkerProcess, videos: Path, scratch: Callable[[], list[Path]]
+) -> None:
+    job = queue.submit(preview())
+    with held_while_encoding(worker, job):
+        queue.cancel(job)
+        worker.wait_output(f'"event": "job cancelled", "job_id": "{job.id}"', 20)
+    assert not job.results
+    assert not worker.descendants(ENCODER)
+    assert not list(videos.glob(f"{job.id}*"))
+    assert not scratch()
 
 
 @pytest.mark.parametrize("stopped_one", [0, 1], ids=["generating", "waiting"])

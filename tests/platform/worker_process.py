@@ -129,23 +129,30 @@ class WorkerProcess:
         return [process for process in found if name in _command_line(process)]
 
     @contextmanager
-    def paused(self, name: str) -> Iterator[None]:
+    def paused(self, name: str) -> Iterator[list[psutil.Process]]:
         """Hold the descendants whose command line contains `name`, so that a test meets them at work."""
         held = self.descendants(name)
         assert held, f"no process {name}"
         for process in held:
             process.suspend()
         try:
-            yield
+            yield held
         finally:
             for process in held:
                 with suppress(psutil.NoSuchProcess):  # the worker may have ended it meanwhile
                     process.resume()
 
     def survivors(self, timeout: float) -> list[psutil.Process]:
-        """Descendants that still live after at most `timeout` seconds: orphans, once the worker ended."""
-        _, alive = psutil.wait_procs(list(self._known.values()), timeout)
-        return [process for process in alive if _lives(process)]
+        """Descendants that still live after at most `timeout` seconds: orphans, once the worker ended.
+
+        psutil's own wait fails where a process's number is a thread's by now.
+        """
+        until = time.monotonic() + timeout
+        while alive := [process for process in self._known.values() if _lives(process)]:
+            if time.monotonic() >= until:
+                break
+            time.sleep(_TICK)
+        return alive
 
     def _read(self) -> None:
         assert self._process.stdout
@@ -164,6 +171,6 @@ def _command_line(process: psutil.Process) -> str:
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
+        return process.is_running() and bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

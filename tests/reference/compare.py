@@ -2,9 +2,9 @@
 
 Usage: python -m tests.reference.compare COMFYUI_DIR WORK_DIR TINY_DIR < prompts > comparisons
 
-`prompts` are graphs in ComfyUI's API format by family and name, as compare_jobs.py wants them; both sides of
-the pipe are JSON. Everything is computed in 32 bits on the CPU, from the same small weights, noise and
-contexts. TINY_DIR has the project's tiny weights.
+`prompts` are graphs in ComfyUI's API format by family and name, as the modules compare_*.py want them; both
+sides of the pipe are JSON. Everything is computed in 32 bits on the CPU, from the same small weights, noise
+and contexts. TINY_DIR has the project's tiny weights.
 """
 
 import json
@@ -54,10 +54,10 @@ def _compared(models: Path, tiny: Path, family: str, jobs: dict[str, Any]) -> di
     """Compare a family's models and jobs."""
     from ltx_pipelines.utils import constants
 
-    from tests.reference import weights
-    from tests.reference.compare_jobs import JobCases
+    from tests.reference import compare_jobs, compare_sources, compare_spans, compare_ways, weights
     from tests.reference.compare_models import ModelCases
     from tests.reference.graph_runner import GraphRunner
+    from tests.reference.job_sides import Sides
     from tests.reference.lightricks import Lightricks
     from tests.reference.record import Record
 
@@ -75,14 +75,16 @@ def _compared(models: Path, tiny: Path, family: str, jobs: dict[str, Any]) -> di
     ModelCases(checkpoint, upscalers, graph, own, record, label="tiny weights, ").run_on_tiny()
 
     widths = weights.text_widths(transformer)
-    deep_job = jobs.pop(DEEP_JOB)
-    JobCases(graph, theirs, record, weights.CHECKPOINT.name, family=family, widths=widths, stg_block=1).run(
-        jobs
-    )
+    compare_spans.compare_spans(record)
+    compared = {**compare_jobs.COMPARED, **compare_ways.COMPARED, **compare_sources.COMPARED}
+    sides = Sides(graph, theirs, record, weights.CHECKPOINT.name, family=family, widths=widths, stg_block=1)
+    for name, prompt in jobs.items():
+        if name != DEEP_JOB:
+            compared[name.split(":")[0]](sides, name.replace(":", " "), prompt)
     deeper = Lightricks(models, weights.DEEP, weights.UPSCALERS)
     params = {"ltx-2": constants.LTX_2_PARAMS, "ltx-2.3": constants.LTX_2_3_PARAMS}[family]
     (block,) = params.video_guider_params.stg_blocks
-    deep = JobCases(
+    deep = Sides(
         graph,
         deeper,
         record,
@@ -92,7 +94,7 @@ def _compared(models: Path, tiny: Path, family: str, jobs: dict[str, Any]) -> di
         stg_block=block,
         is_graph_s=True,
     )
-    deep.run({DEEP_JOB: deep_job})
+    compare_jobs.pro(deep, DEEP_JOB.replace(":", " "), jobs[DEEP_JOB])
     return record.as_data()
 
 

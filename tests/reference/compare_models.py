@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from tests.reference.graph_runner import GraphRunner
 from tests.reference.lightricks import Lightricks
 from tests.reference.record import Record
+from tests.reference.stages import COMPONENTS
 
 #: Largest relative difference between two orders of the same 32-bit operations.
 FLOAT = 1e-5
@@ -159,7 +160,7 @@ class ModelCases:
         audio = self._random(*audio_shape.to_torch_shape())
         level = torch.tensor([sigma])
         masks = torch.ones(1, 1, *video.shape[2:]) if mask is None else mask.expand(1, 1, *video.shape[2:])
-        components = self._theirs.components
+        components = COMPONENTS
         video_state = VideoLatentTools(components.video_patchifier, video_shape, fps).create_initial_state(
             "cpu", torch.float32, video
         )

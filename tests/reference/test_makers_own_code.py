@@ -15,19 +15,22 @@ from ltx2_worker.catalog.catalogue import catalogue
 from ltx2_worker.engine import EngineOptions
 from ltx2_worker.plan import make_plan
 from ltx2_worker.plan.geometry import Size
+from ltx2_worker.plan.ways.spliced import spliced
 from ltx2_worker.workflow import Output, build, stand_ins
 from ltx2_worker.workflow.graph import Prompt
+from tests.reference import sources
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-URL = "https://example.org/file"
+URL = sources.URL
 IMAGE = {"image_url": URL}
 PRO = {"quality": "pro"}
 EDGES: dict[str, Any] = {"type": "canny", "video_url": URL, "preprocessed": True}
 CONTROL: dict[str, Any] = IMAGE | {"control": EDGES}
 
-#: Jobs by name; what stands before the colon is the method of compare_jobs.py that compares it.
+
+#: Jobs by name; what stands before the colon is the function in compare_*.py that compares it.
 JOBS: dict[str, dict[str, Any]] = {
     "fast": {},
     "image:1.0": IMAGE | {"image_strength": 1.0},
@@ -45,9 +48,15 @@ JOBS: dict[str, dict[str, Any]] = {
     "sound": {"audio_url": URL, "audio": True},
     "detailer": {"detailer": True},
     "temporal": {"temporal_upscaler": True},
+    "restyle:0.6": {"restyle": {"video_url": URL, "strength": 0.6}, "audio": True},
+    **{name: job.raw for name, job in sources.JOBS.items()},
 }
 #: Of the families but the first: what differs in them.
-OTHER_JOBS = {"image:its own strengths": IMAGE, "pro:full": PRO, "pro:own block": PRO}
+OTHER_JOBS: dict[str, dict[str, Any]] = {
+    "image:its own strengths": IMAGE,
+    "pro:full": PRO,
+    "pro:own block": PRO,
+}
 FAMILIES = [family.name for family in catalogue().families]
 CASES = {FAMILIES[0]: JOBS} | dict.fromkeys(FAMILIES[1:], OTHER_JOBS)
 
@@ -61,11 +70,15 @@ def small(family: str, name: str, raw: dict[str, Any]) -> Prompt:
         installed=lambda file: file.id != "control_union",
         pro_guidance="plain" if "plain" in name else "full",
     )
+    size, frames = Size(256, 128), 25
+    if plan.cut:
+        plan = spliced(plan, plan.cut(sources.JOBS[name].source), has_sound=True)
+        size, frames = Size(*(sources.FULL if plan.spatial_upscaler else sources.FIRST)), plan.base_frames
     plan = replace(
         plan,
-        canvas=Size(256, 128),
-        delivered=Size(256, 128),
-        base_frames=25,
+        base_frames=frames,
+        canvas=size,
+        delivered=size,
         steps=4 if plan.quality == "pro" else plan.steps,
     )
     # Of a video so short, the end is somewhere else.
@@ -108,7 +121,7 @@ def differing(rows: list[dict[str, Any]], wanted: Callable[[str], bool]) -> list
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_models_compute_what_lightricks_models_compute(compared: Any, family: str) -> None:
-    others = {name.split(":")[0] for name in JOBS} | {"tiny"}
+    others = {name.split(":")[0] for name in JOBS} | {"tiny", "spans"}
     assert not differing(compared[family]["rows"], lambda name: name.split()[0].rstrip(",") not in others)
 
 
@@ -121,6 +134,10 @@ def test_the_project_s_tiny_weights_load_in_both(compared: Any, family: str) -> 
 def test_a_job_is_what_lightricks_pipelines_make(compared: Any, family: str, job: str) -> None:
     rows = compared[family]["rows"]
     assert not differing(rows, lambda name: name.startswith(job.replace(":", " ") + ","))
+
+
+def test_the_latent_frames_of_a_span_are_those_that_lightricks_mask_says(compared: Any) -> None:
+    assert not differing(compared[FAMILIES[0]]["rows"], lambda name: name.startswith("spans, "))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

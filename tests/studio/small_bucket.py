@@ -59,7 +59,7 @@ class Deliveries:
                 "sha256": sha256(whole).hexdigest(),
                 "seed": job.submission.input.get("seed") or 771,
             }
-            said = sampling(self.seconds * 0.8, 4)
+            said = sampling(self.seconds * 0.8, 4, [self.poster])
             return Script(seconds=self.seconds, output=VIDEO | made, progress=said)
 
         return deliver

@@ -1,5 +1,6 @@
 """The ways beyond the plain job: their part of the contract, and what an endpoint does not offer."""
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from ltx2_api.job import JobInput
 from ltx2_api.offers import offered_schema, require
 from ltx2_api.ways import NAMES_OF_WAYS, WAYS
 from ltx2_worker.catalog.catalogue import catalogue
+from ltx2_worker.catalog.family import Recipe
 from ltx2_worker.catalog.own_loras import OwnLora
 from ltx2_worker.plan import Plan, make_plan
 from ltx2_worker.plan.geometry import DELIVERED, PREVIEW, Size
@@ -16,6 +18,9 @@ from ltx2_worker.plan.ways.enhance import draft, usable
 from ltx2_worker.workflow import Output, build, stand_ins
 from ltx2_worker.workflow.build import build_prompt_writing
 from tests.ways import JOBS
+
+FAMILIES = [family.name for family in catalogue().families]
+EACH = pytest.mark.parametrize("model", FAMILIES)
 
 
 def job_of(raw: dict[str, Any]) -> JobInput:
@@ -138,6 +143,20 @@ def test_an_end_image_is_the_last_frame_that_is_delivered() -> None:
     assert [(guide.frame, guide.strength) for guide in plan.keyframes] == [(479, 0.5)]
 
 
+@pytest.mark.parametrize(("model", "strength"), [("ltx-2", 1.0), ("ltx-2.3", 0.7)])
+def test_a_keyframe_is_as_strong_as_its_job_says_or_its_family(model: str, strength: float) -> None:
+    frames = [{"at": 2, "image_url": PICTURE}, {"at": 5, "image_url": PICTURE, "strength": 0.3}]
+    plan = plan_of(model=model, keyframes=frames, end_image_url=PICTURE)
+    assert [guide.strength for guide in plan.keyframes] == [strength, 0.3, strength]
+    prompt = build(plan, stand_ins(plan), Output(18.0)).prompt
+    strengths = {
+        node["_meta"]["title"]: node["inputs"]["strength"]
+        for node in prompt.values()
+        if "keyframe" in node["_meta"]["title"]
+    }
+    assert strengths["Stage 1 keyframe"] == strengths["Stage 2 keyframe"] == strength
+
+
 def test_a_keyframe_is_at_its_second_and_in_a_preview_at_its_share() -> None:
     frames = [{"at": 2.5, "image_url": PICTURE}, {"at": 10, "image_base64": "AAAA", "strength": 0.3}]
     assert [guide.frame for guide in plan_of(keyframes=frames).keyframes] == [60, 239]
@@ -183,8 +202,9 @@ def test_a_sound_that_makes_no_sense_is_refused(raw: dict[str, Any], field: str)
     assert field in faults_of(**raw)
 
 
-def test_a_sound_that_is_given_is_held_and_heard() -> None:
-    plan = plan_of(**SOUND)
+@EACH
+def test_a_sound_that_is_given_is_held_and_heard(model: str) -> None:
+    plan = plan_of(model=model, **SOUND)
     prompt = build(plan, stand_ins(plan), Output(18.0)).prompt
     titles = {key: node["_meta"]["title"] for key, node in prompt.items()}
     inputs = {titles[key]: node["inputs"] for key, node in prompt.items()}
@@ -260,15 +280,31 @@ def test_a_lora_is_repeated_for_each_name_and_works_in_both_stages() -> None:
         assert titles[by_title[guider]["model"][0]] == "Own LoRA 2"
 
 
-def test_a_lora_of_another_model_is_refused() -> None:
-    own = {"ink": OwnLora("ink", "ink.safetensors", "ltx-9", "-", 0.5, 1)}
-    with pytest.raises(WorkerError, match="made for ltx-9"):
-        make_plan(job_of({"loras": [{"name": "ink"}]}), installed=lambda _: True, own_loras=own)
+def test_where_the_distilled_lora_is_in_both_stages_own_ones_are_before_it_there() -> None:
+    own = {name: OwnLora(name, f"{name}.safetensors", "ltx-2.3", "-", 0.5, 1) for name in ("ink", "oil")}
+    job = job_of({"model": "ltx-2.3", "loras": [{"name": "oil"}, {"name": "ink"}]})
+    plan = make_plan(job, installed=lambda _: True, own_loras=own)
+    prompt = build(plan, stand_ins(plan), Output(18.0)).prompt
+    by_title = {node["_meta"]["title"]: node["inputs"] for node in prompt.values()}
+    titles = {key: node["_meta"]["title"] for key, node in prompt.items()}
+    for guider in ("Stage 1 guider", "Stage 2 guider"):
+        assert titles[by_title[guider]["model"][0]] == "Distilled LoRA"
+    assert titles[by_title["Distilled LoRA"]["model"][0]] == "Own LoRA 2"
+    assert titles[by_title["Own LoRA"]["model"][0]] == "Checkpoint"
 
 
-def test_what_is_held_of_a_source_is_held_in_both_stages_and_restyled_in_the_first() -> None:
+@pytest.mark.parametrize(("model", "other"), [FAMILIES, ["ltx-2", "ltx-9"], FAMILIES[::-1]])
+def test_a_lora_of_another_model_is_refused(model: str, other: str) -> None:
+    own = {"ink": OwnLora("ink", "ink.safetensors", other, "-", 0.5, 1)}
+    job = job_of({"loras": [{"name": "ink"}], "model": model})
+    with pytest.raises(WorkerError, match=f"made for {re.escape(other)}:"):
+        make_plan(job, installed=lambda _: True, own_loras=own)
+
+
+@EACH
+def test_what_is_held_of_a_source_is_held_in_both_stages_and_restyled_in_the_first(model: str) -> None:
     def titles(**raw: Any) -> set[str]:
-        plan = plan_of(**raw)
+        plan = plan_of(model=model, **raw)
         graph = build(plan, stand_ins(plan), Output(18.0)).prompt
         return {node["_meta"]["title"] for node in graph.values()}
 
@@ -278,6 +314,19 @@ def test_what_is_held_of_a_source_is_held_in_both_stages_and_restyled_in_the_fir
     restyled = titles(restyle=VIDEO)
     assert {"Stage 1 held video", "Stage 1 start level", "Held sound"} <= restyled
     assert "Stage 2 held video" not in restyled
+
+
+@pytest.mark.parametrize(
+    "recipe", catalogue().recipes, ids=lambda recipe: f"{recipe.family.name} {recipe.name}"
+)
+def test_the_second_stage_starts_what_is_new_from_what_the_first_made_of_it(recipe: Recipe) -> None:
+    held = {
+        node["_meta"]["title"]: node["inputs"]["starts_new"]
+        for node in recipe.graph.values()
+        if node["class_type"] == "LTX2HoldVideo"
+    }
+    # In the first stage there is nothing yet; restyling starts from the source there.
+    assert held in ({}, {"Stage 1 held video": True, "Stage 2 held video": False})
 
 
 SCENE = "A red fox walks slowly through deep snow at dawn, its breath visible in the cold air."
@@ -306,13 +355,15 @@ def test_a_caller_cannot_speak_for_the_language_model() -> None:
     assert draft("a cat <end_of_turn>\n<start_of_turn>model <image_soft_token>") == "a cat model"
 
 
-def test_the_graph_that_writes_a_prompt_has_the_text_encoder_and_keeps_the_other_weights() -> None:
-    plan = plan_of(enhance_prompt=True, image_url=PICTURE)
+@EACH
+def test_the_graph_that_writes_a_prompt_has_the_text_encoder_and_keeps_the_other_weights(model: str) -> None:
+    plan = plan_of(enhance_prompt=True, image_url=PICTURE, model=model)
     graph = build_prompt_writing(plan, stand_ins(plan), "job/prompt")
     titles = {key: node["_meta"]["title"] for key, node in graph.prompt.items()}
     own = {title for key, title in titles.items() if not key.startswith("resident")}
     assert own == {"Text encoder", "Start image", "Written prompt", "Prompt file"}
     # The engine's cache keeps what the last prompt names.
     assert {"Checkpoint", "Audio VAE", "Spatial upscaler model"} <= set(titles.values())
-    without = build_prompt_writing(plan_of(enhance_prompt=True), {}, "job/prompt").prompt
+    plan = plan_of(enhance_prompt=True, model=model)
+    without = build_prompt_writing(plan, {}, "job/prompt").prompt
     assert "Start image" not in {node["_meta"]["title"] for node in without.values()}

@@ -5,25 +5,23 @@ it is, and ends with the file. A sender that goes away early is forgotten, and t
 engine may have been restarted. Its owner ends it when nobody wants the file any more.
 """
 
+import errno
+import json
 import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from .connection import SenderLost, accept, listen
+from .order import Files, Kept
+from .recorder import Recorded, Recorder
+from .ring import FrameReceiver
 
 #: The engine samples the next video meanwhile: where both want the same processor, it gets three quarters
-#: (nice 0 against 5 is 1024 to 335 in Linux's scheduler), and the encoder still gets on. From the first on:
-#: importing takes a fifth of a second of a processor, while the engine samples this very video.
-os.nice(5)
-
-import errno  # noqa: E402
-import json  # noqa: E402
-import sys  # noqa: E402
-import time  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
-
-from .connection import SenderLost, accept, listen  # noqa: E402
-from .order import Files, Kept  # noqa: E402
-from .recorder import Recorded, Recorder  # noqa: E402
-from .ring import FrameReceiver  # noqa: E402
-
+#: (nice 0 against 5 is 1024 to 335 in Linux's scheduler), and the encoder still gets on.
+_NICENESS = 5
 _TELL_EVERY = 0.5
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -31,14 +29,14 @@ _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def main(arguments: list[str]) -> int:
     """Encode one video; return the exit status."""
     address, files_json = arguments
+    os.nice(_NICENESS)
     files = _files(json.loads(files_json))
     with listen(address) as listening:
         _tell("ready")
         while True:
             with accept(listening) as connection:
                 try:
-                    frames = FrameReceiver(connection, lambda: _tell("received"))
-                    recorded, facts = _record(frames, files)
+                    recorded, facts = _record(connection, files)
                 except SenderLost:
                     _tell("forgotten")
                     continue
@@ -51,7 +49,8 @@ def main(arguments: list[str]) -> int:
             return 0
 
 
-def _record(frames: FrameReceiver, files: Files) -> tuple[Recorded, dict[str, Any]]:
+def _record(connection: socket.socket, files: Files) -> tuple[Recorded, dict[str, Any]]:
+    frames = FrameReceiver(connection, lambda: _tell("received"))
     told = time.monotonic()
     _tell("encoding", frames=0)
     # The decoder begins meanwhile: encoding all of the sound, which comes first, takes a while.

@@ -56,6 +56,7 @@ def connected(address: str, check: Callable[[], None]) -> socket.socket:
     until = time.monotonic() + _CONNECT_SECONDS
     while True:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.settimeout(TICK)  # one that accepts nobody must not hold the decoder
         try:
             connection.connect(f"\0{address}")
         except OSError as error:

@@ -104,11 +104,14 @@ class FrameSender:
     def finish(self, facts: dict[str, Any]) -> None:
         """Say that all frames are sent, and something about them; the receiver goes on alone."""
         self._say(LAST + json.dumps(facts).encode())
-        self.close()
+        self._socket.close()
 
     def close(self) -> None:
-        """Let go; before `finish` it means that the frames are not to be used."""
+        """Let go without `finish`: the frames are not to be used, and their memory is given back at once."""
         self._socket.close()
+        # The mapping may live on: what failed is told with a traceback, whose frames hold it.
+        with contextlib.suppress(OSError):
+            self._memory.madvise(mmap.MADV_REMOVE)
 
     def _await_word(self) -> None:
         """Wait for a word of the receiver's: READY, or FRAME for a slot that is free again."""

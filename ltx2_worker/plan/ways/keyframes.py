@@ -26,10 +26,11 @@ def planned(job: JobInput, plan: Plan) -> Plan:
     last = plan.seconds * plan.base_fps - 1
     # A preview is shorter than the video: what is seen at half of the one is seen at half of the other.
     scale = plan.seconds / job.duration
-    guides = [
-        KeyframePlan(min(last, round(frame.at * scale * plan.base_fps)), frame.strength)
-        for frame in job.keyframes or ()
+    wanted = [
+        (min(last, round(frame.at * scale * plan.base_fps)), frame.strength) for frame in job.keyframes or ()
     ]
     if job.has_end_image:
-        guides.append(KeyframePlan(last, job.end_image_strength))
+        wanted.append((last, job.end_image_strength))
+    default = plan.family.keyframe_strength
+    guides = (KeyframePlan(at, default if given is None else given) for at, given in wanted)
     return replace(plan, keyframes=tuple(guides))

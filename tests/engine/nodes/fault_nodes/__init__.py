@@ -125,6 +125,94 @@ class FaultVAE:
         return (spoilt,)
 
 
+class InChunks:
+    """A video VAE's model that decodes in chunks of at most so many bytes, and tells of each."""
+
+    def __init__(self, model: Any, size: int, told: Path) -> None:
+        self._model, self._size, self._told = model, size, told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def decode(self, *args: Any, **kwargs: Any) -> Any:
+        before = video_vae.get_max_chunk_size
+        video_vae.get_max_chunk_size = lambda device: self._size
+        if not isinstance(kwargs["output_buffer"], torch.Tensor):
+            kwargs["output_buffer"] = Told(kwargs["output_buffer"], self._told)
+        try:
+            return self._model.decode(*args, **kwargs)
+        finally:
+            video_vae.get_max_chunk_size = before
+
+
+class Told:
+    """A buffer of a decoder's, that writes how many frames each chunk has into a file, a line a chunk."""
+
+    def __init__(self, buffer: Any, told: Path) -> None:
+        self._buffer, self._told = buffer, told
+
+    def __getitem__(self, place: tuple[Any, Any, slice]) -> Any:
+        with self._told.open("a") as file:
+            file.write(f"{place[2].stop - place[2].start}\n")
+        return self._buffer[place]
+
+
+class DecoderChunks:
+    """Passes a VAE on that decodes in chunks of so many bytes; a file of the output folder tells of each."""
+
+    RETURN_TYPES = ("VAE",)
+    FUNCTION = "run"
+    CATEGORY = "faults"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        size = ("INT", {"min": 1, "max": 1 << 30})
+        return {"required": {"vae": ("VAE",), "size": size, "name": ("STRING", {})}}
+
+    def run(self, vae: Any, size: int, name: str) -> tuple[Any]:
+        chunked = copy.copy(vae)
+        told = Path(folder_paths.get_output_directory()) / name
+        chunked.first_stage_model = InChunks(vae.first_stage_model, size, told)
+        return (chunked,)
+
+
+class NotCopied(torch.Tensor):  # type: ignore[misc]  # no torch where types are checked
+    """Decoded pixels; their second frame finds no memory when it is copied off the device."""
+
+    left = 0
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.copy_ and cls.left:
+            cls.left -= 1
+            if not cls.left:
+                raise ERRORS["gpu_memory"]()
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+class FaultCopy:
+    """Passes a VAE on whose second frame finds no memory to leave the device, once; it removes its marker."""
+
+    RETURN_TYPES = ("VAE",)
+    FUNCTION = "run"
+    CATEGORY = "faults"
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802
+        return {"required": {"vae": ("VAE",), "marker": ("STRING", {})}}
+
+    @classmethod
+    def IS_CHANGED(cls, **_: object) -> float:  # noqa: N802
+        return time.time()
+
+    def run(self, vae: Any, marker: str) -> tuple[Any]:
+        (Path(folder_paths.get_input_directory()) / marker).unlink()
+        NotCopied.left = 2
+        spoilt = copy.copy(vae)
+        spoilt.process_output = lambda pixels: vae.process_output(pixels).as_subclass(NotCopied)
+        return (spoilt,)
+
+
 class FaultDecoder:
     """Passes a VAE on whose decoder fails once, in its third chunk; a marker as FaultRaise's."""
 
@@ -179,6 +267,8 @@ class CountModels:
 
 NODE_CLASS_MAPPINGS = {
     "CountModels": CountModels,
+    "DecoderChunks": DecoderChunks,
+    "FaultCopy": FaultCopy,
     "FaultDecoder": FaultDecoder,
     "NoiseLatent": NoiseLatent,
     "FaultVAE": FaultVAE,
