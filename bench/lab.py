@@ -109,7 +109,7 @@ def scratch() -> Iterator[Path]:
 
 @contextmanager
 def running_worker(
-    bucket_url: str | None = None, script: Path = HANDLER, **environment: str
+    bucket_url: str | None = None, script: Path = HANDLER, /, **environment: str
 ) -> Iterator[Lab]:
     """A worker whose engine is ready; it delivers into the bucket, or else into a folder.
 
