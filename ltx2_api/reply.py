@@ -96,9 +96,9 @@ class DryRunResult(_Output):
     height: int
     canvas: str = Field(description="Size that is generated; the video is its centre crop.")
     fps: int
-    frames: int
+    frames: int = Field(description="Frames of the video; of one that was sent and keeps its own, new ones.")
     generated_frames: int
-    duration: int
+    duration: int = Field(description="Seconds; of a video that was sent and keeps its own, new ones.")
     steps: int
     audio: bool
     seed: int

@@ -68,6 +68,12 @@ class Result(BaseModel):
     sha256: str
     seed: int
     audio: bool
+    changed: tuple[float, float] | None = Field(
+        None, description="Of a video that was sent, the seconds that are new; all else is its own."
+    )
+    prompt_used: str | None = Field(
+        None, description="What the video was made of, where the prompt was written out."
+    )
     warnings: tuple[str, ...] = ()
     timings: dict[str, float] = Field(default_factory=dict)
 

@@ -11,7 +11,7 @@ from ltx2_api.progress import Stage
 
 from .accepted_job import AcceptedJob
 from .catalog.files import ModelLibrary
-from .engine import Engine, Event, NodeProgress
+from .engine import Engine, Event, NodeProgress, Started
 from .plan import Plan
 from .plan.prompt import readable
 from .plan.ways.enhance import usable
@@ -60,7 +60,10 @@ def _written(
     graph = build_prompt_writing(accepted.plan, media, f"{folder.name}/prompt", resident=resident)
 
     def listen(event: Event) -> None:
-        if isinstance(event, NodeProgress) and event.node_id in graph.stage_of:
+        if isinstance(event, Started):
+            accepted.enter(Stage.LOADING)
+        elif isinstance(event, NodeProgress) and event.node_id in graph.stage_of:
+            # From the first word on: before it, the node loads the model.
             accepted.enter(Stage.PROMPT)
             accepted.progress.step(Stage.PROMPT, int(event.value), int(event.maximum))
 

@@ -13,6 +13,7 @@ from ..scenes import Scene, read_scenes
 from ..standing import BatchPlan
 from .exits import Exit, exit_for
 from .following_job import client_for
+from .local_files import read_in
 from .new_command import NewCommand
 from .output import Output, error_json
 
@@ -70,9 +71,14 @@ def _batch(arguments: argparse.Namespace, output: Output) -> Exit:
 
 def _read(path: Path) -> list[Scene]:
     try:
-        return read_scenes(path.read_text(encoding="utf-8"))
+        scenes = read_scenes(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidJob(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    # Files that a scene names lie beside the scenes.
+    return [
+        scene.model_copy(update={"job": read_in(scene.job, path.parent, f"{scene.name}: ")})
+        for scene in scenes
+    ]
 
 
 def _within(plan: BatchPlan, most: int | None) -> None:

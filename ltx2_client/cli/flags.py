@@ -1,23 +1,22 @@
 """A flag for every field of a job, made from the contract's JSON Schema: a new field brings its flag."""
 
 import argparse
-import base64
 import json
 from collections.abc import Collection, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ltx2_api.inputs import BASE64, URL
 from ltx2_api.job import JobInput
 
 from ..errors import InvalidJob
+from .local_files import read_in
 
 #: Fields that a command sets itself.
 _OWN = ("prompt", "dry_run")
 #: Where a flag's value is kept among the parsed arguments.
 _PREFIX = "field:"
-#: The largest file that fits into a request beside everything else, base64 being a third longer.
-MOST_FILE_BYTES = 7_000_000
 
 PRESETS: Mapping[str, Mapping[str, Any]] = json.loads(
     files("ltx2_client").joinpath("presets.json").read_text(encoding="utf-8")
@@ -31,10 +30,15 @@ def add_job_flags(parser: argparse.ArgumentParser) -> None:
         "--input", type=Path, metavar="FILE", help="a job as JSON to start from; flags go before it"
     )
     parser.add_argument("--preset", choices=list(PRESETS), help="settings to start from; flags go before it")
-    group = parser.add_argument_group("the job's fields")
-    fields = dict(_fields(JobInput.model_json_schema()))
+    groups = {"": parser.add_argument_group("the job's fields")}
+    schema = JobInput.model_json_schema()
+    fields = dict(_fields(schema))
     for path, field in fields.items():
-        _add(group, path, field, taken=fields)
+        parent = path.partition(".")[0] if "." in path else ""
+        if parent not in groups:
+            text = schema["properties"][parent].get("description", "")
+            groups[parent] = parser.add_argument_group(parent, str(text).replace("%", "%%"))
+        _add(groups[parent], path, field, taken=fields)
 
 
 def job_fields(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -67,7 +71,17 @@ def _fields(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
         if "properties" in option:
             yield from _fields({**option, "$defs": definitions}, f"{prefix}{name}.")
             continue
-        yield f"{prefix}{name}", {**option, "description": field.get("description", "")}
+        description = f"{field.get('description', '')}{_form(option, definitions)}"
+        yield f"{prefix}{name}", {**option, "description": description}
+
+
+def _form(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    """What the JSON of a list of objects looks like, for its flag's help."""
+    if "$ref" not in field.get("items", {}):
+        return ""
+    names = definitions[field["items"]["$ref"].rpartition("/")[2]]["properties"]
+    shown = ", ".join(f'"{name}": …' for name in names if not name.endswith(BASE64))
+    return f" As [{{{shown}}}, …]" + ("; a URL may be a file." if URL in shown else ".")
 
 
 def _add(group: Any, path: str, field: Mapping[str, Any], taken: Collection[str]) -> None:
@@ -106,30 +120,14 @@ def _set(fields: dict[str, Any], path: str, value: Any) -> None:
         inner = target.get(parent)
         target[parent] = target = dict(inner) if isinstance(inner, Mapping) else {}
     stem, _, kind = name.rpartition("_")
-    if kind == "url" and "://" not in str(value) and not str(value).startswith("data:"):
-        target[f"{stem}_base64"] = _media(Path(value))
-        target.pop(name, None)
-        return
-    target[name] = value
     if kind == "url":
+        target.pop(name, None)
         target.pop(f"{stem}_base64", None)
-
-
-def _media(path: Path) -> str:
-    try:
-        size = path.stat().st_size
-        if size > MOST_FILE_BYTES:
-            raise InvalidJob(
-                f"{path} has {size / 1e6:.1f} MB; up to {MOST_FILE_BYTES / 1e6:.0f} MB can be sent along. "
-                "Put it where the worker can fetch it, and give its URL."
-            )
-        return base64.b64encode(path.read_bytes()).decode()
-    except OSError as error:
-        raise InvalidJob(f"{path} cannot be read: {error.strerror or error}.") from error
+    target |= read_in({name: value}, Path(), "".join(f"{parent}." for parent in parents))
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    """A job's fields, as `{"input": {…}}` or bare."""
+    """A job's fields, as `{"input": {…}}` or bare; files that it names lie beside it."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -138,7 +136,7 @@ def _from_file(path: Path) -> dict[str, Any]:
     inner = data.get("input", data) if isinstance(data, dict) else data
     if not isinstance(inner, dict):
         raise InvalidJob(f"{path} is not a job: it must hold a JSON object.")
-    return inner
+    return read_in(inner, path.parent)
 
 
 def _json(text: str) -> Any:

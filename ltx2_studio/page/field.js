@@ -19,6 +19,8 @@ class FieldElement extends LitElement {
     values: { attribute: false },
     faults: { attribute: false },
     session: { attribute: false },
+    /** Where in the job it is, as faults name it: of a list's entry with its number. */
+    at: { attribute: false },
   };
 
   static styles = [
@@ -138,10 +140,11 @@ class FieldElement extends LitElement {
 
   /** The faults of this field itself, and of what belongs to it where it is drawn as one thing. */
   get #fault() {
-    const { path, url, kind } = this.field;
-    const within = path.includes(".") ? `${path.slice(0, path.lastIndexOf(".") + 1)}` : "";
-    const names = [path, url && within + url, url && `${within}${this.field.stem}_base64`];
-    const own = (this.faults ?? []).filter((fault) => names.includes(fault.field) || (kind === "list" && fault.field.startsWith(`${path}.`)));
+    const { url, stem } = this.field;
+    const path = this.at ?? this.field.path;
+    const within = path.slice(0, path.lastIndexOf(".") + 1);
+    const names = [path, url && within + url, url && `${within}${stem}_base64`];
+    const own = (this.faults ?? []).filter((fault) => names.includes(fault.field));
     return own.map((fault) => fault.message).join(" ");
   }
 
@@ -223,7 +226,7 @@ class FieldElement extends LitElement {
       <input
         id=${this.#id}
         type="number"
-        inputmode="numeric"
+        inputmode=${field.whole ? "numeric" : "decimal"}
         min=${field.least ?? nothing}
         max=${field.most ?? nothing}
         step=${field.whole ? 1 : "any"}
@@ -237,7 +240,8 @@ class FieldElement extends LitElement {
 
   #text(field, value) {
     return html`<label class="head" for=${this.#id}>${label(field)}</label>
-      <input id=${this.#id} maxlength=${field.most ?? nothing} aria-describedby=${this.#described()} .value=${live(value ?? "")} @change=${(event) => this.#choose(event.target.value)} />`;
+      <input id=${this.#id} maxlength=${field.most ?? nothing} aria-describedby=${this.#described("hint")} .value=${live(value ?? "")} @change=${(event) => this.#choose(event.target.value)} />
+      ${field.hint ? html`<p class="note" id="${this.#id}-hint">${field.hint}</p>` : nothing}`;
   }
 
   #file(field) {
@@ -255,7 +259,7 @@ class FieldElement extends LitElement {
         ><span><b>${label(field)}</b><span class="note" id="${this.#id}-hint">${field.hint}</span></span
         ><input type="checkbox" role="switch" aria-label=${label(field)} aria-describedby=${this.#described("hint")} .checked=${live(is)} @change=${(event) => this.#choose(event.target.checked ? {} : undefined)}
       /></label>
-      ${is ? this.#entries(field, value, (changed) => this.#choose(changed)) : nothing}`;
+      ${is ? this.#entries(field, value, (changed) => this.#choose(changed), this.at ?? field.path) : nothing}`;
   }
 
   #list(field, value) {
@@ -265,21 +269,21 @@ class FieldElement extends LitElement {
       ${field.hint ? html`<p class="note">${field.hint}</p>` : nothing}
       ${entries.map(
         (entry, at) => html`<div class="entry" role="group" aria-label="${label(field)} ${at + 1}">
-          ${this.#entries(field, entry, (changed) => put(at, changed))}
-          <button type="button" class="quiet" @click=${() => this.#choose(entries.toSpliced(at, 1))}>Remove ${at + 1}</button>
+          ${this.#entries(field, entry, (changed) => put(at, changed), `${this.at ?? field.path}.${at}`)}
+          <button type="button" class="quiet" aria-label="Remove ${at + 1} of ${label(field)}" @click=${() => this.#choose(entries.toSpliced(at, 1))}>Remove ${at + 1}</button>
         </div>`,
       )}
-      ${entries.length < field.most ? html`<button type="button" @click=${() => this.#choose([...entries, {}])}>Add one</button>` : nothing}`;
+      ${entries.length < field.most ? html`<button type="button" aria-label="Add one to ${label(field)}" @click=${() => this.#choose([...entries, {}])}>Add one</button>` : nothing}`;
   }
 
-  #entries(field, values, put) {
+  #entries(field, values, put, where) {
     const chosen = ({ detail }) => put({ ...values, [detail.name]: detail.value });
     const choices = field.fields.filter((part) => part.required && part.kind === "choice" && values[part.name] === undefined);
     const whole = choices.reduce((all, part) => ({ ...all, [part.name]: part.default ?? part.options[0] }), values);
     return html`<div class="group">
       ${field.fields.map(
         (part) =>
-          html`<ltx2-field .field=${part} .siblings=${field.fields} .values=${whole} .faults=${this.faults} .session=${this.session} @chosen=${chosen}></ltx2-field>`,
+          html`<ltx2-field .field=${part} .siblings=${field.fields} .values=${whole} .at="${where}.${part.name}" .faults=${this.faults} .session=${this.session} @chosen=${chosen}></ltx2-field>`,
       )}
     </div>`;
   }

@@ -152,7 +152,7 @@ class FileField extends LitElement {
 
   async take(file) {
     this.fault = null;
-    if (!file.type.startsWith(`${this.field.accept}/`)) {
+    if (!accepted(this.field).some((kind) => file.type.startsWith(`${kind}/`))) {
       this.fault = `${file.name} is not ${this.field.accept === "image" ? "an image" : `a file of ${this.field.accept}`}.`;
       return;
     }
@@ -239,7 +239,7 @@ class FileField extends LitElement {
       >
         ${accept === "image" ? icons.image : accept === "audio" ? icons.music : icons.film}
         <span><b>${label(this.field)}</b><span class="note">Drop, paste or choose ${accept === "image" ? "a picture" : `a file`}</span></span>
-        <input type="file" accept="${accept}/*" aria-label="${label(this.field)}: choose a file" @change=${(event) => event.target.files[0] && this.take(event.target.files[0])} />
+        <input type="file" accept=${accepted(this.field).map((kind) => `${kind}/*`).join(",")} aria-label="${label(this.field)}: choose a file" @change=${(event) => event.target.files[0] && this.take(event.target.files[0])} />
       </label>
       ${this.field.uploaded ? nothing : this.#link()}`;
   }
@@ -253,5 +253,8 @@ class FileField extends LitElement {
         : html`<button type="button" class="text" @click=${() => (this.linking = true)}>or use a link</button>`}`;
   }
 }
+
+/** The sound of a video is a sound, where a job takes one. */
+const accepted = ({ accept, uploaded }) => (accept === "audio" && !uploaded ? ["audio", "video"] : [accept]);
 
 customElements.define("ltx2-file-field", FileField);

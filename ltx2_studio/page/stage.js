@@ -298,9 +298,11 @@ class Stage extends LitElement {
         `${result.width}×${result.height}`,
         `${result.fps} fps`,
         `${result.duration.toFixed(1)} s`,
+        ...(result.changed ? [`new from ${result.changed[0].toFixed(1)} to ${result.changed[1].toFixed(1)} s`] : []),
         size(result.bytes),
         `seed ${result.seed}`,
       ])}
+      ${result.prompt_used && result.prompt_used !== item.input.prompt ? html`<p class="dim">Written out: ${result.prompt_used}</p>` : nothing}
       ${result.warnings.length && !item.input.preview ? html`<ul class="warnings">${result.warnings.map((text) => html`<li>${text}</li>`)}</ul>` : nothing}`;
   }
 
@@ -308,7 +310,8 @@ class Stage extends LitElement {
   #looksRight(item) {
     const { preview: _, ...input } = item.input;
     const price = this.session.priceOf(input);
-    const seconds = input.duration ?? this.session.fields.find((field) => field.name === "duration")?.default;
+    // A video that was sent and has kept its own frames says itself how long it is.
+    const seconds = item.result.changed ? null : input.duration ?? this.session.fields.find((field) => field.name === "duration")?.default;
     return html`<div class="right">
       <div><b>Looks right?</b> <span class="dim">The same prompt and seed; another size draws it anew, so expect it alike, not the same.</span></div>
       <button type="button" class="primary" id="make-it" aria-disabled=${this.session.sending > 0} @click=${() => this.session.sending || this.session.order({ ...input, seed: item.result.seed })}>
@@ -347,7 +350,10 @@ class Stage extends LitElement {
     const url = await this.session.lastFrame(item.id);
     if (!url) return;
     const file = this.session.fields.find((field) => field.kind === "file" && field.accept === "image");
-    this.#edit(item, { [file?.url ?? "image_url"]: url, seed: undefined });
+    // New frames were put among those of a video: the next one is of its own.
+    const sent = item.result.changed ? this.session.fields.filter((field) => field.kind === "group" && field.fields.some((part) => part.kind === "file")) : [];
+    const without = Object.fromEntries(sent.map((field) => [field.name, undefined]));
+    this.#edit(item, { ...without, [file?.url ?? "image_url"]: url, seed: undefined });
     this.session.say("The next one starts from this last frame. Write what happens then.");
   }
 

@@ -1,5 +1,6 @@
 """The command as a person and a script use it: processes of their own, signals, exit statuses."""
 
+import base64
 import io
 import json
 import os
@@ -305,6 +306,29 @@ def test_preview_first_makes_the_same_job_small_and_then_the_real_one(
     assert {path.name for path in tmp_path.glob("*.mp4")} == {"kite.mp4", "kite.preview.mp4"}
 
 
+def test_files_that_a_job_names_are_sent_along(runpod: Emulator, ltx2: Ltx2, tmp_path: Path) -> None:
+    (tmp_path / "story").mkdir()
+    for name in ("boat.mp4", "dusk.png"):
+        (tmp_path / "story" / name).write_bytes(name.encode())
+    extend = {"prompt": "It turns.", "extend": {"video_url": "boat.mp4", "seconds": 3}}
+    (tmp_path / "story" / "job.json").write_text(json.dumps({"input": extend}))
+    picture = {"at": 5, "image_url": "story/dusk.png"}
+    last = {"at": 8, "image_url": "https://e.com/a.png"}
+    for arguments in (
+        ["--input", "story/job.json", "--extend-seconds", "4"],
+        ["It turns.", "--keyframes", json.dumps([picture, last])],
+    ):
+        done = ltx2("submit", *arguments)
+        assert done.returncode == Exit.OK, done.stderr
+    first, second = (request.body["input"] for request in runpod.seen(Route.RUN))
+    assert first["extend"] == {"video_base64": encoded("boat.mp4"), "seconds": 4}
+    assert second["keyframes"] == [{"at": 5.0, "image_base64": encoded("dusk.png")}, last]
+
+
+def encoded(name: str) -> str:
+    return base64.b64encode(name.encode()).decode()
+
+
 @pytest.mark.parametrize(
     ("arguments", "changes", "expected"),
     [
@@ -313,11 +337,16 @@ def test_preview_first_makes_the_same_job_small_and_then_the_real_one(
         (["run", "A kite."], {"RUNPOD_API_KEY": ""}, (Exit.ACCESS, "RUNPOD_API_KEY")),
         (["run", "A kite.", "--steps", "3"], {}, (Exit.USAGE, "steps must be 20 to 40")),
         (["run", "A kite.", "--image", "none.jpg"], {}, (Exit.USAGE, "none.jpg cannot be read")),
+        (
+            ["run", "A kite.", "--keyframes", '[{"at": 5, "image_url": "none.png"}]'],
+            {},
+            (Exit.USAGE, "keyframes.0.image_url: none.png cannot be read"),
+        ),
         (["run", "A kite.", "--max-credits", "1"], {}, (Exit.OVER_BUDGET, "costs 30 credits")),
         (["watch", "no-such-job"], {}, (Exit.EXPIRED, "does not know the job")),
         (["run", "A kite.", "--resolution", "4k"], {}, (Exit.USAGE, "invalid choice")),
     ],
-    ids=["key", "endpoint", "no key", "field", "file", "budget", "job", "choice"],
+    ids=["key", "endpoint", "no key", "field", "file", "file in a list", "budget", "job", "choice"],
 )
 def test_what_is_wrong_is_one_sentence_and_an_exit_status(
     runpod: Emulator, ltx2: Ltx2, arguments: list[str], changes: dict[str, str], expected: tuple[Exit, str]

@@ -45,3 +45,48 @@ def test_every_way_that_is_offered_can_be_asked_for(
     sent = job.submission.input
     assert (sent["aspect"], sent["duration"], sent["keyframes"][0]["at"]) == ("9:16", 7, 2)
     assert sent["keyframes"][0]["image_url"].startswith("s3://")
+
+
+def test_on_a_phone_and_by_keyboard_a_fault_stands_at_its_field_and_again_keeps_every_field(
+    visitor: Visitor, runpod: Emulator, delivered: small_bucket.Deliveries
+) -> None:
+    runpod.play(delivered.script(changed=(1.0, 2.5), prompt_used="A smile, written out."))
+    page = visitor.open(width=390, height=844, has_touch=True, is_mobile=True)
+    write(page, "She smiles.")
+    for section in page.locator("summary").all()[1:]:
+        section.click()
+    form = page.get_by_role("group", name="What to make")
+    form.get_by_role("switch", name="Retake").focus()
+    page.keyboard.press("Space")
+    video = {"name": "scene.mp4", "mimeType": "video/mp4", "buffer": delivered.clip.read_bytes()}
+    form.get_by_label("Video: choose a file").first.set_input_files(video)  # type: ignore[arg-type]
+    for name, second in (("From", "1.5"), ("To", "1")):
+        field = form.get_by_label(name, exact=True)
+        assert field.get_attribute("inputmode") == "decimal"
+        field.focus()
+        page.keyboard.type(second)
+        page.keyboard.press("Tab")
+    for name in ("ink", "Oil"):
+        form.get_by_role("button", name="Add one to Loras").click()
+        form.get_by_label("Name", exact=True).last.fill(name)
+        form.get_by_label("Name", exact=True).last.blur()
+    form.get_by_text("scene.mp4 ·").wait_for()
+    page.locator("#generate").click()
+    fault = form.get_by_text("loras.1.name must be a name of small letters")
+    expect(form.get_by_role("group", name="Loras 2")).to_contain_text("loras.1.name must be")
+    expect(fault).to_have_count(1)
+    expect(form.get_by_text("retake.to must be after retake.from.")).to_have_count(1)
+    form.get_by_label("Name", exact=True).last.fill("oil")
+    form.get_by_label("To", exact=True).fill("2.5")
+    form.get_by_label("To", exact=True).blur()
+    expect(fault).to_have_count(0)
+    page.locator("#generate").click()
+    expect(page.get_by_text("new from 1.0 to 2.5 s")).to_be_visible()
+    expect(page.get_by_text("Written out: A smile, written out.")).to_be_visible()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.locator("#generate").click()
+    until(lambda: len(runpod.jobs) == 2, "the second order is sent")
+    first, second = (job.submission.input for job in runpod.jobs.values())
+    assert (first["retake"]["from"], first["retake"]["to"]) == (1.5, 2.5)
+    assert first["loras"] == [{"name": "ink"}, {"name": "oil"}]
+    assert (second["retake"], second["loras"]) == (first["retake"], first["loras"])

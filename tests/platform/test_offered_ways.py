@@ -358,6 +358,8 @@ def test_a_prompt_that_was_written_out_is_in_the_reply_beside_the_caller_s(
     first, again = (made(worker, f"enhanced-{family}-{number}", job) for number in (1, 2))
     assert first.prompt == "a fox"
     assert first.prompt_used
+    # What the engine needs to load the language model is no time in the queue.
+    assert {"loading", "prompt"} <= set(first.timings)
     # The tiny weights write no prompts: what they write is not used, and the reply says so.
     fell_back = any("language model" in warning for warning in first.warnings)
     assert fell_back == (first.prompt_used == "a fox")

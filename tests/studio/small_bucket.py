@@ -41,8 +41,12 @@ class Deliveries:
         self.clip = small_clips.write(self.folder / "clip.mp4", 24, wave, size=(448, 256))
         self.poster = _first_frame(self.clip)
 
-    def script(self) -> Callable[[Job], Script]:
-        """What a worker does with a job."""
+    def script(self, **more: object) -> Callable[[Job], Script]:
+        """What a worker does with a job.
+
+        Arguments:
+            more: what its reply has besides.
+        """
 
         def deliver(job: Job) -> Script:
             whole = self.clip.read_bytes()
@@ -60,7 +64,7 @@ class Deliveries:
                 "seed": job.submission.input.get("seed") or 771,
             }
             said = sampling(self.seconds * 0.8, 4, [self.poster])
-            return Script(seconds=self.seconds, output=VIDEO | made, progress=said)
+            return Script(seconds=self.seconds, output=VIDEO | made | more, progress=said)
 
         return deliver
 

@@ -345,6 +345,9 @@ SCENE = "A red fox walks slowly through deep snow at dawn, its breath visible in
         (f"{SCENE} {SCENE}", None),
         ("the fox looks at the snow and " * 4 + "runs", None),
         (SCENE * 100, None),
+        (SCENE.replace(" slowly", "\x00 slowly\x06"), SCENE),
+        (f"{SCENE}\ufffd", SCENE),
+        (f"{SCENE} \ufffd\ufffd", None),
     ],
 )
 def test_what_a_language_model_wrote_is_used_only_if_it_is_a_prompt(written: str, used: str | None) -> None:

@@ -19,6 +19,8 @@ _MARKS = re.compile(r"<[a-z_]{2,40}>")
 _PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "–": "-", "—": "-", "…": "..."})
 #: Below this a text is no scene; nor is one of which so much is neither letters nor spaces.
 _LEAST_LETTERS, _LEAST_SHARE = 40, 0.7
+#: The end of a text that was cut may be half a character; more of them are no text.
+_BROKEN, _MOST_BROKEN = "\N{REPLACEMENT CHARACTER}", 1
 #: A model that goes round in circles says the same words again and again.
 _CIRCLE_WORDS, _CIRCLES = 6, 3
 
@@ -40,6 +42,11 @@ def draft(prompt: str) -> str:
 def usable(written: str) -> str | None:
     """What the language model wrote as a prompt, or None if it is none."""
     text = _MARKS.sub(" ", written.translate(_PLAIN))
+    if text.count(_BROKEN) > _MOST_BROKEN:
+        return None
+    # A control character is no speech, and some databases take no text that has one.
+    text = "".join(" " if not character.isprintable() else character for character in text)
+    text = text.replace(_BROKEN, " ")
     first = next((place for place, character in enumerate(text) if character.isalpha()), len(text))
     text = " ".join(text[first:].split())[:MAX_PROMPT]
     letters = sum(character.isalpha() for character in text)
