@@ -271,10 +271,17 @@ class FieldElement extends LitElement {
       ${entries.map(
         (entry, at) => html`<div class="entry" role="group" aria-label="${label(field)} ${at + 1}">
           ${this.#entries(field, entry, (changed) => put(at, changed), `${this.at ?? field.path}.${at}`)}
-          <button type="button" class="quiet" aria-label="Remove ${at + 1} of ${label(field)}" @click=${() => this.#choose(entries.toSpliced(at, 1))}>Remove ${at + 1}</button>
+          <button type="button" class="quiet" aria-label="Remove ${at + 1} of ${label(field)}" @click=${() => this.#remove(entries, at)}>Remove ${at + 1}</button>
         </div>`,
       )}
-      ${entries.length < field.most ? html`<button type="button" aria-label="Add one to ${label(field)}" @click=${() => this.#choose([...entries, {}])}>Add one</button>` : nothing}`;
+      ${entries.length < field.most ? html`<button type="button" class="add" aria-label="Add one to ${label(field)}" @click=${() => this.#choose([...entries, {}])}>Add one</button>` : nothing}`;
+  }
+
+  /** The button that was pressed goes with its entry: the focus goes on to the one that brings another. */
+  async #remove(entries, at) {
+    this.#choose(entries.toSpliced(at, 1));
+    await this.updateComplete;
+    this.renderRoot.querySelector(".add")?.focus();
   }
 
   #entries(field, values, put, where) {

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from ltx2_api.errors import WorkerError
-from ltx2_api.reply import DryRunResult, VideoResult
+from ltx2_api.reply import DryRunResult, KeptFrames, VideoResult
 from ltx2_worker.settings import Settings
 from ltx2_worker.worker import Worker
 from tests.ways import JOBS, styled
@@ -287,6 +287,10 @@ def test_an_extended_video_has_all_of_its_source_and_a_second_more(
     assert far(kept, own).max() < 3
     new = (2.0, 3.0) if side == "end" else (0.0, 1.0)
     assert result.changed == new
+    # Another encoder made it.
+    assert result.kept == KeptFrames(copied=0, encoded=len(own))
+    assert any("encoded once more" in warning for warning in result.warnings)
+    assert [seam.at for seam in result.seams] == ([2.0] if side == "end" else [1.0])
     assert (result.width, result.height, result.audio, result.credits) == (448, 256, True, 0)
     heard, given = sound_of(result.path), tone(2.0)
     first = 0 if side == "end" else RATE
@@ -294,6 +298,36 @@ def test_an_extended_video_has_all_of_its_source_and_a_second_more(
     assert np.abs(heard[:, first:][:, middle] - given[:, middle]).mean() < 0.02
     # AAC's frames are 1024 samples, and the last one is filled.
     assert 0 <= heard.shape[1] - 3 * RATE <= 2048
+
+
+def pixels_of(result: VideoResult) -> "list[np.ndarray[Any, Any]]":
+    """Every frame, exactly."""
+    with av.open(str(result.path)) as container:
+        return [frame.to_ndarray() for frame in container.decode(video=0)]
+
+
+def test_what_this_worker_made_is_not_encoded_again(worker: Worker) -> None:
+    """A video is extended, extended again at its beginning, and a span of that is made anew."""
+    plain = {"prompt": "a", "preview": True, "seed": 4, "camera": "none"}
+    last = made(worker, "own", plain)
+    for side, kept, shift in (("end", 24, 0), ("start", 48, 24)):
+        source, own = Path(str(last.path)).read_bytes(), pixels_of(last)
+        last = made(worker, f"own-{side}", plain | {"extend": of(source, seconds=1, **{"from": side})})
+        assert last.kept == KeptFrames(copied=kept, encoded=0)
+        assert not any("encoded" in warning for warning in last.warnings)
+        shown = pixels_of(last)
+        assert len(shown) == last.frames == len(own) + 24
+        assert all(np.array_equal(shown[shift + number], pixels) for number, pixels in enumerate(own))
+    retake = of(Path(str(last.path)).read_bytes(), to=1.3) | {"from": 1.1}
+    own = pixels_of(last)
+    again = made(worker, "own-again", plain | {"retake": retake})
+    assert again.kept is not None and again.changed is not None
+    # The seconds around it begin with key frames.
+    assert again.kept.copied >= 48
+    assert again.kept.copied + again.kept.encoded == 72 - round(24 * (again.changed[1] - again.changed[0]))
+    assert [seam.at for seam in again.seams] == list(again.changed)
+    shown = pixels_of(again)
+    assert all(np.array_equal(shown[number], own[number]) for number in [*range(24), *range(48, 72)])
 
 
 @in_turn("both", "video", "audio")

@@ -56,6 +56,8 @@ OTHER_JOBS: dict[str, dict[str, Any]] = {
     "image:its own strengths": IMAGE,
     "pro:full": PRO,
     "pro:own block": PRO,
+    "keyframes:its own strengths": IMAGE | {"end_image_url": URL},
+    **{name: JOBS[name] for name in ("sound", "retake:two stages", "retake:one stage guided")},
 }
 FAMILIES = [family.name for family in catalogue().families]
 CASES = {FAMILIES[0]: JOBS} | dict.fromkeys(FAMILIES[1:], OTHER_JOBS)
