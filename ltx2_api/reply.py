@@ -19,6 +19,29 @@ class _Output(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class KeptFrames(_Output):
+    """The frames of a video that was sent that stay."""
+
+    copied: int = Field(
+        description="Copied as they were encoded: they show to the bit what they showed in that video."
+    )
+    encoded: int = Field(description="Encoded once more, as the new frames are.")
+
+
+class Seam(_Output):
+    """A join of new frames and those of a video that was sent."""
+
+    at: float = Field(description="Second at which the first frame behind the join is shown.")
+    difference: float = Field(
+        description="Between the two frames that meet: how far their luma is apart, as a mean over the "
+        "pixels, in steps of 8 bits (black is 16, white 235)."
+    )
+    inside: float | None = Field(
+        description="The mean of the same between neighbouring frames within a second on both sides; null "
+        "where there are none. A join that continues the motion has a difference about as large."
+    )
+
+
 class VideoRecord(_Output):
     """What stays true of a finished job: kept beside the video, and answered when the job is sent again."""
 
@@ -39,6 +62,10 @@ class VideoRecord(_Output):
     prompt_used: str | None = Field(None, description="With enhance_prompt: what the video was made of.")
     changed: tuple[float, float] | None = Field(
         None, description="Of a video that was sent, the seconds that are new; all else is its own."
+    )
+    kept: KeptFrames | None = Field(None, description="Of a video that was sent, the frames that stay.")
+    seams: tuple[Seam, ...] = Field(
+        (), description="Where new frames meet those that stay: how far the picture jumps there."
     )
     loudness: float | None = Field(
         None, description="Loudness of the whole sound track in LUFS (EBU R 128), -70 where it is silent."

@@ -24,6 +24,7 @@ from .engine import (
     Started,
     Ticket,
 )
+from .media.pieces import Pieces
 from .plan import Plan
 from .settings import Settings
 from .workflow.build import BuiltGraph
@@ -125,16 +126,18 @@ def _files(accepted: AcceptedJob, inputs: Path, outputs: Path, settings: Setting
 
 
 def _kept(plan: Plan, inputs: Path) -> KeptPieces | None:
-    """What stays of a source, as `media.prepare.prepare_spliced` left it."""
+    """What stays of a source, as `media.sources.prepare_spliced` left it."""
     splice = plan.splice
     if splice is None:
         return None
-    before, after, sound = inputs / "before.mp4", inputs / "after.mp4", inputs / "sound.wav"
+    pieces = Pieces(inputs)
     heard = plan.held_sound.is_heard if plan.held_sound else False
     return KeptPieces(
-        before=before if before.exists() else None,
-        after=after if after.exists() else None,
-        sound=sound if sound.exists() else None,
+        before=tuple(filter(Path.exists, pieces.before)),
+        after=tuple(filter(Path.exists, pieces.after)),
+        edge_before=_if_there(pieces.edge_before),
+        edge_after=_if_there(pieces.edge_after),
+        sound=_if_there(pieces.sound),
         frames=splice.frames,
         skipped=0 if splice.keeps_picture else splice.skipped,
         drops=splice.keeps_picture,
@@ -145,3 +148,7 @@ def _kept(plan: Plan, inputs: Path) -> KeptPieces | None:
         sound_new=0 if heard else splice.new,
         sound_after=splice.after,
     )
+
+
+def _if_there(path: Path) -> Path | None:
+    return path if path.exists() else None

@@ -33,6 +33,7 @@ class Splice:
         sound_begins: second of the source at which the generated sound begins.
         new_sound: the span of the sound's latent frames that is made anew.
         keeps_picture: whether all of the source's frames are kept, and its sound alone is made anew.
+        copied: frames that are kept as the source's own packets; the others are encoded once more.
     """
 
     before: int
@@ -49,11 +50,17 @@ class Splice:
     sound_begins: float
     new_sound: tuple[int, int]
     keeps_picture: bool = False
+    copied: int = 0
 
     @property
     def frames(self) -> int:
         """Frames of the whole video."""
         return self.before + self.new + self.after
+
+    @property
+    def kept(self) -> int:
+        """Frames of the source in the whole video."""
+        return self.frames if self.keeps_picture else self.before + self.after
 
     @property
     def changed(self) -> tuple[float, float]:

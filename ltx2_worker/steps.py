@@ -23,6 +23,7 @@ from .catalog.inputs import Value
 from .deadline import Deadline
 from .engine import Encoded, EncoderFiles
 from .generation import encoder_address
+from .joins import jumps, kept_frames, seams
 from .media import video
 from .media.content_credentials import ContentCredentials
 from .media.prepare import Prepared
@@ -128,6 +129,7 @@ def finish(
         warnings += credentials.sign(files.video, plan.checkpoint.name, accepted.deadline)
     facts = video.inspect(files.video)
     _check_exact(plan, facts)
+    joins = seams(plan, encoded)
     record = VideoRecord(
         job_id=accepted.job_id,
         width=facts.width,
@@ -145,9 +147,11 @@ def finish(
         prompt=accepted.job.prompt if plan.enhances else None,
         prompt_used=plan.prompt if plan.enhances else None,
         changed=plan.splice.changed if plan.splice else None,
+        kept=kept_frames(plan),
+        seams=joins,
         loudness=encoded.loudness,
         true_peak=encoded.true_peak,
-        warnings=(*warnings, *_seen(encoded)),
+        warnings=(*warnings, *_seen(encoded), *jumps(joins)),
         timings={stage.value: round(seconds, 3) for stage, seconds in accepted.progress.finish().items()},
         versions=_versions(settings, engine, plan),
     )

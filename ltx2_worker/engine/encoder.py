@@ -46,8 +46,10 @@ class EncoderLost(Exception):  # noqa: N818 - what to do about it is decided whe
 class KeptPieces:
     """What of another video goes around the frames: arguments as `engine_nodes.encoder.order.Kept`."""
 
-    before: Path | None
-    after: Path | None
+    before: tuple[Path, ...]
+    after: tuple[Path, ...]
+    edge_before: Path | None
+    edge_after: Path | None
     sound: Path | None
     frames: int
     skipped: int
@@ -86,6 +88,16 @@ class SenderFacts(BaseModel):
     frozen: bool = False
 
 
+class EncodedSeam(BaseModel):
+    """A join of kept and new frames: fields as `engine_nodes.encoder.seams.Seam`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    frame: int
+    difference: float
+    inside: float | None
+
+
 class Encoded(BaseModel):
     """What the process says of the finished file: `engine_nodes.encoder.recorder.Recorded`."""
 
@@ -97,6 +109,7 @@ class Encoded(BaseModel):
     silent: bool
     poster: bool
     animation: bool
+    seams: tuple[EncodedSeam, ...]
     facts: SenderFacts
 
 

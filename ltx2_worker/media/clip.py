@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -31,6 +32,7 @@ class Clip:
         declared: seconds the file says it lasts, None if it does not say.
         end: seconds decoded so far.
         finished: whether all of it has been decoded.
+        parameters: the codec's, as the file has them: of H.264 in an MP4 the `avcC` box.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Clip:
         self.declared = _declared_seconds(container, stream)
         self.end = 0.0
         self.finished = False
+        self.parameters = bytes(stream.codec_context.extradata or b"")
         self._container, self._stream, self._file = container, stream, file
         self._field, self._max_seconds = field, max_seconds
 
@@ -76,6 +79,17 @@ class Clip:
             reject(self._field, "holds no picture")
         if self.declared and self.end < self.declared * _SHORT_SHARE - _SHORT_SECONDS:
             reject(self._field, "is cut off before its end")
+
+    def packets(self) -> "Iterator[Packet[VideoStream]]":
+        """What the file holds of the video, in its order, and not decoded; instead of `frames`.
+
+        Raises:
+            WorkerError: MEDIA_REJECTED when the file is damaged.
+        """
+        try:
+            yield from (packet for packet in self._container.demux(self._stream) if packet.size)
+        except (av.FFmpegError, ValueError) as error:
+            reject(self._field, "is damaged or incomplete", error)
 
     def _decoded(self) -> Iterator[VideoFrame]:
         try:

@@ -20,11 +20,19 @@ from .sound import fit_sound
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file that the engine can load, what the caller should know about it, and a source's own frames."""
+    """A file that the engine can load, and what is known about it.
+
+    Attributes:
+        path: where it is.
+        warnings: what the caller should know.
+        frames: of a source that is spliced, how many it has.
+        copied: how many of those that stay are its own, packet by packet.
+    """
 
     path: Path
     warnings: tuple[str, ...] = ()
     frames: int | None = None
+    copied: int = 0
 
 
 def prepare_image(

@@ -136,7 +136,7 @@ def _spliced(order: Order) -> dict[Value, Prepared]:
         fps=plan.base_fps,
         with_sound=plan.audio,
     )
-    shown = Prepared(source.pieces.shown, source.warnings, frames=source.frames)
+    shown = Prepared(source.pieces.shown, source.warnings, frames=source.frames, copied=source.copied)
     sound = {Value.SOUND: Prepared(source.pieces.sound)} if source.pieces.sound.exists() else {}
     return {Value.SOURCE_VIDEO: shown} | sound
 
@@ -180,8 +180,14 @@ def _settled_splice(plan: Plan, files: Mapping[Value, Sequence[Prepared]]) -> tu
     assert plan.cut is not None
     assert source.frames is not None
     has_sound = Value.SOUND in files
-    settled = spliced(plan, plan.cut(source.frames), has_sound=has_sound)
-    warnings = ["The frames that stay are encoded once more, as the new ones are."]
+    splice = replace(plan.cut(source.frames), copied=source.copied)
+    settled = spliced(plan, splice, has_sound=has_sound)
+    warnings = []
+    if splice.kept and not splice.copied:
+        warnings.append(
+            "The frames that stay are encoded once more, as the new ones are: they lie in the video that was "
+            "sent in another form than this worker's own."
+        )
     if plan.audio and not has_sound:
         warnings.append(_PARTLY_SILENT if settled.audio else _SILENT)
     return settled, tuple(warnings)

@@ -12,9 +12,10 @@ from ..settings import Settings
 from ..splice import Splice
 from .fetch import Source, fetch
 from .fit import Frame
+from .pieces import Pieces
 from .prepare import Prepared, decode, files
 from .source import fit_source
-from .spliced import Pieces, fit_spliced
+from .spliced import fit_spliced
 
 #: Characters of what a child process says of a source.
 _LONGEST_FACTS = 1000
@@ -26,6 +27,7 @@ class SourceFacts(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     frames: int = Field(ge=1, le=1_000_000)
+    copied: int = Field(ge=0, le=1_000_000)
 
 
 @dataclass(frozen=True)
@@ -35,11 +37,13 @@ class Spliced:
     Attributes:
         pieces: where its pieces are.
         frames: how many it has.
+        copied: how many of those that stay are its own, packet by packet.
         warnings: what the caller should know about it.
     """
 
     pieces: Pieces
     frames: int
+    copied: int
     warnings: tuple[str, ...]
 
 
@@ -114,13 +118,7 @@ def prepare_spliced(
         WorkerError: INVALID_INPUT, MEDIA_UNREACHABLE or MEDIA_REJECTED, naming the field; no file is left.
         Cancelled: the job was cancelled; no file is left.
     """
-    pieces = Pieces(
-        before=into / "before.mp4",
-        after=into / "after.mp4",
-        shown=into / "source.mp4",
-        sound=into / "sound.wav",
-        facts=into / "source.json",
-    )
+    pieces = Pieces(into)
     with files(into, "source", ".mp4") as (raw, _):
         fetch(source, raw, settings.max_video_bytes, deadline, settings)
         work = partial(
@@ -137,5 +135,5 @@ def prepare_spliced(
             max_side=settings.max_video_side,
         )
         warnings = decode(work, source.field, deadline, settings)
-        frames = SourceFacts.model_validate_json(pieces.facts.read_bytes()[:_LONGEST_FACTS]).frames
-        return Spliced(pieces, frames, warnings)
+        facts = SourceFacts.model_validate_json(pieces.facts.read_bytes()[:_LONGEST_FACTS])
+        return Spliced(pieces, facts.frames, facts.copied, warnings)

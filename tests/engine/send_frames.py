@@ -76,7 +76,7 @@ def main() -> None:
     try:
         for number in range(asked.get("send", frames)):
             slot = sender.slot()
-            slot[:] = picture(asked["kind"], width, height, number, random)
+            slot[:] = picture(asked["kind"], width, height, asked.get("begin", 0) + number, random)
             look.add(slot)
             sender.send()
             if number == asked.get("say_at"):

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from av.codec.context import Flags
 from av.packet import Packet
 from av.video.reformatter import VideoReformatter
 
+from .key_pictures import KeyPictures
 from .order import Files, Order
+from .parameter_sets import parameter_sets
 
 #: Matrix, primaries and transfer of HD video, and its limited range (ITU-T H.273, tables 2 to 4; libavutil's
 #: AVCOL_RANGE_MPEG). swscale would convert with BT.601's matrix, and untagged HD is taken for BT.709.
@@ -30,6 +32,8 @@ _WITHOUT_MESSAGES = "filter_units=remove_types=6"
 #: An MP4's packets as the encoder hands them out: with start codes, without its message and parameter sets
 #: (types 7 and 8), which stand in the file's head.
 _AS_ENCODED = "h264_mp4toannexb,filter_units=remove_types=6|7|8"
+#: Without it x264 writes the quality into the parameter sets: videos of two could not be put together.
+_SAME_PARAMETERS = "stitchable=1"
 #: x264's medium preset puts a frame before at most so many that are shown before it (b-pyramid).
 _REORDERED = 2
 
@@ -53,7 +57,8 @@ class Mp4:
         self._order = order
         self._container = av.open(str(files.video), mode="w", format="mp4", options=options)
         self._container.metadata.update(files.metadata)
-        self._video = self._container.add_stream("libx264", rate=order.fps, options={"crf": str(order.crf)})
+        coding = {"crf": str(order.crf), "x264-params": _SAME_PARAMETERS}
+        self._video = self._container.add_stream("libx264", rate=order.fps, options=coding)
         self._video.width, self._video.height, self._video.pix_fmt = order.width, order.height, "yuv420p"
         context = self._video.codec_context
         context.gop_size = int(order.fps * _KEY_FRAME_SECONDS)
@@ -65,6 +70,7 @@ class Mp4:
         self._first = True
         self._begun = self._ended = False
         self._is_spliced = files.kept is not None
+        self._keys = KeyPictures(self._video)
         self._sound_packets: deque[Packet[Any]] = deque()
         if order.sound is not None and sound is not None:
             self._sound_packets.extend(self._encode_sound(sound))
@@ -74,8 +80,12 @@ class Mp4:
         """How many were taken."""
         return self._frames
 
-    def add(self, rgb: "np.ndarray[Any, Any]") -> None:
-        """Take the next frame: height by width by 3, 8 bits; it may be overwritten afterwards."""
+    def add(self, rgb: "np.ndarray[Any, Any]") -> av.VideoFrame:
+        """Take the next frame, height by width by 3, 8 bits, which may be overwritten afterwards.
+
+        Returns:
+            It as it is encoded: yuv420p.
+        """
         frame = self._reformatter.reformat(
             av.VideoFrame.from_numpy_buffer(rgb, "rgb24"),
             format="yuv420p",
@@ -88,7 +98,8 @@ class Mp4:
         frame.pts, frame.time_base = self._frames, 1 / self._order.fps
         self._frames += 1
         self._begun = True
-        self._mux(self._video.encode(frame))
+        self._mux(self._bare(self._video.encode(frame)))
+        return frame
 
     def splice(self, path: Path) -> None:
         """Put in a piece of H.264 as it is, before the first frame or behind the last one.
@@ -105,7 +116,7 @@ class Mp4:
             encoder.open()
         with av.open(str(path), format="mp4") as piece:
             stream = piece.streams.video[0]
-            if _parameters(stream.codec_context.extradata) != _parameters(encoder.extradata):
+            if parameter_sets(stream.codec_context.extradata) != parameter_sets(encoder.extradata):
                 raise ValueError("a piece was not encoded as the frames are")
             bare, first = BitStreamFilterContext(_AS_ENCODED, stream), self._frames
             for packet in piece.demux(stream):
@@ -135,15 +146,15 @@ class Mp4:
     def _end_encoder(self) -> None:
         """Write what the encoder still holds; it takes no frame afterwards."""
         if not self._ended and (self._begun or not self._is_spliced):
-            self._mux(self._video.encode(None))
+            self._mux(self._bare(self._video.encode(None)))
         self._ended = True
 
     def _mux(self, packets: Iterable["Packet[Any]"]) -> None:
         """Write packets of the video, each after the sound that is heard before it."""
         for packet in packets:
-            written = self._without_messages(packet) if self._first else packet
-            self._first = False
+            written = packet
             if self._is_spliced:
+                written = self._keys.distinct(written)
                 # Each piece counts from its own beginning, and a short one without the delay of the others.
                 written.dts = self._muxed - _REORDERED
             self._muxed += 1
@@ -151,10 +162,16 @@ class Mp4:
                 self._container.mux(self._sound_packets.popleft())
             self._container.mux(written)
 
-    def _without_messages(self, packet: "Packet[Any]") -> "Packet[Any]":
-        (rest,) = BitStreamFilterContext(_WITHOUT_MESSAGES, self._video).filter(packet)
-        rest.stream = self._video
-        return rest
+    def _bare(self, packets: Iterable["Packet[Any]"]) -> "Iterator[Packet[Any]]":
+        """The encoder's packets, the first one without its message."""
+        for packet in packets:
+            if not self._first:
+                yield packet
+                continue
+            self._first = False
+            (rest,) = BitStreamFilterContext(_WITHOUT_MESSAGES, self._video).filter(packet)
+            rest.stream = self._video
+            yield rest
 
     def _encode_sound(self, sound: "np.ndarray[Any, Any]") -> Iterable["Packet[Any]"]:
         """All of the sound: a few hundred kilobytes, to be written between the frames."""
@@ -166,21 +183,6 @@ class Mp4:
         frame = av.AudioFrame.from_ndarray(sound, format="fltp", layout=layout)
         frame.sample_rate, frame.pts = given.rate, 0
         return [*stream.encode(frame), *stream.encode(None)]
-
-
-def _parameters(extradata: bytes | None) -> list[bytes]:
-    """The parameter sets of H.264: of an MP4's head (ISO/IEC 14496-15, 5.3.3.1), or of an encoder's."""
-    data = bytes(extradata or b"")
-    if not data.startswith(b"\x01"):
-        return [unit.rstrip(b"\0") for unit in data.split(b"\0\0\1") if unit.strip(b"\0")]
-    units, place = [], 5
-    for mask in (0x1F, 0xFF):
-        count, place = data[place] & mask, place + 1
-        for _ in range(count):
-            length = int.from_bytes(data[place : place + 2], "big")
-            units.append(data[place + 2 : place + 2 + length].rstrip(b"\0"))
-            place += 2 + length
-    return units
 
 
 def _time(packet: "Packet[Any]") -> Fraction:

@@ -70,8 +70,10 @@ class Kept:
     """Pieces of another video around the frames that come; all counts are of frames.
 
     Arguments:
-        before: H.264 that goes in front, encoded as the frames that come will be; None for nothing.
+        before: H.264 that goes in front, encoded as the frames that come will be, piece after piece.
         after: H.264 that goes behind.
+        edge_before: luma of the last frames in front, as `seams.py` reads it; None where there are none.
+        edge_after: luma of the first frames behind.
         sound: a WAV of that video's sound; None if it has none.
         frames: of the whole video.
         skipped: of the frames that come, the first ones, which are not wanted.
@@ -83,8 +85,10 @@ class Kept:
         sound_after: frames whose sound goes behind it.
     """
 
-    before: Path | None
-    after: Path | None
+    before: tuple[Path, ...]
+    after: tuple[Path, ...]
+    edge_before: Path | None
+    edge_after: Path | None
     sound: Path | None
     frames: int
     skipped: int
@@ -98,8 +102,10 @@ class Kept:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Kept":
         """Read what `engine/encoder.py` wrote."""
-        paths = {name: Path(values[name]) if values[name] else None for name in ("before", "after", "sound")}
-        return cls(**values | paths)
+        pieces = {name: tuple(map(Path, values[name])) for name in ("before", "after")}
+        others = ("edge_before", "edge_after", "sound")
+        files = {name: Path(values[name]) if values[name] else None for name in others}
+        return cls(**values | pieces | files)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """One pass over a video's frames: the MP4, its pictures and its loudness come out of it."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .loudness import Loudness, measure
 from .mp4 import Mp4
 from .order import Files, Order
 from .pictures import Animation, Poster
+from .seams import Seam, Seams
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Recorded:
         silent: whether there is a sound track in which nothing can be heard.
         poster: whether the poster was made; a picture that fails does not cost the video.
         animation: whether the animation was made.
+        seams: where kept frames and new ones meet.
     """
 
     bytes: int
@@ -34,6 +37,7 @@ class Recorded:
     silent: bool
     poster: bool
     animation: bool
+    seams: tuple[Seam, ...]
 
     def to_json(self) -> dict[str, Any]:
         """As JSON's types."""
@@ -72,6 +76,7 @@ class Recorder:
         if files.animation:
             self._pictures["animation"] = Animation(files.animation, new)
         self._written: dict[str, Future[bool]] = {}
+        self._seams = Seams(order, files.kept, new) if files.kept and not files.kept.drops else None
         self._mp4 = Mp4(order, files, fitted)
         self._came = 0
         self._loudness: Future[Loudness] | None = None
@@ -87,15 +92,17 @@ class Recorder:
         """Take the next frame: height by width by 3, 8 bits; it may be overwritten afterwards."""
         self._came += 1
         if self._kept is not None:
-            if self._came == 1 and self._kept.before is not None:
-                self._mp4.splice(self._kept.before)
+            if self._came == 1:
+                self._splice(self._kept.before)
             if self._came <= self._skipped:
                 return
         for name, picture in self._pictures.items():
             if picture.add(self._came - self._skipped - 1, rgb):
                 self._written[name] = self._pool.submit(_is_written, picture.write)
         if self._kept is None or not self._kept.drops:
-            self._mp4.add(rgb)
+            encoded = self._mp4.add(rgb)
+            if self._seams is not None:
+                self._seams.add(encoded)
 
     def finish(self) -> Recorded:
         """Finish all files.
@@ -105,8 +112,8 @@ class Recorder:
             OSError: the file cannot be written.
         """
         try:
-            if self._kept is not None and self._kept.after is not None:
-                self._mp4.splice(self._kept.after)
+            if self._kept is not None:
+                self._splice(self._kept.after)
             self._mp4.close()
             made = {name: written.result() for name, written in self._written.items()}
             loudness = self._loudness.result() if self._loudness else None
@@ -119,7 +126,12 @@ class Recorder:
             silent=loudness.silent if loudness else False,
             poster=made.get("poster", False),
             animation=made.get("animation", False),
+            seams=self._seams.measured() if self._seams else (),
         )
+
+    def _splice(self, pieces: Iterable[Path]) -> None:
+        for piece in pieces:
+            self._mp4.splice(piece)
 
     def abandon(self) -> None:
         """Let go of everything and remove the file."""
