@@ -14,6 +14,7 @@ from ltx2_api.job import JobInput
 from ltx2_api.names import NAMES
 from ltx2_api.offers import offered_schema
 from ltx2_api.prices import CREDITS
+from ltx2_api.schema_rules import add_rules
 from ltx2_api.ways import NAMES_OF_WAYS, WAYS, Way
 
 from .contract import Fault, Price
@@ -25,13 +26,15 @@ _FAMILY = "model"
 
 
 def schema(offer: Collection[str]) -> dict[str, Any]:
-    """The job's schema, without what this API fills in, and what the endpoint does not offer.
+    """The job's schema with the rules between its fields, without what this API fills in or nobody offers.
 
     Arguments:
         offer: names as the worker's LTX2_OFFER takes them; see `Settings.offer`.
     """
     ways = NAMES_OF_WAYS if "all" in offer else offer
-    narrowed = offered_schema(deepcopy(JobInput.model_json_schema()), ways)
+    whole = deepcopy(JobInput.model_json_schema())
+    add_rules(whole)
+    narrowed = offered_schema(whole, ways)
     fields = {name: field for name, field in narrowed["properties"].items() if name not in OURS}
     if _FAMILY in fields:
         _narrow(fields[_FAMILY], _families(offer))

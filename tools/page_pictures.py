@@ -76,11 +76,10 @@ def _take(browser: Browser, address: str) -> None:
     _save(page, "empty-1280")
     for number, prompt in enumerate(PROMPTS):
         page.get_by_label("What is seen and heard").fill(prompt)
+        if number == len(PROMPTS) - 1:
+            _take_emerging(page)
         page.locator("#preview").click()
         expect(page.locator("ltx2-stage .prompt")).to_have_text(prompt)
-        if number == len(PROMPTS) - 1:
-            expect(page.locator(".percent")).to_be_visible(timeout=PATIENCE)
-            _save(page, "running-1280")
         expect(page.get_by_text("Looks right?")).to_be_visible(timeout=PATIENCE)
         page.get_by_role("button", name="Add to film").click()
     _settle(page)
@@ -106,6 +105,17 @@ def _take(browser: Browser, address: str) -> None:
         other.locator("ltx2-stage").evaluate("stage => stage.scrollIntoView()")
         _settle(other)
         _save(other, f"stage-{scheme}-360")
+
+
+def _take_emerging(page: Page) -> None:
+    """A whole video under way, as far as it is seen already; a preview is over too soon for that."""
+    page.locator("#generate").click()
+    expect(page.get_by_alt_text("The video so far")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_timeout(2500)  # until it is there in full
+    _save(page, "running-1280")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.get_by_text("You cancelled it.")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Remove", exact=True).click()
 
 
 def _open(browser: Browser, address: str, scheme: str) -> Page:

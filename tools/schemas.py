@@ -12,14 +12,12 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from ltx2_api.fields import CHOSEN
-from ltx2_api.inputs import BASE64, MEDIA_URL, URL
+from ltx2_api.inputs import MEDIA_URL, URL
 from ltx2_api.job import IGNORED_FIELDS, JobInput
-from ltx2_api.names import NAMES
 from ltx2_api.prices import CREDITS, RATES
 from ltx2_api.progress import Progress
 from ltx2_api.reply import DryRunResult, FailureResult, VideoResult
-from ltx2_api.ways.source import NOT_BESIDE
+from ltx2_api.schema_rules import add_rules, has, rule
 from ltx2_studio.app import describe
 from ltx2_worker import __version__
 
@@ -37,72 +35,11 @@ def input_schema() -> Schema:
         for name in part["properties"]:
             if name.endswith(URL):
                 _string_of(part["properties"][name])["pattern"] = MEDIA_URL
-        part["allOf"] = [
-            _not_both(name, name.removesuffix(URL) + BASE64)
-            for name in part["properties"]
-            if name.endswith(URL)
-        ]
+    add_rules(schema)
     schema["description"] = "One job: the `input` of a request."
-    control = schema["$defs"]["ControlInput"]
     for name in IGNORED_FIELDS:
         schema["properties"][name] = {"description": "Ignored, with a warning.", "deprecated": True}
-    schema["allOf"] += _rules_between_fields()
-    control["allOf"] += [
-        _rule(
-            "preprocessed needs a control video.",
-            _is("preprocessed", True),
-            {"anyOf": [_given("video_url"), _given("video_base64")]},
-        ),
-    ]
-    off = {name for name in NOT_BESIDE if schema["properties"][name].get("default") is False}
-    for way in ("extend", "retake"):
-        others = [_is(name, True) if name in off else _given(name) for name in NOT_BESIDE if name != way]
-        others.append(_is("mode", "i2v"))
-        rule = _rule(f"What does not go with {way}.", _given(way), {"not": {"anyOf": others}})
-        schema["allOf"].append(rule)
-    media = [(f"{way}Input", "video") for way in ("Extend", "Retake", "Restyle")]
-    for name, medium in (*media, ("Keyframe", "image")):
-        both = [_given(medium + URL), _given(medium + BASE64)]
-        schema["$defs"][name]["allOf"].append(
-            {"$comment": f"It needs {medium}_url or {medium}_base64.", "anyOf": both}
-        )
-    for part in schema["$defs"].values():
-        if not part["allOf"]:
-            part.pop("allOf")
     return _named("input", "Job", schema)
-
-
-def _rules_between_fields() -> list[Schema]:
-    has_image = {"anyOf": [_given("image_url"), _given("image_base64")]}
-    return [
-        _rule("mode i2v needs a start image.", _is("mode", "i2v"), has_image),
-        _rule("mode t2v takes no start image.", _is("mode", "t2v"), {"not": has_image}),
-        _rule("image_strength needs a start image.", _given("image_strength"), has_image),
-        _rule(
-            "audio_start needs a sound.",
-            _given("audio_start"),
-            {"anyOf": [_given("audio_url"), _given("audio_base64")]},
-        ),
-        _rule(
-            "audio false leaves out a sound that is sent.",
-            _is("audio", False),
-            {"not": {"anyOf": [_given("audio_url"), _given("audio_base64")]}},
-        ),
-        _rule(
-            "end_image_strength needs an end image.",
-            _given("end_image_strength"),
-            {"anyOf": [_given("end_image_url"), _given("end_image_base64")]},
-        ),
-        _rule(
-            "control works with a start image.", _given("control"), {"anyOf": [has_image, _given("restyle")]}
-        ),
-        _rule(f"steps can be set with quality {CHOSEN} only.", _given("steps"), _takes_steps()),
-        _rule(
-            "camera_strength needs a camera other than none.",
-            _is("camera", "none"),
-            {"not": _given("camera_strength")},
-        ),
-    ]
 
 
 def output_schema() -> Schema:
@@ -140,13 +77,13 @@ def status_schema() -> Schema:
         },
         "required": ["id", "status"],
         "allOf": [
-            _rule("The result.", _is("status", "COMPLETED"), _output({"oneOf": done}, required=True)),
-            _rule(
+            rule("The result.", has("status", "COMPLETED"), _output({"oneOf": done}, required=True)),
+            rule(
                 "The code is missing where RunPod itself failed the job.",
-                _is("status", "FAILED"),
+                has("status", "FAILED"),
                 _output({"$ref": "#/$defs/FailureResult"}) | {"required": ["error"]},
             ),
-            _rule("How far it is.", _is("status", "IN_PROGRESS"), _output({"$ref": "#/$defs/Progress"})),
+            rule("How far it is.", has("status", "IN_PROGRESS"), _output({"$ref": "#/$defs/Progress"})),
         ],
         "$defs": definitions,
     }
@@ -230,30 +167,6 @@ def _accept_null(part: Schema) -> None:
 def _string_of(field: Schema) -> Schema:
     found: Schema = next(option for option in field["anyOf"] if option.get("type") == "string")
     return found
-
-
-def _given(name: str) -> Schema:
-    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
-
-
-def _is(name: str, value: object) -> Schema:
-    return {"required": [name], "properties": {name: {"const": value}}}
-
-
-def _takes_steps() -> Schema:
-    """A quality whose steps a job can choose; without one, the default's."""
-    chosen = [_is("quality", name) for name in NAMES.qualities if NAMES.takes_steps(name)]
-    if NAMES.takes_steps(NAMES.qualities[0]):
-        chosen.append({"not": _given("quality")})
-    return chosen[0] if len(chosen) == 1 else {"anyOf": chosen}
-
-
-def _not_both(one: str, other: str) -> Schema:
-    return {"$comment": f"{one} or {other}, not both.", "not": {"allOf": [_given(one), _given(other)]}}
-
-
-def _rule(comment: str, condition: Schema, consequence: Schema) -> Schema:
-    return {"$comment": comment, "if": condition, "then": consequence}
 
 
 def _output(schema: Schema, *, required: bool = False) -> Schema:

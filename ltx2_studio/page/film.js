@@ -10,6 +10,8 @@ import "./picture.js";
 import { shaped } from "./player.js";
 
 const CUT = "cut";
+/** What is dragged here: nothing else that is dropped is taken for a clip. */
+const CLIP = "application/x-ltx2-clip";
 /** Of a transition: whole frames at 24 and 48 a second. */
 const SECONDS = [0.25, 0.5, 0.75, 1, 1.5, 2, 3];
 /** A film takes what was uploaded, and no links. */
@@ -218,7 +220,17 @@ class Film extends LitElement {
     const [clip] = clips.splice(from, 1);
     this.#put({ clips: clips.toSpliced(to, 0, clip) });
     this.session.say(null);
-    this.updateComplete.then(() => this.renderRoot.querySelectorAll("li")[to]?.querySelector(from < to ? ".later" : ".sooner")?.focus());
+    this.#focus(to, from < to ? ".later" : ".sooner");
+  }
+
+  #remove(at) {
+    this.#put({ clips: this.#clips.toSpliced(at, 1) });
+    this.#focus(Math.min(at, this.#clips.length - 1), ".remove");
+  }
+
+  /** The part that had the focus may be gone, or stand elsewhere. */
+  #focus(at, button) {
+    this.updateComplete.then(() => this.renderRoot.querySelectorAll("li")[at]?.querySelector(button)?.focus());
   }
 
   /** Seconds of the film: clips that flow into each other share theirs. */
@@ -289,9 +301,9 @@ class Film extends LitElement {
     const name = `clip ${at + 1}`;
     return html`<li
       draggable="true"
-      @dragstart=${(event) => event.dataTransfer.setData("text/plain", String(at))}
-      @dragover=${(event) => event.preventDefault()}
-      @drop=${(event) => (event.preventDefault(), this.#move(Number(event.dataTransfer.getData("text/plain")), at))}
+      @dragstart=${(event) => event.dataTransfer.setData(CLIP, String(at))}
+      @dragover=${(event) => event.dataTransfer.types.includes(CLIP) && event.preventDefault()}
+      @drop=${(event) => event.dataTransfer.types.includes(CLIP) && (event.preventDefault(), this.#move(Number(event.dataTransfer.getData(CLIP)), at))}
     >
       ${at ? this.#join(clip, at) : nothing}
       <div class="clip">
@@ -301,7 +313,7 @@ class Film extends LitElement {
         </div>
         <div class="hand">
           <button type="button" class="icon sooner" aria-label="Move ${name} earlier" aria-disabled=${at === 0} @click=${() => this.#move(at, at - 1)}>${icons.left}</button>
-          <button type="button" class="icon" aria-label="Remove ${name}" @click=${() => this.#put({ clips: this.#clips.toSpliced(at, 1) })}>${icons.cross}</button>
+          <button type="button" class="icon remove" aria-label="Remove ${name}" @click=${() => this.#remove(at)}>${icons.cross}</button>
           <button type="button" class="icon later" aria-label="Move ${name} later" aria-disabled=${at === count - 1} @click=${() => this.#move(at, at + 1)}>${icons.right}</button>
         </div>
       </div>

@@ -13,6 +13,8 @@
  * @property {string|null} of - the field without which this one says nothing: `image_strength` is of `image`
  */
 
+import { possible } from "./rules.js";
+
 /** Filled in by what the person does, not by a field of the form. */
 const BY_BUTTONS = new Set(["preview", "mode"]);
 
@@ -46,6 +48,7 @@ export function fieldsOf(schema, root = schema, within = "") {
     const owners = fields.filter((other) => other !== field && field.kind !== "file" && field.name.startsWith(`${other.stem ?? other.name}_`));
     field.of = (owners.find((other) => other.kind === "file") ?? owners[0])?.name ?? null;
   }
+  fields.rules = schema.allOf ?? [];
   return fields;
 }
 
@@ -87,7 +90,7 @@ function resolved(given, root) {
   for (let depth = 0; depth < 5; depth++) {
     const some = (schema.anyOf ?? schema.oneOf)?.filter((part) => part.type !== "null");
     if (some?.length) schema = { ...schema, anyOf: undefined, oneOf: undefined, ...some[0] };
-    else if (schema.allOf?.length === 1) schema = { ...schema, allOf: undefined, ...schema.allOf[0] };
+    else if (schema.allOf?.length === 1 && schema.allOf[0].$ref) schema = { ...schema, allOf: undefined, ...schema.allOf[0] };
     else if (schema.$ref) {
       const { $ref, ...beside } = schema;
       schema = { ...$ref.slice(2).split("/").reduce((part, key) => part?.[key], root), ...beside };
@@ -117,8 +120,9 @@ const rank = (place, field) => {
 /** What a field's value is where the person has chosen none. */
 export const effective = (field, values) => values?.[field.name] ?? field.default;
 
-/** Whether a field says anything now: a strength of nothing does not. */
+/** Whether a field says anything now: a strength of nothing does not, nor what cannot be beside the rest. */
 export function applies(field, fields, values) {
+  if (!possible(field, fields, values)) return false;
   if (!field.of) return true;
   const owner = fields.find((other) => other.name === field.of);
   const value = owner.kind === "file" ? values?.[owner.url] : effective(owner, values);

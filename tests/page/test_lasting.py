@@ -118,8 +118,8 @@ def test_what_the_contract_adds_appears_in_the_form(
         ]["anyOf"][0]["enum"].append("1440p")
         fields["model"] = {"enum": ["ltx-2", "ltx-9"], "type": "string", "default": "ltx-2"}
         fields["film_grain"] = {"type": "boolean", "default": False, "description": "Grain over it all."}
-        fields["retake"] = {"anyOf": [{"$ref": "#/$defs/Retake"}, {"type": "null"}], "default": None}
-        fields["keyframes"] = {
+        fields["redo"] = {"anyOf": [{"$ref": "#/$defs/Redo"}, {"type": "null"}], "default": None}
+        fields["moments"] = {
             "type": "array",
             "items": {"$ref": "#/$defs/Key"},
             "maxItems": 2,
@@ -127,7 +127,7 @@ def test_what_the_contract_adds_appears_in_the_form(
         }
         files = {"type": "string"}
         model["input_schema"]["$defs"] |= {
-            "Retake": {
+            "Redo": {
                 "type": "object",
                 "properties": {
                     "video_url": files,
@@ -157,7 +157,7 @@ def test_what_the_contract_adds_appears_in_the_form(
     page.get_by_role("radio", name="1440p").check()
     page.get_by_text("More").click()
     page.get_by_label("Film grain").check()
-    page.get_by_label("Retake").check()
+    page.get_by_label("Redo").check()
     page.get_by_label("What", exact=True).select_option("Audio")
     page.get_by_role("button", name="Add one").click()
     page.get_by_label("At", exact=True).fill("3")
@@ -168,8 +168,8 @@ def test_what_the_contract_adds_appears_in_the_form(
         "camera": "orbit_left",
         "resolution": "1440p",
         "film_grain": True,
-        "retake": {"what": "audio"},
-        "keyframes": [{"at": 3}],
+        "redo": {"what": "audio"},
+        "moments": [{"at": 3}],
     }
     until(lambda: page.evaluate("1") and asked[-1] == wanted, "everything is sent")
     expect(page.locator("#generate")).to_contain_text("77 credits")

@@ -55,10 +55,11 @@ def test_what_is_missing_is_said_at_its_field_and_nothing_is_sent(visitor: Visit
     expect(page.get_by_role("alert")).to_have_text("Say what is seen and heard first.")
     write(page, "A calm sea.")
     expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("radio", name="Pro").check()
     page.get_by_text("Finish").click()
-    page.get_by_label("Steps").fill("25")
+    page.get_by_label("Steps").fill("99")
     page.get_by_label("Steps").blur()
-    expect(page.get_by_text("steps can be set with quality pro only")).to_have_count(2)  # field and button
+    expect(page.get_by_text("steps must be 20 to 40.")).to_have_count(2)  # field and button
     page.locator("#generate").click()
     expect(page.get_by_label("Steps")).to_be_focused()
     assert not runpod.seen(Route.RUN)

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from local.runpod import Emulator
 from tests.page.conftest import Visitor, until
-from tests.page.screen import write
+from tests.page.screen import AUDITED, kept_out, write
 from tests.studio import small_bucket
 from tests.studio.small_studio import Studio, running, sqlite
 
@@ -19,6 +19,56 @@ def studio(runpod: Emulator, s3_server: str, bucket: S3Client, tmp_path: Path) -
     links = small_bucket.links(s3_server)
     with running(runpod, sqlite(tmp_path), links=links, offer=("all",)) as studio:
         yield studio
+
+
+def test_nothing_keeps_anybody_out_of_the_forms_of_the_ways(visitor: Visitor) -> None:
+    page = visitor.open(**AUDITED)
+    for section in page.locator("summary").all():
+        section.click()
+    page.get_by_role("button", name="Add one to Keyframes").click()
+    page.get_by_role("group", name="Keyframes 1").get_by_role("button", name="or use a link").click()
+    assert kept_out(page) == []
+    page.get_by_role("button", name="Remove 1 of Keyframes").press("Enter")
+    expect(page.get_by_role("button", name="Add one to Keyframes")).to_be_focused()
+    page.get_by_role("switch", name="Retake").check()
+    assert kept_out(page) == []
+
+
+def test_what_cannot_apply_is_not_shown_and_not_sent(visitor: Visitor, runpod: Emulator) -> None:
+    page = visitor.open(height=1600)
+    write(page, "A calm sea.")
+    for section in page.locator("summary").all()[1:]:
+        section.click()
+    steps, strength = page.get_by_label("Steps"), page.get_by_label("Camera strength")
+    expect(steps).to_have_count(0)
+    page.get_by_role("radio", name="Pro").check()
+    steps.fill("25")
+    steps.blur()
+    page.get_by_role("radio", name="Fast").check()
+    expect(steps).to_have_count(0)
+    page.get_by_label("Camera", exact=True).select_option("Dolly in")
+    expect(strength).to_be_visible()
+    page.get_by_label("Camera", exact=True).select_option("None")
+    expect(strength).to_have_count(0)
+    page.get_by_role("switch", name="Control").check()
+    expect(page.get_by_label("It shows edges, depth or pose already")).to_have_count(0)  # there is no video
+    expect(page.get_by_text("control works with a start image")).not_to_have_count(0)  # still to be chosen
+    page.get_by_role("switch", name="Control").uncheck()
+    length = page.get_by_label("Length")
+    expect(length).to_be_visible()
+    page.get_by_role("switch", name="Extend").check()
+    for gone in (
+        length,
+        page.get_by_role("switch", name="Retake"),
+        page.get_by_role("switch", name="Detailer"),
+    ):
+        expect(gone).to_have_count(0)
+    page.get_by_role("switch", name="Extend").uncheck()
+    expect(length).to_be_visible()
+    page.locator("#generate").click()
+    until(lambda: runpod.jobs, "the order is sent")
+    (job,) = runpod.jobs.values()
+    assert {"steps", "camera_strength", "control", "extend"}.isdisjoint(job.submission.input)
 
 
 def test_every_way_that_is_offered_can_be_asked_for(
@@ -37,7 +87,7 @@ def test_every_way_that_is_offered_can_be_asked_for(
     page.get_by_label("At", exact=True).blur()
     frame = {"name": "frame.jpg", "mimeType": "image/jpeg", "buffer": delivered.poster}
     key = page.get_by_role("group", name="Keyframes 1")
-    key.get_by_label("Image: choose a file").set_input_files(frame)  # type: ignore[arg-type]
+    key.get_by_label("Image: choose a file", exact=True).set_input_files(frame)  # type: ignore[arg-type]
     expect(key.get_by_text("frame.jpg ·")).to_be_visible()
     page.locator("#generate").click()
     until(lambda: runpod.jobs, "the order is sent")
@@ -65,6 +115,11 @@ def test_on_a_phone_and_by_keyboard_a_fault_stands_at_its_field_and_again_keeps_
         assert field.get_attribute("inputmode") == "decimal"
         field.focus()
         page.keyboard.type(second)
+        # What else happens meanwhile takes nothing away that is being typed.
+        page.get_by_label("What is seen and heard").evaluate(
+            "(area) => { area.value += ' And waits.'; area.dispatchEvent(new Event('input')); }"
+        )
+        expect(field).to_have_value(second)
         page.keyboard.press("Tab")
     for name in ("ink", "Oil"):
         form.get_by_role("button", name="Add one to Loras").click()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from local.runpod import Emulator
@@ -17,35 +18,40 @@ FAMILY, OTHER = "ltx-2", "ltx-9"
 
 @pytest.fixture
 def two_families(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A contract with another family, as a later one may have, and one of the ways."""
+    """The contract with another family, as a later one may have."""
     families = {FAMILY: NAMES.families[FAMILY], OTHER: NAMES.families[FAMILY]}
     monkeypatch.setattr(offered, "NAMES", NAMES.model_copy(update={"families": families}))
-    schema = {
-        "properties": {
-            "prompt": {"type": "string"},
-            "model": {"anyOf": [{"enum": [FAMILY, OTHER], "type": "string"}, {"type": "null"}]},
-            "keyframes": {"type": "array"},
-            "request_id": {"type": "string"},
-        }
-    }
+    schema = JobInput.model_json_schema()
+    schema["properties"]["model"]["anyOf"] = [{"enum": [FAMILY, OTHER], "type": "string"}, {"type": "null"}]
     monkeypatch.setattr(JobInput, "model_json_schema", lambda: schema)
 
 
 @pytest.mark.parametrize(
-    ("offer", "families", "fields"),
+    ("offer", "families", "keyframes"),
     [
-        ((), [FAMILY, OTHER], {"prompt", "model"}),
-        ((OTHER,), [OTHER], {"prompt", "model"}),
-        ((FAMILY, "keyframes"), [FAMILY], {"prompt", "model", "keyframes"}),
-        (("all",), [FAMILY, OTHER], {"prompt", "model", "keyframes"}),
+        ((), [FAMILY, OTHER], False),
+        ((OTHER,), [OTHER], False),
+        ((FAMILY, "keyframes"), [FAMILY], True),
+        (("all",), [FAMILY, OTHER], True),
     ],
 )
 def test_the_form_holds_what_is_offered(
-    two_families: None, offer: tuple[str, ...], families: list[str], fields: set[str]
+    two_families: None, offer: tuple[str, ...], families: list[str], keyframes: bool
 ) -> None:
-    schema = offered.schema(offer)
-    assert set(schema["properties"]) == fields
-    assert schema["properties"]["model"]["anyOf"][0]["enum"] == families
+    fields = offered.schema(offer)["properties"]
+    assert {"prompt", "model"} <= set(fields)
+    assert "request_id" not in fields
+    assert ("keyframes" in fields) == keyframes
+    assert fields["model"]["anyOf"][0]["enum"] == families
+
+
+@pytest.mark.parametrize("offer", [(), ("all",)])
+def test_the_form_s_schema_has_the_rules_between_fields(offer: tuple[str, ...]) -> None:
+    form = Draft202012Validator(offered.schema(offer))
+    assert form.is_valid(JOB | {"steps": 25, "quality": "pro"})
+    assert not form.is_valid(JOB | {"steps": 25})
+    assert form.is_valid(JOB | {"camera": "static", "camera_strength": 0.5})
+    assert not form.is_valid(JOB | {"camera": "none", "camera_strength": 0.5})
 
 
 @pytest.mark.parametrize(
