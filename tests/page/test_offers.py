@@ -23,6 +23,7 @@ def studio(runpod: Emulator, s3_server: str, bucket: S3Client, tmp_path: Path) -
 
 def test_nothing_keeps_anybody_out_of_the_forms_of_the_ways(visitor: Visitor) -> None:
     page = visitor.open(**AUDITED)
+    expect(page.locator("#generate")).to_be_visible()  # the form is drawn
     for section in page.locator("summary").all():
         section.click()
     page.get_by_role("button", name="Add one to Keyframes").click()
