@@ -91,10 +91,13 @@ class Lab:
         ]
 
     def _prompts(self, at_least: int) -> list[clock.PromptTimes]:
+        """All prompts, as soon as the engine is free of so many."""
         until = time.monotonic() + 5
-        while len(prompts := clock.read(self.clock_file)) < at_least and time.monotonic() < until:
+        while True:
+            prompts = clock.read(self.clock_file)
+            if sum(prompt.freed > 0 for prompt in prompts) >= at_least or time.monotonic() > until:
+                return prompts
             time.sleep(0.05)
-        return prompts
 
 
 @contextmanager
@@ -105,11 +108,14 @@ def scratch() -> Iterator[Path]:
 
 
 @contextmanager
-def running_worker(bucket_url: str | None = None, **environment: str) -> Iterator[Lab]:
+def running_worker(
+    bucket_url: str | None = None, script: Path = HANDLER, /, **environment: str
+) -> Iterator[Lab]:
     """A worker whose engine is ready; it delivers into the bucket, or else into a folder.
 
     Arguments:
         bucket_url: of a server that has the bucket.
+        script: what runs it.
         environment: further settings.
     """
     with ExitStack() as stack:
@@ -129,7 +135,7 @@ def running_worker(bucket_url: str | None = None, **environment: str) -> Iterato
         }
         (home / "tmp").mkdir()
         everything = runpod.environment() | settings | destination | environment
-        worker = stack.enter_context(WorkerProcess.python(HANDLER, everything, home))
+        worker = stack.enter_context(WorkerProcess.python(script, everything, home))
         worker.wait_output('"event": "engine ready"', BOOT_SECONDS)
         yield Lab(runpod, worker, clock_file, home / "work", home / "spool", home / "tmp")
         worker.terminate()

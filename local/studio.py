@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import uvicorn
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from local.bucket import LocalBucket, local_bucket
 from local.places import LOGS, shown
@@ -42,6 +42,7 @@ HOST = "127.0.0.1"
 ENDPOINT = "ltx2"
 ACCOUNT = "you"
 _GRACE = 30.0
+_OFFER = "STUDIO_OFFER"
 _HOLD_SECONDS = 10.0
 #: The page shows the emerging picture; what it costs here cannot be measured.
 _PREVIEWS = "LTX2_LIVE_PREVIEWS"
@@ -63,6 +64,10 @@ def main() -> int:
             return asyncio.run(_serve(options, bucket, Path(folder)))
     except OSError as error:
         print(f"{error.filename or options.port}: {error.strerror or error}", file=sys.stderr)
+        return 1
+    except ValidationError as error:
+        (fault, *_) = error.errors()
+        print(f"The studio does not start. {fault['loc'][0]}: {fault['msg']}.", file=sys.stderr)
         return 1
 
 
@@ -107,6 +112,8 @@ async def _page(
         secret=SecretStr(secrets.token_urlsafe(32)),
         public_url=url,
         previews_per_minute=60,
+        # The worker behind it is this one's: the page shows what it offers.
+        offer=os.environ.get(_OFFER) or os.environ.get("LTX2_OFFER") or (),
     )
     engine = connect(settings.database)
     token = secrets.token_urlsafe(24)

@@ -216,6 +216,7 @@ class FieldElement extends LitElement {
     /></label>`;
   }
 
+  // A number or a text counts once it is whole. Until then it stays as it is typed, whatever is drawn again meanwhile.
   #number(field, value) {
     const chosen = (event) => this.#choose(event.target.value === "" ? undefined : Number(event.target.value));
     if (field.slides) {
@@ -230,9 +231,9 @@ class FieldElement extends LitElement {
         min=${field.least ?? nothing}
         max=${field.most ?? nothing}
         step=${field.whole ? 1 : "any"}
-        placeholder=${value === null ? "Automatic" : nothing}
+        placeholder=${value === null && !field.required ? "Automatic" : nothing}
         aria-describedby=${this.#described()}
-        .value=${live(value === null ? "" : String(value))}
+        .value=${value === null ? "" : String(value)}
         @change=${chosen}
       />
       ${field.hint ? html`<p class="note">${field.hint}</p>` : nothing}`;
@@ -240,7 +241,7 @@ class FieldElement extends LitElement {
 
   #text(field, value) {
     return html`<label class="head" for=${this.#id}>${label(field)}</label>
-      <input id=${this.#id} maxlength=${field.most ?? nothing} aria-describedby=${this.#described("hint")} .value=${live(value ?? "")} @change=${(event) => this.#choose(event.target.value)} />
+      <input id=${this.#id} maxlength=${field.most ?? nothing} aria-describedby=${this.#described("hint")} .value=${value ?? ""} @change=${(event) => this.#choose(event.target.value)} />
       ${field.hint ? html`<p class="note" id="${this.#id}-hint">${field.hint}</p>` : nothing}`;
   }
 

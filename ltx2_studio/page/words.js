@@ -78,7 +78,8 @@ export const plain = (name) => {
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 
-export const label = (field) => LABELS[field.path] ?? LABELS[field.name] ?? plain(field.stem ?? field.name);
+// By its place in the job: what is called image in an object is no start image.
+export const label = (field) => LABELS[field.path] ?? plain(field.stem ?? field.name);
 
 /** A value of a field as a person writes it. */
 export const shown = (field, value) =>

@@ -123,6 +123,9 @@ class _State(Enum):
 class Encoder:
     """One process for one video; a context manager, at whose end it is gone, whatever happened.
 
+    One whose file is finished is only killed: no answer waits until the system has taken back the half
+    gigabyte of frames that it holds.
+
     Arguments:
         options: whose Python and environment it is started with.
         address: where the node at the end of the graph sends the frames; a name that nobody can guess.
@@ -161,9 +164,10 @@ class Encoder:
         traceback: TracebackType | None,
     ) -> None:
         self._process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # in uninterruptible sleep, on a dead volume
-            self._process.wait(10)
-        self._reader.join(5)
+        ending = threading.Thread(target=self._end, name=f"end-{self._reader.name}", daemon=True)
+        ending.start()
+        if self._encoded is None:
+            ending.join()
 
     @property
     def pid(self) -> int:
@@ -224,6 +228,12 @@ class Encoder:
                 self._changed.wait(deadline.remaining(_TICK))
                 frames = self._frames
             on_frames(frames)
+
+    def _end(self) -> None:
+        """Wait until the process, which was killed, is gone."""
+        with contextlib.suppress(subprocess.TimeoutExpired):  # in uninterruptible sleep, on a dead volume
+            self._process.wait(10)
+        self._reader.join(5)
 
     def _processor_time(self) -> int:
         """What it has used of the processor, in the kernel's ticks (proc(5), utime and stime)."""

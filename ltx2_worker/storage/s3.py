@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -86,6 +87,7 @@ class S3Store:
         deadline: Deadline,
         *,
         expected: Digest | None = None,
+        meanwhile: Callable[[], None] | None = None,
     ) -> Digest:
         """Upload a file in parts and make sure that the bucket has what was sent."""
         headers = {
@@ -99,6 +101,7 @@ class S3Store:
         unreadable = StoreFault("was not sent a file that cannot be read", transient=False)
 
         def attempt() -> Digest:
+            nonlocal meanwhile
             if not source.exists() or (digesting.done() and digesting.exception()):
                 raise unreadable
             upload(
@@ -108,7 +111,11 @@ class S3Store:
                 sent = result_of(digesting, _DIGEST_SECONDS, deadline)
             except OSError:
                 raise unreadable from None
-            self._verify(name, sent, deadline)
+            matching = in_thread(lambda: self._matches(name, sent))
+            if meanwhile is not None:
+                call, meanwhile = meanwhile, None
+                call()
+            self._verify(matching, deadline)
             return sent
 
         try:
@@ -164,10 +171,15 @@ class S3Store:
     def _key(self, name: str) -> str:
         return self._bucket.key_prefix + name
 
-    def _verify(self, name: str, sent: Digest, deadline: Deadline) -> None:
-        """Make sure that the bucket holds what was sent; raises a transient `StoreFault` if it does not."""
+    @staticmethod
+    def _verify(matching: "Future[bool]", deadline: Deadline) -> None:
+        """Make sure that the bucket holds what was sent; raises a transient `StoreFault` if it does not.
+
+        Arguments:
+            matching: what `_matches` comes to.
+        """
         try:
-            matches = within(_REQUEST_SECONDS, lambda: self._matches(name, sent), deadline)
+            matches = result_of(matching, _REQUEST_SECONDS, deadline)
         except ClientError as error:
             code, status = code_of(error)
             if status == 403:

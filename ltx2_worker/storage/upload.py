@@ -1,6 +1,9 @@
-"""One upload by boto3's transfer manager that a deadline can end, without parts left in the bucket."""
+"""One upload that a deadline can end, without parts left in the bucket: by boto3's transfer manager, where
+the file is not small."""
 
+import math
 import threading
+from concurrent.futures import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +13,14 @@ from s3transfer.subscribers import BaseSubscriber
 
 from ..deadline import Deadline
 from .s3_client import PARALLEL_PARTS
+from .s3_requests import in_thread, result_of
 from .store import PART_BYTES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: How long a job waits until its cancelled upload has removed its parts; then that goes on in the background.
+#: How long a job waits until its cancelled upload has removed its parts, or a request that is under way has
+#: ended; then that goes on in the background.
 _CLEAN_UP_SECONDS = 5.0
 
 
@@ -31,6 +36,26 @@ def upload(
 
     Raises what boto3 does, and what `deadline.check` raises.
     """
+    if source.stat().st_size < PART_BYTES:
+        _put(client, bucket, key, source.read_bytes(), headers, deadline)
+    else:
+        _upload_in_parts(client, bucket, key, source, headers, deadline)
+
+
+def _put(  # noqa: PLR0917
+    client: "S3Client", bucket: str, key: str, data: bytes, headers: dict[str, Any], deadline: Deadline
+) -> None:
+    """Upload in one request: no threads to start, and, unlike for a file, no wait for "100 Continue"."""
+    putting = in_thread(lambda: client.put_object(Bucket=bucket, Key=key, Body=data, **headers))
+    try:
+        result_of(putting, math.inf, deadline)
+    finally:
+        wait([putting], _CLEAN_UP_SECONDS)
+
+
+def _upload_in_parts(  # noqa: PLR0917
+    client: "S3Client", bucket: str, key: str, source: Path, headers: dict[str, Any], deadline: Deadline
+) -> None:
     ended = threading.Event()
     deadline.on_cancel(ended.set)
     config = TransferConfig(

@@ -12,5 +12,6 @@ from encoder.ring import FrameReceiver
 
 with listen(sys.argv[1]) as listening:
     receiver = FrameReceiver(accept(listening), lambda: None)
+    receiver.begin()
     digests = [hashlib.sha256(frame.tobytes()).hexdigest() for frame in receiver.frames()]
 print(json.dumps({"order": receiver.order.to_json(), "digests": digests, "facts": receiver.facts}))

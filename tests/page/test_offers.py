@@ -23,6 +23,7 @@ def studio(runpod: Emulator, s3_server: str, bucket: S3Client, tmp_path: Path) -
 
 def test_nothing_keeps_anybody_out_of_the_forms_of_the_ways(visitor: Visitor) -> None:
     page = visitor.open(**AUDITED)
+    expect(page.locator("#generate")).to_be_visible()  # the form is drawn
     for section in page.locator("summary").all():
         section.click()
     page.get_by_role("button", name="Add one to Keyframes").click()
@@ -87,7 +88,7 @@ def test_every_way_that_is_offered_can_be_asked_for(
     page.get_by_label("At", exact=True).blur()
     frame = {"name": "frame.jpg", "mimeType": "image/jpeg", "buffer": delivered.poster}
     key = page.get_by_role("group", name="Keyframes 1")
-    key.get_by_label("Image: choose a file").set_input_files(frame)  # type: ignore[arg-type]
+    key.get_by_label("Image: choose a file", exact=True).set_input_files(frame)  # type: ignore[arg-type]
     expect(key.get_by_text("frame.jpg ·")).to_be_visible()
     page.locator("#generate").click()
     until(lambda: runpod.jobs, "the order is sent")
@@ -115,6 +116,11 @@ def test_on_a_phone_and_by_keyboard_a_fault_stands_at_its_field_and_again_keeps_
         assert field.get_attribute("inputmode") == "decimal"
         field.focus()
         page.keyboard.type(second)
+        # What else happens meanwhile takes nothing away that is being typed.
+        page.get_by_label("What is seen and heard").evaluate(
+            "(area) => { area.value += ' And waits.'; area.dispatchEvent(new Event('input')); }"
+        )
+        expect(field).to_have_value(second)
         page.keyboard.press("Tab")
     for name in ("ink", "Oil"):
         form.get_by_role("button", name="Add one to Loras").click()

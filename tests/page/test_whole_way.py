@@ -32,6 +32,7 @@ class LocalStudio:
         missing = [name for name in NEEDED if not os.environ.get(name)]
         assert not missing, f"needs {', '.join(missing)}; `python3 -m local test` sets them"
         own = {"LTX2_WORK_DIR": str(folder / "work"), "LTX2_SPOOL_DIR": str(folder / "spool")}
+        own["LTX2_OFFER"] = "shapes"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "local.studio", "--port", "0", "--logs", str(folder)],
             cwd=ROOT,
@@ -83,6 +84,8 @@ def test_from_a_prompt_to_a_playing_video_and_a_film_and_then_everything_ends(
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.goto(studio_process.address())
     write(page, "Waves roll onto a pebble beach, gulls cry.")
+    # The page shows what the worker behind it offers.
+    expect(page.get_by_label("Shape")).to_be_visible()
     make_preview(page)
     expect(page.get_by_text("Looks right?")).to_be_visible(timeout=MAKING)
     _plays(page, "ltx2-stage video", (448, 256))

@@ -20,7 +20,7 @@ from ltx2_worker.workflow import Output, build, stand_ins
 from ltx2_worker.workflow.graph import Prompt
 from tests.reference import sources
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 URL = sources.URL
@@ -104,7 +104,7 @@ def compared(engine_options: EngineOptions, tmp_path_factory: pytest.TempPathFac
         input=json.dumps(prompts),
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=560,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]

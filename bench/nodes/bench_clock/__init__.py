@@ -2,6 +2,8 @@
 
 ComfyUI loads it as a custom node package that has no nodes. The file is the one that BENCH_CLOCK names: a
 line of JSON for each message, with the system's monotonic clock, which all processes of a machine share.
+Beside ComfyUI's messages (0.30.0) there are `task_done`, when a prompt's history can be read, and `free`,
+when the engine looks for its next prompt.
 """
 
 import json
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from comfy.ldm.lightricks.vae import causal_video_autoencoder
 from server import PromptServer
 
 NODE_CLASS_MAPPINGS: dict[str, type] = {}
@@ -22,26 +25,43 @@ WANTED = frozenset(
 #: Seconds that each prompt takes longer, for an engine as slow as with real weights.
 PAUSE = float(os.environ.get("BENCH_PAUSE", "0"))
 
+#: The size in bytes of the video decoder's chunks, in place of ComfyUI's own; 0 leaves it.
+CHUNK_BYTES = int(os.environ.get("BENCH_CHUNK_BYTES", "0"))
 
-def _install(server: Any, path: Path) -> None:
-    send = server.send_sync
 
-    def send_and_note(event: Any, data: Any, sid: Any = None) -> None:
+class _Clock:
+    """Notes what one server's prompts come to."""
+
+    def __init__(self, server: Any, path: Path) -> None:
+        self._path = path
+        self._prompt = ""
+        queue = server.prompt_queue
+        self._send, self._get, self._task_done = server.send_sync, queue.get, queue.task_done
+        server.send_sync, queue.get, queue.task_done = self.send, self.get, self.task_done
+
+    def send(self, event: Any, data: Any, sid: Any = None) -> None:
         if event in WANTED:
-            note = {
-                "at": time.monotonic(),
-                "event": event,
-                "prompt": data["prompt_id"],
-                "node": data.get("node"),
-                "gpu_bytes": _gpu_bytes(),
-            }
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(note) + "\n")
-        send(event, data, sid)
+            self._prompt = data["prompt_id"]
+            self._note(event, node=data.get("node"), gpu_bytes=_gpu_bytes())
+        self._send(event, data, sid)
         if event == "execution_start":
             time.sleep(PAUSE)
 
-    server.send_sync = send_and_note
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        if self._prompt:
+            self._note("free")
+            self._prompt = ""
+        return self._get(*args, **kwargs)
+
+    def task_done(self, *args: Any, **kwargs: Any) -> Any:
+        answer = self._task_done(*args, **kwargs)
+        self._note("task_done")
+        return answer
+
+    def _note(self, event: str, **facts: Any) -> None:
+        note = {"at": time.monotonic(), "event": event, "prompt": self._prompt} | facts
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(note) + "\n")
 
 
 def _gpu_bytes() -> int:
@@ -55,4 +75,6 @@ def _gpu_bytes() -> int:
 
 
 if "BENCH_CLOCK" in os.environ:
-    _install(PromptServer.instance, Path(os.environ["BENCH_CLOCK"]))
+    _Clock(PromptServer.instance, Path(os.environ["BENCH_CLOCK"]))
+if CHUNK_BYTES:
+    causal_video_autoencoder.get_max_chunk_size = lambda _: CHUNK_BYTES

@@ -51,9 +51,11 @@ def main(arguments: list[str]) -> int:
 
 def _record(connection: socket.socket, files: Files) -> tuple[Recorded, dict[str, Any]]:
     frames = FrameReceiver(connection, lambda: _tell("received"))
-    recorder = Recorder(frames.order, files, frames.sound)
     told = time.monotonic()
     _tell("encoding", frames=0)
+    # The decoder begins meanwhile: encoding all of the sound, which comes first, takes a while.
+    frames.begin()
+    recorder = Recorder(frames.order, files, frames.sound)
     try:
         for rgb in frames.frames():
             recorder.add(rgb)

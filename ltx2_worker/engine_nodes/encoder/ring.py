@@ -178,13 +178,16 @@ class FrameReceiver:
         #: What the sender said of the frames when all were sent.
         self.facts: dict[str, Any] = {}
 
+    def begin(self) -> None:
+        """Say that frames may come."""
+        self._say(READY)
+
     def frames(self) -> Iterator["np.ndarray[Any, Any]"]:
-        """Say that all is ready, and yield the frames; a slot is free again when the next is asked for.
+        """Yield the frames; a slot is free again when the next is asked for.
 
         Raises:
             SenderLost: before the last one.
         """
-        self._say(READY)
         number = 0
         while (word := self._next_word()) == FRAME:
             yield self._frames[number % self._slots]
