@@ -194,7 +194,7 @@ class _Encoder:
         )
         self._stream.width, self._stream.height = frame.canvas_width, frame.canvas_height
         self._stream.pix_fmt = "yuv420p"
-        self._stream.thread_count = THREADS
+        self._stream.thread_type, self._stream.thread_count = "FRAME", THREADS
         self._stream.color_range = LIMITED
         self._stream.colorspace = self._stream.color_primaries = self._stream.color_trc = BT709
         self._frame_time = Fraction(1, fps)

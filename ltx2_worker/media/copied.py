@@ -105,7 +105,7 @@ def shows(path: Path, digests: Sequence[bytes], *, fps: int) -> bool:
             stream = container.streams.video[0]
             # Else a decoder hides what it cannot read.
             stream.codec_context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
-            # Slices that are decoded side by side tell of no errors (libavcodec's h264dec.c, `enable_er`).
+            # As clip.py reads the source.
             stream.codec_context.thread_type, stream.codec_context.thread_count = "FRAME", THREADS
             return _shows(container, digests, fps)
     except (av.FFmpegError, ValueError, IndexError):

@@ -48,7 +48,7 @@ class Segment:
         self._stream.pix_fmt = "yuv420p"
         context = self._stream.codec_context
         context.gop_size = fps * KEY_FRAME_SECONDS
-        context.thread_count = THREADS
+        context.thread_type, context.thread_count = "FRAME", THREADS
         context.color_range = LIMITED
         context.colorspace = context.color_primaries = context.color_trc = BT709
         self._time_base = Fraction(1, fps)

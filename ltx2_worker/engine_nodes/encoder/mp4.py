@@ -67,6 +67,8 @@ class Mp4:
         self._video.width, self._video.height, self._video.pix_fmt = order.width, order.height, "yuv420p"
         context = self._video.codec_context
         context.gop_size = int(order.fps * _KEY_FRAME_SECONDS)
+        # PyAV's default cuts each frame into slices: slower, and 1 to 5 % larger at the same quality.
+        context.thread_type = "FRAME"
         context.thread_count = min(_MOST_THREADS, len(os.sched_getaffinity(0)) * 3 // 2)
         context.color_range = _LIMITED_RANGE
         context.colorspace = context.color_primaries = context.color_trc = _BT709
