@@ -14,9 +14,7 @@ from av.codec.context import Flags
 from av.packet import Packet
 from av.video.reformatter import VideoReformatter
 
-from .key_pictures import KeyPictures
 from .order import Files, Order
-from .parameter_sets import parameter_sets
 
 #: Matrix, primaries and transfer of HD video, and its limited range (ITU-T H.273, tables 2 to 4; libavutil's
 #: AVCOL_RANGE_MPEG). swscale would convert with BT.601's matrix, and untagged HD is taken for BT.709.
@@ -38,6 +36,9 @@ _WITHOUT_MESSAGES = "filter_units=remove_types=6"
 _AS_ENCODED = "h264_mp4toannexb,filter_units=remove_types=6|7|8"
 #: Without it x264 writes the quality into the parameter sets: videos of two could not be put together.
 _SAME_PARAMETERS = "stitchable=1"
+#: An access unit delimiter (ITU-T H.264, 7.3.2.4). A piece begins with a key picture that may have the number
+#: (idr_pic_id) of the one before it; with a delimiter, nobody takes the two for one (7.4.1.2.3).
+_DELIMITER = b"\0\0\0\1\x09\x10"
 #: x264's medium preset puts a frame before at most so many that are shown before it (b-pyramid).
 _REORDERED = 2
 
@@ -75,9 +76,9 @@ class Mp4:
         self._reformatter = VideoReformatter()
         self._frames = self._muxed = 0
         self._first = True
+        self._piece_begins = files.kept is not None
         self._begun = self._ended = False
         self._is_spliced = files.kept is not None
-        self._keys = KeyPictures(self._video)
         self._sound_packets: deque[Packet[Any]] = deque()
         if order.sound is not None and sound is not None:
             self._sound_packets.extend(self._encode_sound(sound))
@@ -123,9 +124,10 @@ class Mp4:
             encoder.open()
         with av.open(str(path), format="mp4") as piece:
             stream = piece.streams.video[0]
-            if parameter_sets(stream.codec_context.extradata) != parameter_sets(encoder.extradata):
+            if _parameters(stream.codec_context.extradata) != _parameters(encoder.extradata):
                 raise ValueError("a piece was not encoded as the frames are")
             bare, first = BitStreamFilterContext(_AS_ENCODED, stream), self._frames
+            self._piece_begins = True
             for packet in piece.demux(stream):
                 for written in bare.filter(packet if packet.size else None):
                     shown = round(Fraction(written.pts or 0) * written.time_base * self._order.fps)
@@ -133,6 +135,7 @@ class Mp4:
                     written.pts, written.duration = first + shown, 1
                     self._frames += 1
                     self._mux([written])
+            self._piece_begins = True
 
     def close(self) -> None:
         """Finish the file.
@@ -161,7 +164,9 @@ class Mp4:
         for packet in packets:
             written = packet
             if self._is_spliced:
-                written = self._keys.distinct(written)
+                if self._piece_begins:
+                    written = _delimited(written)
+                    self._piece_begins = False
                 # Each piece counts from its own beginning, and a short one without the delay of the others.
                 written.dts = self._muxed - _REORDERED
             self._muxed += 1
@@ -190,6 +195,29 @@ class Mp4:
         frame = av.AudioFrame.from_ndarray(sound, format="fltp", layout=layout)
         frame.sample_rate, frame.pts = given.rate, 0
         return [*stream.encode(frame), *stream.encode(None)]
+
+
+def _parameters(extradata: bytes | None) -> list[bytes]:
+    """The parameter sets of H.264: of an MP4's head (ISO/IEC 14496-15, 5.3.3.1), or of an encoder's."""
+    data = bytes(extradata or b"")
+    if not data.startswith(b"\x01"):
+        return [unit.rstrip(b"\0") for unit in data.split(b"\0\0\1") if unit.strip(b"\0")]
+    units, place = [], 5
+    for mask in (0x1F, 0xFF):
+        count, place = data[place] & mask, place + 1
+        for _ in range(count):
+            length = int.from_bytes(data[place : place + 2], "big")
+            units.append(data[place + 2 : place + 2 + length].rstrip(b"\0"))
+            place += 2 + length
+    return units
+
+
+def _delimited(packet: "Packet[Any]") -> "Packet[Any]":
+    """A packet behind a delimiter."""
+    other: Packet[Any] = Packet(_DELIMITER + bytes(packet))
+    other.stream, other.time_base, other.duration = packet.stream, packet.time_base, packet.duration
+    other.pts, other.dts, other.is_keyframe = packet.pts, packet.dts, packet.is_keyframe
+    return other
 
 
 def _time(packet: "Packet[Any]") -> Fraction:
