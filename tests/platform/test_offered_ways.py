@@ -4,8 +4,6 @@ The worker has all families. Where a test has several values, the families take 
 value with every family.
 """
 
-import base64
-import io
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +12,6 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import Image
 
 from ltx2_api.errors import WorkerError
 from ltx2_api.reply import DryRunResult, KeptFrames, VideoResult
@@ -22,12 +19,12 @@ from ltx2_worker.catalog.files import manifest
 from ltx2_worker.engine import EngineOptions
 from ltx2_worker.settings import Settings
 from ltx2_worker.worker import Worker
+from tests.platform.way_media import RATE, coded, picture, pictures_of, sent, sound_of, tone, video
 from tests.ways import JOBS, styled
 from tools.reference import ROOT
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
-RATE = 48_000
 #: A LoRA of the operator's for each family, by its name: a file of the tiny weights.
 STYLES = {
     "ltx-2": ("ink", "ltx-2-19b-lora-camera-control-jib-up"),
@@ -47,77 +44,6 @@ def in_turn(*values: Any) -> pytest.MarkDecorator:
         for place, family in enumerate(FAMILIES)
     ]
     return pytest.mark.parametrize(("value", "family"), cases)
-
-
-def picture(seed: int) -> bytes:
-    pixels = np.random.default_rng(seed).integers(0, 255, (36, 64, 3), dtype=np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels).resize((640, 360)).save(file, "PNG")
-    return file.getvalue()
-
-
-def tone(seconds: float = 4.0) -> "np.ndarray[Any, Any]":
-    time = np.arange(round(seconds * RATE)) / RATE
-    return np.stack([0.4 * np.sin(2 * np.pi * (300 + 40 * time) * time), 0.3 * np.sin(880 * time)]).astype(
-        "f"
-    )
-
-
-def wav() -> bytes:
-    file = io.BytesIO()
-    with av.open(file, "w", format="wav") as container:
-        stream = container.add_stream("pcm_f32le", rate=RATE, layout="stereo")
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(tone().T.reshape(1, -1)), "flt", "stereo")
-        frame.sample_rate = RATE
-        container.mux([*stream.encode(frame), *stream.encode(None)])
-    return file.getvalue()
-
-
-def video(
-    seconds: float = 2.0, *, sound: bool = True, size: tuple[int, int] = (640, 360), rate: int = 24
-) -> bytes:
-    """A gradient that moves, with a tone."""
-    width, height = size
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "10"})
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        track = container.add_stream("aac", rate=RATE, layout="stereo") if sound else None
-        down, across = np.mgrid[0:height, 0:width]
-        for number in range(round(rate * seconds)):
-            red, green = (across + 4 * number) % 256, (down + 2 * number) % 256
-            pixels = np.stack([red, green, np.full_like(red, 90)], axis=-1).astype(np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
-        container.mux(stream.encode(None))
-        if track is not None:
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(tone(seconds)), "fltp", "stereo")
-            frame.sample_rate, frame.pts = RATE, 0
-            container.mux([*track.encode(frame), *track.encode(None)])
-    return file.getvalue()
-
-
-def coded(file: bytes) -> str:
-    return base64.b64encode(file).decode()
-
-
-#: What stands for a URL in an example, by how the field's name begins.
-MEDIA = {"image": lambda: picture(1), "end_image": lambda: picture(2), "audio": wav, "video": video}
-
-
-def sent(job: Any) -> Any:
-    """An example with files in place of its URLs."""
-    if isinstance(job, list):
-        return [sent(each) for each in job]
-    if not isinstance(job, dict):
-        return job
-    return {
-        f"{name.removesuffix('_url')}_base64" if name.endswith("_url") else name: coded(
-            MEDIA[name.removesuffix("_url")]()
-        )
-        if name.endswith("_url")
-        else sent(value)
-        for name, value in job.items()
-    }
 
 
 def install_loras(models: Path, tiny: Path) -> None:
@@ -257,28 +183,17 @@ def test_a_restyled_video_has_the_sound_of_its_source_and_follows_a_control_of_i
     base = {"preview": True, "seed": 3, "model": family}
     result = made(worker, f"restyle-{family}", sent(JOBS["restyle"]) | base | {"control": {"type": value}})
     assert result.audio
-    silent = {"video_base64": base64.b64encode(video(sound=False)).decode(), "strength": 0.5}
+    silent = {"video_base64": coded(video(sound=False)), "strength": 0.5}
     result = made(worker, f"restyle-silent-{family}", {"prompt": "a", "restyle": silent} | base)
     assert not result.audio
     assert any("no sound" in warning for warning in result.warnings)
 
 
 def test_a_source_that_is_shorter_than_the_video_is_refused(worker: Worker) -> None:
-    short = {"video_base64": base64.b64encode(video(0.5)).decode()}
+    short = {"video_base64": coded(video(0.5))}
     with pytest.raises(WorkerError, match=r"0.5 s long") as refused:
         made(worker, "short", {"prompt": "a", "preview": True, "restyle": short})
     assert refused.value.field == "restyle.video_base64"
-
-
-def pictures_of(source: bytes | Path) -> "np.ndarray[Any, Any]":
-    """Every frame, as grey."""
-    with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), "r") as container:
-        return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)]).astype("f")
-
-
-def sound_of(path: object) -> "np.ndarray[Any, Any]":
-    with av.open(str(path)) as container:
-        return np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
 
 
 def spliced(worker: Worker, job_id: str, **way: Any) -> "tuple[VideoResult, np.ndarray[Any, Any]]":
@@ -295,7 +210,7 @@ def source() -> bytes:
 
 
 def of(source: bytes, **more: Any) -> dict[str, Any]:
-    return {"video_base64": base64.b64encode(source).decode()} | more
+    return {"video_base64": coded(source)} | more
 
 
 def far(one: "np.ndarray[Any, Any]", other: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
