@@ -27,9 +27,10 @@ from local.work_folder import take_work_folder
 _FOREIGN = ("LTX2_", "BUCKET_", "RUNPOD_", "AWS_")
 
 _CHECKS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-#: Two test files at a time, each whole in one process: most tests wait for a worker, an engine or a server,
-#: and two engines fit into the memory of a small machine. A `-n` given on the command line wins.
-_SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
+#: Three test files at a time, each whole in one process: most tests wait for a worker, an engine or a server;
+#: two at a time leave a third of two cores unused, and a small machine has the memory for three engines.
+#: A `-n` given on the command line wins.
+_SIDE_BY_SIDE = ("--numprocesses=3", "--dist=loadfile")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,6 +1,8 @@
 """A worker as the platform runs it: a process of its own, with its output, signals and descendants."""
 
+import codecs
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -29,7 +31,7 @@ class WorkerProcess:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], home: Path) -> None:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("RUNPOD_", "BUCKET_"))}
         self.command = list(command)
-        self._lines: list[str] = []
+        self._written: list[str] = []
         self._changed = threading.Condition()
         self._known: dict[int, psutil.Process] = {}
         self._process = subprocess.Popen(
@@ -45,9 +47,9 @@ class WorkerProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
         )
+        assert self._process.stdout
+        self._pipe, self._ended = self._process.stdout.fileno(), False
         self._self = psutil.Process(self._process.pid)
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -72,9 +74,12 @@ class WorkerProcess:
 
     @property
     def output(self) -> str:
-        """Everything written to stdout and stderr so far."""
+        """Everything written to stdout and stderr so far, what still lies in the pipe too."""
+        deadline = time.monotonic() + 10
         with self._changed:
-            return "".join(self._lines)
+            while not self._ended and self._has_more(0) and time.monotonic() < deadline:
+                self._changed.wait(_TICK)
+            return "".join(self._written)
 
     @property
     def running(self) -> bool:
@@ -113,7 +118,7 @@ class WorkerProcess:
         """Return once `text` was written so many times; fails the test after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         with self._changed:
-            while "".join(self._lines).count(text) < times:
+            while "".join(self._written).count(text) < times:
                 left = deadline - time.monotonic()
                 assert left > 0, f"not written within {timeout} s: {text!r}"
                 self._changed.wait(min(left, _TICK))
@@ -155,11 +160,18 @@ class WorkerProcess:
         return alive
 
     def _read(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        while not self._ended:
+            self._has_more(None)
+            # What is taken from the pipe stands in the output before anybody else looks at either.
             with self._changed:
-                self._lines.append(line)
+                data = os.read(self._pipe, 65_536)
+                self._written.append(decoder.decode(data, final=not data))
+                self._ended = not data
                 self._changed.notify_all()
+
+    def _has_more(self, timeout: float | None) -> bool:
+        return bool(select.select([self._pipe], [], [], timeout)[0])
 
 
 def _command_line(process: psutil.Process) -> str:
