@@ -1,7 +1,8 @@
 """ComfyUI as a part of this worker: owned, watched, restarted, and driven one graph at a time."""
 
 from .client import Graph
-from .encoder import Encoded, Encoder, EncoderFiles, EncoderLost, KeptPieces
+from .encoder import Encoder, EncoderLost
+from .encoder_files import Encoded, EncoderFiles, KeptPieces
 from .engine import Engine
 from .events import (
     Cached,

@@ -12,19 +12,19 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
 from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from ltx2_api.errors import ErrorCode, WorkerError
 
 from ..deadline import Deadline
 from . import failures
+from .encoder_files import Encoded, EncoderFiles
 from .options import OWN_NODES, EngineOptions
 from .process import LAUNCHER, lines
 
@@ -40,77 +40,6 @@ _SETTLE_SECONDS = 5.0
 
 class EncoderLost(Exception):  # noqa: N818 - what to do about it is decided where it is caught
     """The encoder ended, or hung, before its file was finished."""
-
-
-@dataclass(frozen=True)
-class KeptPieces:
-    """What of another video goes around the frames: arguments as `engine_nodes.encoder.order.Kept`."""
-
-    before: tuple[Path, ...]
-    after: tuple[Path, ...]
-    edge_before: Path | None
-    edge_after: Path | None
-    sound: Path | None
-    frames: int
-    skipped: int
-    drops: bool
-    sound_skipped: int
-    sound_before: int
-    sound_replaced: int
-    sound_new: int
-    sound_after: int
-
-
-@dataclass(frozen=True)
-class EncoderFiles:
-    """What an encoder makes: arguments as `engine_nodes.encoder.order.Files`."""
-
-    video: Path
-    poster: Path | None = None
-    animation: Path | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-    kept: KeptPieces | None = None
-
-    def to_json(self) -> str:
-        """As the process takes it."""
-        pictures = {name: str(path) for name in ("poster", "animation") if (path := getattr(self, name))}
-        kept = {"kept": asdict(self.kept)} if self.kept else {}
-        files = {"video": str(self.video), "metadata": dict(self.metadata)}
-        return json.dumps(files | pictures | kept, default=str)
-
-
-class SenderFacts(BaseModel):
-    """What the node saw of the frames."""
-
-    model_config = ConfigDict(frozen=True)
-
-    frozen: bool = False
-
-
-class EncodedSeam(BaseModel):
-    """A join of kept and new frames: fields as `engine_nodes.encoder.seams.Seam`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    frame: int
-    difference: float
-    inside: float | None
-
-
-class Encoded(BaseModel):
-    """What the process says of the finished file: `engine_nodes.encoder.recorder.Recorded`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    bytes: int
-    loudness: float | None
-    true_peak: float | None
-    silent: bool
-    poster: bool
-    animation: bool
-    seams: tuple[EncodedSeam, ...]
-    facts: SenderFacts
 
 
 class _State(Enum):

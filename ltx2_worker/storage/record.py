@@ -214,7 +214,7 @@ def store_all(store: Store, artifacts: Artifacts, deadline: Deadline) -> Deliver
 
     record = store_video(store, artifacts, deadline, meanwhile=send_pictures)
     try:
-        record = record.naming(pictures.result())
+        record = record.naming(pictures.result(timeout=0))  # set by now: the call is over
         store_record(store, record, deadline)
     except (StoreFault, WorkerError) as error:
         log.error("record not written", extra={"job_id": artifacts.job_id, "why": str(error)})
