@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -47,7 +47,6 @@ class FolderStore:
         deadline: Deadline,
         *,
         expected: Digest | None = None,
-        meanwhile: Callable[[], None] | None = None,
     ) -> Digest:
         """Link the file into the folder where both are on one file system, else copy it."""
         deadline.check()
@@ -60,8 +59,6 @@ class FolderStore:
                 shutil.copyfile(source, partial)
                 if digest_of(partial) != sent:
                     raise StoreFault("holds a damaged copy", transient=True) from None
-        if meanwhile is not None:
-            meanwhile()
         return sent
 
     def put_bytes(self, name: str, data: bytes, deadline: Deadline) -> None:

@@ -108,8 +108,7 @@ class Outbox:
         try:
             make_folder(self._folder, mode=0o700)
             partial.mkdir(mode=0o700)
-            record = store_video(store, artifacts, deadline)
-            record = record.naming(store_pictures(store, artifacts, deadline))
+            record = store_pictures(store, artifacts, store_video(store, artifacts, deadline), deadline)
             kept = EntryRecord(**record.model_dump(), for_job_bucket=for_job_bucket)
             store_record(store, kept, deadline)
             load_entry(partial, artifacts.name)

@@ -6,8 +6,7 @@ It holds no URL: a presigned one would outlive its use, so links are made anew e
 
 import logging
 import re
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -135,28 +134,16 @@ class Record(BaseModel):
         """What the job's files are called, without suffix."""
         return next(name for name in self.files if name.endswith(VIDEO)).removesuffix(VIDEO)
 
-    def naming(self, pictures: Mapping[str, int]) -> "Record":
-        """The record with further files: name -> bytes."""
-        return self.model_copy(update={"files": self.files | dict(pictures)})
-
     @property
     def digest(self) -> Digest:
         """The MP4's."""
         return Digest(self.files[self.name + VIDEO], self.sha256, self.crc32)
 
 
-def store_video(
-    store: Store, artifacts: Artifacts, deadline: Deadline, meanwhile: Callable[[], None] | None = None
-) -> Record:
-    """Store the video alone; raises `StoreFault`, and `OSError` where the file cannot be read.
-
-    Arguments:
-        meanwhile: see `Store.put_file`.
-    """
+def store_video(store: Store, artifacts: Artifacts, deadline: Deadline) -> Record:
+    """Store the video alone; raises `StoreFault`, and `OSError` where the file cannot be read."""
     name = artifacts.name + VIDEO
-    digest = store.put_file(
-        name, artifacts.video, artifacts.job_id, deadline, expected=artifacts.digest, meanwhile=meanwhile
-    )
+    digest = store.put_file(name, artifacts.video, artifacts.job_id, deadline, expected=artifacts.digest)
     return Record(
         job_id=artifacts.job_id,
         input_digest=artifacts.input_digest,
@@ -168,12 +155,12 @@ def store_video(
     )
 
 
-def store_pictures(store: Store, artifacts: Artifacts, deadline: Deadline) -> dict[str, int]:
-    """Store what belongs to a stored video; return name -> bytes.
+def store_pictures(store: Store, artifacts: Artifacts, record: Record, deadline: Deadline) -> Record:
+    """Store what belongs to a stored video; return the record that names it too.
 
     A picture that cannot be read, or that the store refuses, is left out. Raises a transient `StoreFault`.
     """
-    files = {}
+    files = dict(record.files)
     for suffix, path in artifacts.pictures.items():
         name = artifacts.name + suffix
         try:
@@ -184,7 +171,7 @@ def store_pictures(store: Store, artifacts: Artifacts, deadline: Deadline) -> di
             log.warning("picture not delivered", extra={"file": name, "why": fault.reason})
         except OSError as error:
             log.warning("picture not delivered", extra={"file": name, "why": error.strerror})
-    return files
+    return record.model_copy(update={"files": files})
 
 
 def store_record(store: Store, record: Record, deadline: Deadline) -> None:
@@ -203,18 +190,9 @@ def store_all(store: Store, artifacts: Artifacts, deadline: Deadline) -> Deliver
     Raises `StoreFault` or `OSError` (see `Store.put_file`) for the video, `Cancelled`, and `WorkerError` when
     the deadline passes before the video is stored.
     """
-    pictures: Future[dict[str, int]] = Future()
-
-    def send_pictures() -> None:
-        # The video has taken its place: no earlier record under this name can answer with these pictures.
-        try:
-            pictures.set_result(store_pictures(store, artifacts, deadline))
-        except (StoreFault, WorkerError) as error:
-            pictures.set_exception(error)
-
-    record = store_video(store, artifacts, deadline, meanwhile=send_pictures)
+    record = store_video(store, artifacts, deadline)
     try:
-        record = record.naming(pictures.result(timeout=0))  # set by now: the call is over
+        record = store_pictures(store, artifacts, record, deadline)
         store_record(store, record, deadline)
     except (StoreFault, WorkerError) as error:
         log.error("record not written", extra={"job_id": artifacts.job_id, "why": str(error)})

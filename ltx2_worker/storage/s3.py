@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -87,7 +86,6 @@ class S3Store:
         deadline: Deadline,
         *,
         expected: Digest | None = None,
-        meanwhile: Callable[[], None] | None = None,
     ) -> Digest:
         """Upload a file in parts and make sure that the bucket has what was sent."""
         headers = {
@@ -101,7 +99,6 @@ class S3Store:
         unreadable = StoreFault("was not sent a file that cannot be read", transient=False)
 
         def attempt() -> Digest:
-            nonlocal meanwhile
             if not source.exists() or (digesting.done() and digesting.exception()):
                 raise unreadable
             upload(
@@ -111,11 +108,7 @@ class S3Store:
                 sent = result_of(digesting, _DIGEST_SECONDS, deadline)
             except OSError:
                 raise unreadable from None
-            matching = in_thread(lambda: self._matches(name, sent))
-            if meanwhile is not None:
-                call, meanwhile = meanwhile, None
-                call()
-            self._verify(matching, deadline)
+            self._verify(name, sent, deadline)
             return sent
 
         try:
@@ -171,15 +164,10 @@ class S3Store:
     def _key(self, name: str) -> str:
         return self._bucket.key_prefix + name
 
-    @staticmethod
-    def _verify(matching: "Future[bool]", deadline: Deadline) -> None:
-        """Make sure that the bucket holds what was sent; raises a transient `StoreFault` if it does not.
-
-        Arguments:
-            matching: what `_matches` comes to.
-        """
+    def _verify(self, name: str, sent: Digest, deadline: Deadline) -> None:
+        """Make sure that the bucket holds what was sent; raises a transient `StoreFault` if it does not."""
         try:
-            matches = result_of(matching, _REQUEST_SECONDS, deadline)
+            matches = within(_REQUEST_SECONDS, lambda: self._matches(name, sent), deadline)
         except ClientError as error:
             code, status = code_of(error)
             if status == 403:

@@ -6,7 +6,6 @@
 import base64
 import hashlib
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -85,13 +84,8 @@ class Store(Protocol):
         deadline: Deadline,
         *,
         expected: Digest | None = None,
-        meanwhile: Callable[[], None] | None = None,
     ) -> Digest:
         """Store the file `source` durably and verify it; the source stays.
-
-        Arguments:
-            meanwhile: called once, in this thread, when the file has taken its place, perhaps while the store
-                is still asked whether it has it. What it raises ends the call.
 
         Raises `StoreFault`, and `OSError` where the source cannot be read: `DamagedFile` if it is not
         `expected`.
